@@ -1,0 +1,6 @@
+# base/ - the ground floor: includes nothing of the house but itself.
+SRCS_base := base/alloc.c base/arena.c base/err.c base/file.c base/json.c base/log.c \
+             base/message.c base/mount.c base/num.c base/process.c base/stages.c base/stamp.c \
+             base/text.c base/tree.c
+PKGS_base := json-c
+TESTS     += tests/base/test_num tests/base/test_file

@@ -1,0 +1,4 @@
+# images/ - from a reference to lower folders. Blocking and loop-free; fetch drives curl by callbacks.
+SRCS_images := 
+USES_images := base
+PKGS_images := libcurl libcrypto zlib libzstd libisal
