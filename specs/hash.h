@@ -1,0 +1,16 @@
+/* specs/hash - the configuration hash of a service: same text on every machine for the same
+ * configuration.
+ *
+ * SHA-256 over the service's canonical JSON (keys sorted) without build, pull_policy, scale,
+ * deploy.replicas, depends_on, profiles, develop, attach. Key order, file layout and the project's
+ * folder name do not matter. Thread-safe; never blocks.
+ */
+#pragma once
+#include "specs/model.h"
+
+#define SERVICE_HASH_LEN 64
+/* Lower-case hex and a NUL in out. */
+void service_hash(const struct service *service, char out[SERVICE_HASH_LEN + 1]);
+/* The same for networks and volumes (labels com.docker.compose.config-hash). */
+void network_hash(const struct network *network, char out[SERVICE_HASH_LEN + 1]);
+void volume_hash(const struct volume *volume, char out[SERVICE_HASH_LEN + 1]);
