@@ -1,0 +1,72 @@
+/* netplug/nat - the table `inet stack`: published ports, masquerade, isolation, the loopback guard.
+ *
+ * The rules are made once and never change; a network or a port is elements of sets and maps, each
+ * with its owner "PROJECT/SERVICE/N" (networks: "PROJECT//NETWORK") as a comment. One batch is one
+ * transaction: all or nothing, seen at once by every packet. Several supervisors may write at the
+ * same time. Blocks (kernel).
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+#include "netplug/address.h"
+#include "netplug/network.h"
+#include "netplug/nft.h"
+
+/* A published port. address unset or any: all addresses of target's family. */
+struct nat_port {
+	const char *owner; /* the slot */
+	struct address address;
+	struct address target; /* the container's address on the network of its default route */
+	uint16_t port, target_port;
+	uint8_t protocol;
+	bool routed; /* gateway_mode routed: no DNAT, the target port is opened for direct access */
+};
+
+struct nat_batch;
+
+struct nat_batch *nat_batch_new(void);
+void nat_batch_free(struct nat_batch *batch);
+AUTO_TYPE(nat_batch, nat_batch_free);
+
+/* All elements of one network: bridge, isolation, masquerade; added or taken away. */
+void nat_add_network(struct nat_batch *batch, const struct network *network);
+void nat_del_network(struct nat_batch *batch, const struct network *network);
+void nat_add_port(struct nat_batch *batch, const struct nat_port *port);
+void nat_del_port(struct nat_batch *batch, const struct nat_port *port);
+/* A port that moves: both halves in one batch. */
+void nat_move_port(struct nat_batch *batch, const struct nat_port *from, const struct nat_port *to);
+
+/* Sends it: the skeleton first when the table lacks it or has another version. Adding what is there
+ * with the same data and taking away what is not there are fine. ERR_EXISTS names the port that
+ * another owner holds. The batch is empty afterwards. */
+int nat_commit(struct nft *nft, struct nat_batch *batch, struct err *err);
+
+/* Everything of a project (or of one owner of it), found by the comments; drops the table when
+ * nothing of anybody is left. */
+int nat_remove_project(struct nft *nft, const char *project, struct err *err);
+int nat_remove_owner(struct nft *nft, const char *owner, struct err *err);
+
+/* An element as the kernel has it, for adoption and comparison. key and value are text of one
+ * normal form. */
+struct nat_element {
+	const char *set, *key, *value, *owner;
+};
+int nat_list(struct nft *nft, struct arena *arena, const char *project, struct nat_element **out,
+	     size_t *out_count, struct err *err);
+
+/* Compares what the kernel has of the project with the batch (only adds count): *out_missing and
+ * *out_extra; with repair != 0 the difference is put right in one transaction. The batch stays as
+ * it was. */
+int nat_reconcile(struct nft *nft, const char *project, const struct nat_batch *batch, bool repair,
+		  size_t *out_missing, size_t *out_extra, struct err *err);
+
+/* A socket that becomes readable when tables change (NFNLGRP_NFTABLES), for the caller's loop. Read
+ * it dry with nat_watch_read: *out_lost is true when something of `inet stack` (or a whole table of
+ * the foreign rules) was deleted by a process other than this one. Never blocks. */
+int nat_watch_open(struct err *err);
+int nat_watch_read(int fd, bool *out_lost, struct err *err);
