@@ -6,6 +6,7 @@
  * unknown layer types, xz), one line without the image's name, which the caller wraps around.
  */
 #pragma once
+#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -66,6 +67,10 @@ struct index {
 	size_t entry_count;
 };
 
+/* A JSON object in which no key stands twice (parsers disagree about which one wins). To be put. */
+struct json_object *media_parse_json(const char *what, const char *text, size_t len,
+				     struct err *err);
+
 /* Tells manifest from index: by the body's own mediaType, then content_type (NULL: none), then
  * shape. expected_type is the media type of the descriptor that led here (NULL: none); a
  * contradiction is INVALID. Exactly one of *out_manifest, *out_index is set. */
@@ -77,8 +82,3 @@ int media_parse(struct arena *arena, const char *text, size_t len, const char *c
  * is offered. An entry without platform serves when nothing else is there. */
 int media_choose(const struct index *index, const struct platform *wanted, bool is_explicit,
 		 const struct index_entry **out, struct err *err);
-
-/* "sha256:HEX" of bytes; out holds REF_DIGEST_MAX + 1. media_digest_as uses the algorithm of
- * `like`. */
-void media_digest(const void *bytes, size_t len, char *out);
-void media_digest_as(const char *like, const void *bytes, size_t len, char *out);
