@@ -4,4 +4,4 @@ USES_images := base
 PKGS_images := libcurl libcrypto zlib libzstd libisal json-c
 
 # names, manifests, the registry
-SRCS_images += images/ref.c images/platform.c images/media.c
+SRCS_images += images/ref.c images/platform.c images/media.c images/config.c images/user.c
