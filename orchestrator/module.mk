@@ -1,4 +1,6 @@
 # orchestrator/ - many containers, one project. The only folder that knows libuv.
-SRCS_orchestrator := 
+SRCS_orchestrator := orchestrator/control.c orchestrator/events.c orchestrator/flow.c \
+                     orchestrator/plan.c orchestrator/plan_graph.c orchestrator/plan_reason.c \
+                     orchestrator/records.c orchestrator/roots.c
 USES_orchestrator := specs images images/dockerfile netplug volumes base
 PKGS_orchestrator := libuv
