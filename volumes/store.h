@@ -1,10 +1,10 @@
-/* volumes/store - the folder of all volumes and its lock, and who uses which volume.
+/* volumes/store - (functions are volume_store_*: images/store has the plain prefix) the folder of all volumes and its lock, and who uses which volume.
  *
  * STATE_ROOT/volumes/lock, STATE_ROOT/volumes/NAME/{volume.json,_data/,users/ID},
  * RUNTIME_ROOT/volumes/NAME/ID while container ID runs with it. Everything here blocks (disk; waits
  * for the lock). A store is opened once and used by any number of threads: it holds only
  * descriptors. Lock order: DESIGN "Locks": networks, books, then volumes; no function returns with
- * the lock held except store_lock.
+ * the lock held except volume_store_lock.
  */
 #pragma once
 #include <stdbool.h>
@@ -23,17 +23,17 @@ struct volume_store {
 };
 
 /* Opens, making the folders; empties what earlier deletions left (.trash-*, .new-*). */
-struct volume_store *store_open(const char *state_root, const char *runtime_root, struct err *err);
-void store_close(struct volume_store *store);
-AUTO_TYPE(volume_store, store_close);
+struct volume_store *volume_store_open(const char *state_root, const char *runtime_root, struct err *err);
+void volume_store_close(struct volume_store *store);
+AUTO_TYPE(volume_store, volume_store_close);
 
 /* The lock of all volumes; the fd holds it until closed. */
-int store_lock(const struct volume_store *store, struct err *err);
+int volume_store_lock(const struct volume_store *store, struct err *err);
 /* [a-zA-Z0-9][a-zA-Z0-9_.-]+, at most 255 bytes: ERR_INVALID names what is wrong. Every function
  * that takes a volume's name checks it by this before it becomes a path. */
-int store_check_name(const char *name, struct err *err);
+int volume_store_check_name(const char *name, struct err *err);
 /* O_PATH folder of the volume; ERR_NOT_FOUND "volume NAME does not exist". */
-int store_open_volume(const struct volume_store *store, const char *name, struct err *err);
+int volume_store_open_volume(const struct volume_store *store, const char *name, struct err *err);
 
 /* Use records. "used": the container exists (users/ID, text "PROJECT CONTAINER-NAME"); "running":
  * it runs now (in the runtime root, gone with a reboot). Both functions are idempotent;
@@ -44,11 +44,11 @@ struct volume_user {
 	char container[160]; /* its name, for people */
 	bool running;
 };
-int store_use(const struct volume_store *store, const char *volume, const struct volume_user *user,
+int volume_store_use(const struct volume_store *store, const char *volume, const struct volume_user *user,
 	      struct err *err);
 /* The container is removed: drops its record with every volume. */
-int store_unuse_all(const struct volume_store *store, const char *container_id, struct err *err);
+int volume_store_unuse_all(const struct volume_store *store, const char *container_id, struct err *err);
 /* Who uses it; records whose STATE_ROOT/projects/PROJECT/containers/ID is gone are cleared, not
  * reported. *out_users to be freed. */
-int store_users(const struct volume_store *store, const char *volume,
+int volume_store_users(const struct volume_store *store, const char *volume,
 		struct volume_user **out_users, size_t *out_count, struct err *err);

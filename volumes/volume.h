@@ -5,7 +5,7 @@
  *slot) start     volume_activate (records the use, mounts a device volume) -> seed_volume (seed.h)
  *	          -> volume_source gives what config.json names
  *	stopped   volume_deactivate (the last one unmounts a device volume)
- *	removed   store_unuse_all
+ *	removed   volume_store_unuse_all
  * Blocks (disk; a network file system up to its time-out, in a process of its own). Errors name the
  * volume; the caller adds service and target.
  */
@@ -59,7 +59,7 @@ struct json_object *volume_find(const struct volume_store *store, const char *na
 int volume_activate(const struct volume_store *store, const char *name,
 		    const struct volume_user *user, struct err *err);
 /* The container has ended: the running record goes; after the last one a device volume is unmounted
- * (the contents of a tmpfs are gone then). The use record stays until store_unuse_all. */
+ * (the contents of a tmpfs are gone then). The use record stays until volume_store_unuse_all. */
 int volume_deactivate(const struct volume_store *store, const char *name, const char *container_id,
 		      struct err *err);
 
