@@ -84,7 +84,7 @@ int attach_verify(const struct attach_job *job, bool *out_ok, char *why, struct 
 
 /* Interface of a job from a network's record and a lease, into the arena. index: which link of the
  * slot; default4/default6 and extras are the caller's to set. */
-void attach_interface_of(struct arena *arena, const struct network *network,
+void attach_interface_of(struct arena *arena, const struct network_record *network,
 			 const struct network_lease *lease, const char *name, unsigned index,
 			 struct attach_interface *out);
 

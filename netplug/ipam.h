@@ -9,7 +9,7 @@
 #include "netplug/address.h"
 
 /* One row of default-address-pools: subnets of `size` bits are cut out of `base`. */
-struct ipam_pool {
+struct address_pool {
 	struct prefix base;
 	unsigned size;
 };
@@ -21,12 +21,12 @@ struct ipam_taken {
 };
 
 /* The pools used when config.json names none; IPv4. */
-const struct ipam_pool *ipam_default_pools(size_t *out_count);
+const struct address_pool *ipam_default_pools(size_t *out_count);
 
 /* The first free subnet of the family's pools in an order that starts at a hash of the name, so
  * that a network gets the same one again. ERR_NO_SPACE names default-address-pools and how many are
  * in use. */
-int ipam_choose_subnet(const struct ipam_pool *pools, size_t pool_count, int family,
+int ipam_choose_subnet(const struct address_pool *pools, size_t pool_count, int family,
 		       const char *network, const struct ipam_taken *taken, size_t taken_count,
 		       struct prefix *out, struct err *err);
 /* A ULA /64: fd + 40 bits of the machine + 16 bits of the network; steps on when taken. */

@@ -55,7 +55,7 @@ int link_ensure_bridges(struct rtnl *rtnl, struct bridge_want *wants, size_t cou
 			struct err *err);
 
 /* Fills one want from a network's record; addresses and texts in the arena. */
-void link_bridge_of(const struct network *network, struct arena *arena, unsigned group,
+void link_bridge_of(const struct network_record *network, struct arena *arena, unsigned group,
 		    struct bridge_want *out);
 
 /* Every link of the group in one message (50 veths: one grace period instead of 50). None is fine.
@@ -76,13 +76,3 @@ static inline unsigned link_group_trash(unsigned group)
 {
 	return group + 1;
 }
-
-/* MTU of the link with the default route (1500 without one), and its name in uplink (16 bytes or
- * NULL). */
-int link_uplink(struct rtnl *rtnl, unsigned *out_mtu, char *uplink, struct err *err);
-
-/* What a new subnet must not overlap: routes of all tables but default ones, addresses, except
- * those of our own bridges; name servers of resolv.conf when resolv_conf (a text) is not NULL. Heap
- * array. */
-int link_taken(struct rtnl *rtnl, const char *resolv_conf, struct ipam_taken **out,
-	       size_t *out_count, struct err *err);

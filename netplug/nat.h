@@ -34,8 +34,8 @@ void nat_batch_free(struct nat_batch *batch);
 AUTO_TYPE(nat_batch, nat_batch_free);
 
 /* All elements of one network: bridge, isolation, masquerade; added or taken away. */
-void nat_add_network(struct nat_batch *batch, const struct network *network);
-void nat_del_network(struct nat_batch *batch, const struct network *network);
+void nat_add_network(struct nat_batch *batch, const struct network_record *network);
+void nat_del_network(struct nat_batch *batch, const struct network_record *network);
 void nat_add_port(struct nat_batch *batch, const struct nat_port *port);
 void nat_del_port(struct nat_batch *batch, const struct nat_port *port);
 /* A port that moves: both halves in one batch. */

@@ -19,7 +19,7 @@
 struct netplug {
 	int state_fd;                  /* /var/lib/stack */
 	int runtime_fd;                /* /run/stack */
-	const struct ipam_pool *pools; /* default-address-pools; count 0: the built-in ones */
+	const struct address_pool *pools; /* default-address-pools; count 0: the built-in ones */
 	size_t pool_count;
 	const char *machine_id; /* naming_machine_id */
 };
@@ -99,8 +99,8 @@ struct network_lease {
 
 enum network_driver { NETWORK_BRIDGE, NETWORK_MACVLAN, NETWORK_IPVLAN };
 
-/* A network as the file holds it. All of it lives in the arena given to the reader. */
-struct network {
+/* A network as the file holds it (struct network is the one of specs/model). All of it lives in the arena given to the reader. */
+struct network_record {
 	const char *name, *project, *id; /* id: 64 hex digits */
 	enum network_driver driver;
 	const char *created; /* RFC 3339 */
@@ -130,16 +130,16 @@ enum network_outcome { NETWORK_MADE, NETWORK_FOUND, NETWORK_DIFFERS };
  * requested subnet overlaps (names the other side), or the network belongs to another project;
  * ERR_NO_SPACE pools used up; ERR_INVALID; ERR_UNSUPPORTED drivers. */
 int network_ensure(const struct netplug *np, struct arena *arena, const struct network_spec *spec,
-		   struct network **out, enum network_outcome *out_outcome, char *why,
+		   struct network_record **out, enum network_outcome *out_outcome, char *why,
 		   struct err *err);
 /* Pure half of the above for plans: what differs, or false. */
-bool network_differs(const struct network *network, const struct network_spec *spec, char *why);
+bool network_differs(const struct network_record *network, const struct network_spec *spec, char *why);
 
 int network_load(const struct netplug *np, struct arena *arena, const char *name,
-		 struct network **out, struct err *err); /* ERR_NOT_FOUND */
+		 struct network_record **out, struct err *err); /* ERR_NOT_FOUND */
 /* All of them, sorted by name; project NULL: of the machine. */
 int network_list(const struct netplug *np, struct arena *arena, const char *project,
-		 struct network ***out, size_t *out_count, struct err *err);
+		 struct network_record ***out, size_t *out_count, struct err *err);
 /* Removes the record. ERR_BUSY names a lease holder when one is left. Absent is fine. */
 int network_remove(const struct netplug *np, const char *name, struct err *err);
 

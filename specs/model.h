@@ -19,8 +19,8 @@ struct service {
 	const char
 		*pull_policy; /* always never missing build daily weekly refresh every_DURATION */
 	struct opt_time pull_refresh_after;
-	struct command command;
-	struct command entrypoint;
+	struct command_words command;
+	struct command_words entrypoint;
 	const char *working_dir;
 	const char *user; /* "uid|name[:gid|group]" */
 	struct texts group_add;
@@ -44,8 +44,12 @@ struct service {
 	struct model_use *models;
 	size_t model_count;
 	bool use_api_socket;
-	struct hook *pre_start, *post_start, *pre_stop;
-	size_t pre_start_count, post_start_count, pre_stop_count;
+	struct hook *pre_start;
+	size_t pre_start_count;
+	struct hook *post_start;
+	size_t post_start_count;
+	struct hook *pre_stop;
+	size_t pre_stop_count;
 
 	/* order and scale */
 	struct dependency *depends_on; /* implied ones included */

@@ -31,10 +31,11 @@ struct probe {
 	const char *http_path;                     /* "/..." with http_port */
 	unsigned http_status_min, http_status_max; /* 200 and 399 by default */
 	const char *log;                           /* extended regular expression; ready only */
+	struct opt_time timeout; /* ready only: then the start has failed; default 60 s */
 };
 
 struct healthcheck {
-	struct command test; /* first word NONE, CMD or CMD-SHELL */
+	struct command_words test; /* first word NONE, CMD or CMD-SHELL */
 	struct opt_time timeout;
 	struct opt_time interval;
 	struct opt_int retries;
@@ -48,11 +49,10 @@ struct healthcheck {
 /* service.x-stack */
 struct service_stack {
 	struct probe *ready;
-	struct opt_time ready_timeout; /* default 60 s */
-	const char *on_unhealthy;      /* restart stop ignore; NULL: ignore */
-	const char *schedule;          /* five fields, or @every D, @daily ... */
-	const char *overlap;           /* skip queue kill; NULL: skip */
-	const char *expose;            /* host-firewall public; NULL: public */
+	const char *on_unhealthy; /* restart stop ignore; NULL: ignore */
+	const char *schedule;     /* five fields, or @every D, @daily ... */
+	const char *overlap;      /* skip queue kill; NULL: skip */
+	const char *expose;       /* host-firewall public; NULL: public */
 	struct opt_time idle_after;
 };
 
@@ -190,7 +190,7 @@ struct credential_spec {
 
 /* post_start, pre_stop, pre_start, develop.watch[].exec */
 struct hook {
-	struct command command;
+	struct command_words command;
 	const char *user;
 	bool privileged;
 	const char *working_dir;

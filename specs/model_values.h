@@ -25,8 +25,8 @@ struct pairs {
 	size_t count;
 };
 
-/* A command line. Not set: the image's; set with no words: `[]` or "". */
-struct command {
+/* A command line (struct command is the one of the command tables). Not set: the image's; set with no words: `[]` or "". */
+struct command_words {
 	const char **items;
 	size_t count;
 	bool is_set;
