@@ -80,6 +80,7 @@ struct fetch_spec {
 	size_t header_count;
 	const struct fetch_tls *tls; /* NULL: system CAs */
 	const char *proxy;           /* NULL: none */
+	const char *no_proxy; /* hosts, .suffixes, addresses and CIDRs that go direct; or NULL */
 
 	const void *body; /* sent as it is; or */
 	size_t body_len;
@@ -107,7 +108,6 @@ struct fetch_spec {
 struct fetch_request *fetch_start(struct fetch *fetch, const struct fetch_spec *spec,
 				  struct err *err);
 void fetch_resume(struct fetch_request *request); /* after FETCH_PAUSE */
-/* done() is not called any more. */
+/* done() is not called any more. Not from within a callback of the same request: FETCH_STOP there.
+ */
 void fetch_cancel(struct fetch_request *request);
-
-/* One blocking round trip is not offered on purpose: short commands run a loop of their own. */

@@ -4,4 +4,5 @@ USES_images := base
 PKGS_images := libcurl libcrypto zlib libzstd libisal json-c
 
 # names, manifests, the registry
-SRCS_images += images/ref.c images/platform.c images/media.c images/config.c images/user.c
+SRCS_images += images/ref.c images/platform.c images/media.c images/config.c images/user.c \
+               images/fetch.c images/auth.c images/registry.c
