@@ -20,3 +20,5 @@ char *human_elapsed(uint64_t us, char *out);
 char *human_short_id(const char *id, char *out);
 /* Cut to `max` characters (not bytes), the last of them "…", when longer. To be freed. */
 char *human_cut(const char *text, size_t max);
+/* Columns that the text takes on a terminal: characters, escape sequences not counted. */
+size_t human_columns(const char *text);

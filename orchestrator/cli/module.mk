@@ -3,5 +3,6 @@ SRCS_orchestrator/cli :=
 USES_orchestrator/cli := orchestrator $(USES_orchestrator)
 
 # options, help, output
-SRCS_orchestrator/cli += orchestrator/cli/options.c orchestrator/cli/options_table.c orchestrator/cli/help.c
-TESTS += tests/orchestrator/cli/test_options
+SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,options.c options_table.c help.c \
+	output.c human.c template.c template_call.c template_print.c progress.c complete.c manual.c)
+TESTS += $(addprefix tests/orchestrator/cli/,test_options test_output test_template test_progress test_complete)

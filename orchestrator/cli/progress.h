@@ -69,6 +69,8 @@ void progress_tick(struct progress *progress);
  * form as
  * {"message": ...}, with quiet too. */
 void progress_note(struct progress *progress, const char *text);
+/* An error in the same way; json: {"error":true,"message":...}. */
+void progress_error(struct progress *progress, const char *text);
 /* Last drawing; the table stays as it is, later prints go below. May be followed by further events:
  * a new table. */
 void progress_end(struct progress *progress);
