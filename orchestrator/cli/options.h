@@ -52,7 +52,7 @@ struct option_row {
 
 /* Rows that read well; further fields follow as designators:
  *	OPT_TEXT("project-name", 'p', "NAME", "Name of the project", .env = "COMPOSE_PROJECT_NAME")
-*/
+ */
 #define OPT_FLAG(name_, letter_, help_, ...)                                                       \
 	{                                                                                          \
 		.name = (name_), .letter = (letter_), .kind = OPTION_FLAG, .help = (help_),        \
