@@ -1,13 +1,15 @@
 /* runtime/monitor_log - what a container prints, as records in log.json.
  *
- * Records are docker's json-file: {"log":"text\n","stream":"stdout","attrs":{…},"time":"RFC3339Nano"}, one a
- * line. A line above MONITOR_LOG_PART_BYTES is several records, all but the last without the final "\n"; a cut
- * never falls inside a UTF-8 sequence, bytes that are none become U+FFFD. The time is that of the read that
- * completed the record.
+ * Records are docker's json-file:
+ * {"log":"text\n","stream":"stdout","attrs":{…},"time":"RFC3339Nano"}, one a line. A line above
+ * MONITOR_LOG_PART_BYTES is several records, all but the last without the final "\n"; a cut never
+ * falls inside a UTF-8 sequence, bytes that are none become U+FFFD. The time is that of the read
+ * that completed the record.
  *
- * Nothing here ever fails towards the container: what cannot be written (disk full, journal gone, buffer full)
- * is dropped in whole records and counted, and the next record that can be written is preceded by one on
- * stderr that tells the count. Blocks as the disk does, but with non_blocking: there a child writes.
+ * Nothing here ever fails towards the container: what cannot be written (disk full, journal gone,
+ * buffer full) is dropped in whole records and counted, and the next record that can be written is
+ * preceded by one on stderr that tells the count. Blocks as the disk does, but with non_blocking:
+ * there a child writes.
  */
 #pragma once
 #include <stdbool.h>
@@ -26,18 +28,19 @@ enum log_stream { LOG_STDOUT, LOG_STDERR, LOG_STREAM_COUNT };
 
 struct monitor_log;
 
-/* Opens or makes log.json below slot_dir_fd (which stays the caller's and must stay open) for spec->log. A
- * file that ends in half a record gets a newline first. slot_dir_fd -1 or driver none: everything is
- * swallowed. Never NULL; what is wrong with the file is told in *err (ERR_OK: nothing) and tried again at
- * each write. spec must outlive the log. */
-struct monitor_log *monitor_log_open(int slot_dir_fd, const struct monitor_spec *spec, struct err *err);
-/* Flushes what is left of unfinished lines (as records without "\n") and closes. A running compression is
- * given up; the next life does it. */
+/* Opens or makes log.json below slot_dir_fd (which stays the caller's and must stay open) for
+ * spec->log. A file that ends in half a record gets a newline first. slot_dir_fd -1 or driver none:
+ * everything is swallowed. Never NULL; what is wrong with the file is told in *err (ERR_OK:
+ * nothing) and tried again at each write. spec must outlive the log. */
+struct monitor_log *monitor_log_open(int slot_dir_fd, const struct monitor_spec *spec,
+				     struct err *err);
+/* Flushes what is left of unfinished lines (as records without "\n") and closes. A running
+ * compression is given up; the next life does it. */
 void monitor_log_close(struct monitor_log *log);
 AUTO_TYPE(monitor_log, monitor_log_close);
 
-/* Room for the next read of that stream: at most *out_room bytes may be put at the returned place, then
- * monitor_log_take(n) makes records of them. So the bytes are copied by read(2) alone. */
+/* Room for the next read of that stream: at most *out_room bytes may be put at the returned place,
+ * then monitor_log_take(n) makes records of them. So the bytes are copied by read(2) alone. */
 char *monitor_log_room(struct monitor_log *log, enum log_stream stream, size_t *out_room);
 void monitor_log_take(struct monitor_log *log, enum log_stream stream, size_t n);
 /* The stream is at its end: an unfinished line becomes a record without "\n". */

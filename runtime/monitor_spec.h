@@ -1,12 +1,11 @@
 /* runtime/monitor_spec - what a monitor is told: monitor.json as a struct.
  *
- * One JSON object, "version": 1; unknown keys are ignored, a newer version is refused by name. The writer
- * (the supervisor) only ever adds keys. docs/monitor.md holds the whole form; in short:
+ * One JSON object, "version": 1; unknown keys are ignored, a newer version is refused by name. The
+ *writer (the supervisor) only ever adds keys. docs/monitor.md holds the whole form; in short:
  *
- *	{"version":1, "id":"<64 hex>", "name":"shop-web-1", "project":"shop", "service":"web", "life":3,
- *	 "run_dir":"/run/stack/containers/ID",        state.json, monitor.sock, exec/; its parent is the
- *	                                              runtime's root, its last part is the id
- *	 "container_dir":"/…/containers/ID",          exit.json
+ *	{"version":1, "id":"<64 hex>", "name":"shop-web-1", "project":"shop", "service":"web",
+ *"life":3, "run_dir":"/run/stack/containers/ID",        state.json, monitor.sock, exec/; its parent
+ *is the runtime's root, its last part is the id "container_dir":"/…/containers/ID", exit.json
  *	 "slot_dir":"/…/slots/web.1",                 log.json (absent: no log is written)
  *	 "bundle":"/…/containers/ID/bundle",          absent: container_dir/bundle
  *	 "rootfs":{"lowers":["/top","/bottom"],"upper":"/…","work":"/…","readonly":false,"volatile":true},
@@ -46,15 +45,15 @@ struct log_spec {
 	bool non_blocking;         /* mode: output that does not fit max_buffer_bytes is dropped */
 	uint64_t max_buffer_bytes; /* for non_blocking */
 	char *attrs_json;          /* ready text `{"k":"v",…}` in the order given, or NULL */
-	char *tag;                 /* journald: CONTAINER_TAG; NULL: the first 12 digits of the id */
-	char *image;               /* journald: IMAGE_NAME; NULL: left out */
+	char *tag;   /* journald: CONTAINER_TAG; NULL: the first 12 digits of the id */
+	char *image; /* journald: IMAGE_NAME; NULL: left out */
 };
 
 struct monitor_spec {
 	char *id, *name, *project, *service; /* name, project, service may be NULL */
 	int64_t life;
 	char *run_dir, *container_dir, *slot_dir, *bundle; /* slot_dir NULL: no log */
-	char **lowers;                                     /* top first; lower_count 0: config root.path counts */
+	char **lowers; /* top first; lower_count 0: config root.path counts */
 	size_t lower_count;
 	char *upper, *work; /* NULL both: read-only */
 	bool rootfs_readonly;
@@ -69,10 +68,11 @@ struct monitor_spec {
 	char *runtime; /* NULL: in this process */
 };
 
-/* Reads the text of monitor.json. The result is the caller's (monitor_spec_free). Errors: INVALID with the
- * key's path, UNSUPPORTED for a newer version or an unknown log driver or socket. */
+/* Reads the text of monitor.json. The result is the caller's (monitor_spec_free). Errors: INVALID
+ * with the key's path, UNSUPPORTED for a newer version or an unknown log driver or socket. */
 struct monitor_spec *monitor_spec_parse(const char *text, size_t len, struct err *err);
-/* The same from a descriptor, which stays the caller's; at most MONITOR_SPEC_MAX_BYTES. Blocks (disk). */
+/* The same from a descriptor, which stays the caller's; at most MONITOR_SPEC_MAX_BYTES. Blocks
+ * (disk). */
 struct monitor_spec *monitor_spec_read(int fd, struct err *err);
 void monitor_spec_free(struct monitor_spec *spec);
 AUTO_TYPE(monitor_spec, monitor_spec_free);
