@@ -2,3 +2,12 @@
 SRCS_netplug := 
 USES_netplug := base
 PKGS_netplug := libnl-route-3.0 libnftnl libmnl libseccomp
+# names: zone, resolver, relay
+SRCS_netplug    += netplug/zone.c netplug/zone_index.c netplug/dns.c netplug/dns_forward.c \
+                   netplug/netd.c netplug/netd_core.c netplug/netd_jail.c netplug/netd_slot.c \
+                   netplug/netd_talk.c netplug/netd_tcp.c netplug/netd_udp.c netplug/relay.c \
+                   netplug/relay_flow.c
+PROGRAMS        += stack-netd
+MAIN_stack-netd := netplug/netd_main.c
+FOLDER_stack-netd := netplug
+LINK_stack-netd := -Wl,--as-needed
