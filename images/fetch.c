@@ -77,9 +77,9 @@ static void arm_timer(struct fetch *fetch)
 	uint64_t now = stamp_monotonic_us(), due = fetch->curl_due_us;
 	struct timer *timer;
 
-	LIST_FOREACH(timer, &fetch->timers, link)
-	if (!due || timer->due_us < due)
-		due = timer->due_us;
+	for (timer = LIST_FIRST(&fetch->timers); timer; timer = LIST_NEXT(timer, link))
+		if (!due || timer->due_us < due)
+			due = timer->due_us;
 	if (!due)
 		fetch->loop.timer(fetch->loop.ctx, -1);
 	else
@@ -114,12 +114,12 @@ void fetch_after_cancel(struct fetch *fetch, uint64_t number)
 {
 	struct timer *timer;
 
-	LIST_FOREACH(timer, &fetch->timers, link)
-	if (timer->number == number) {
-		LIST_REMOVE(timer, link);
-		free(timer);
-		return;
-	}
+	for (timer = LIST_FIRST(&fetch->timers); timer; timer = LIST_NEXT(timer, link))
+		if (timer->number == number) {
+			LIST_REMOVE(timer, link);
+			free(timer);
+			return;
+		}
 }
 
 /* One due timer after the other: a call may add and cancel others. */
@@ -127,14 +127,14 @@ static bool run_due_timer(struct fetch *fetch, uint64_t now)
 {
 	struct timer *timer, due;
 
-	LIST_FOREACH(timer, &fetch->timers, link)
-	if (timer->due_us <= now) {
-		due = *timer;
-		LIST_REMOVE(timer, link);
-		free(timer);
-		due.call(due.ctx);
-		return true;
-	}
+	for (timer = LIST_FIRST(&fetch->timers); timer; timer = LIST_NEXT(timer, link))
+		if (timer->due_us <= now) {
+			due = *timer;
+			LIST_REMOVE(timer, link);
+			free(timer);
+			due.call(due.ctx);
+			return true;
+		}
 	return false;
 }
 
@@ -481,6 +481,20 @@ void fetch_resume(struct fetch_request *request)
 void fetch_cancel(struct fetch_request *request)
 {
 	free_request(request);
+}
+
+char *fetch_url_join(const char *base_url, const char *location)
+{
+	CURLU *url = curl_url();
+	char *text = NULL, *copy = NULL;
+
+	if (curl_url_set(url, CURLUPART_URL, base_url, 0) == CURLUE_OK &&
+	    curl_url_set(url, CURLUPART_URL, location, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK)
+		copy = xstrdup(text);
+	curl_free(text);
+	curl_url_cleanup(url);
+	return copy;
 }
 
 struct fetch *fetch_new(const struct fetch_loop *loop, unsigned max_host_connections)

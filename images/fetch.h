@@ -111,3 +111,6 @@ void fetch_resume(struct fetch_request *request); /* after FETCH_PAUSE */
 /* done() is not called any more. Not from within a callback of the same request: FETCH_STOP there.
  */
 void fetch_cancel(struct fetch_request *request);
+
+/* The absolute form of a Location seen at base_url; NULL when it is no URL. To be freed. */
+char *fetch_url_join(const char *base_url, const char *location);
