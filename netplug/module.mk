@@ -6,8 +6,9 @@ PKGS_netplug := libnl-route-3.0 libnftnl libmnl libseccomp
 SRCS_netplug    += netplug/zone.c netplug/zone_index.c netplug/dns.c netplug/dns_forward.c \
                    netplug/netd.c netplug/netd_core.c netplug/netd_jail.c netplug/netd_slot.c \
                    netplug/netd_talk.c netplug/netd_tcp.c netplug/netd_udp.c netplug/relay.c \
-                   netplug/relay_flow.c
+                   netplug/relay_flow.c netplug/hosts_files.c
 PROGRAMS        += stack-netd
 MAIN_stack-netd := netplug/netd_main.c
 FOLDER_stack-netd := netplug
 LINK_stack-netd := -Wl,--as-needed
+TESTS           += tests/netplug/test_hosts_files tests/netplug/test_zone tests/netplug/test_dns
