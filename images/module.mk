@@ -6,4 +6,5 @@ PKGS_images := libcurl libcrypto zlib libzstd libisal json-c
 # names, manifests, the registry
 SRCS_images += images/ref.c images/platform.c images/media.c images/config.c images/user.c \
                images/fetch.c images/auth.c images/registry.c images/proto.c \
-               images/exchange.c images/exchange_answer.c images/exchange_auth.c images/credentials.c
+               images/exchange.c images/exchange_answer.c images/exchange_auth.c images/credentials.c \
+               images/credential_helper.c
