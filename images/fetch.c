@@ -41,6 +41,7 @@ struct fetch_request {
 	long status;
 	int64_t content_length;
 	uint64_t body_bytes;
+	uint64_t late; /* timer that ends a request which was stopped while it was resumed */
 	bool headers_over, stopped, too_large;
 };
 
@@ -267,6 +268,8 @@ static int seek_body(void *ctx, curl_off_t offset, int origin)
 static void free_request(struct fetch_request *request)
 {
 	LIST_REMOVE(request, link);
+	if (request->late)
+		fetch_after_cancel(request->fetch, request->late);
 	curl_multi_remove_handle(request->fetch->multi, request->easy);
 	curl_easy_cleanup(request->easy);
 	curl_slist_free_all(request->headers);
@@ -473,9 +476,19 @@ struct fetch_request *fetch_start(struct fetch *fetch, const struct fetch_spec *
 	return request;
 }
 
+static void finish_late(void *ctx)
+{
+	struct fetch_request *request = ctx;
+
+	request->late = 0;
+	finish(request, CURLE_WRITE_ERROR);
+}
+
+/* Curl hands over what it kept at once; when that is refused, it tells only us. */
 void fetch_resume(struct fetch_request *request)
 {
-	curl_easy_pause(request->easy, CURLPAUSE_CONT);
+	if (curl_easy_pause(request->easy, CURLPAUSE_CONT) != CURLE_OK && !request->late)
+		request->late = fetch_after(request->fetch, 0, finish_late, request);
 }
 
 void fetch_cancel(struct fetch_request *request)

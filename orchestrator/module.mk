@@ -4,3 +4,5 @@ SRCS_orchestrator := orchestrator/control.c orchestrator/events.c orchestrator/f
                      orchestrator/records.c orchestrator/roots.c
 USES_orchestrator := specs images images/dockerfile netplug volumes base
 PKGS_orchestrator := libuv
+SRCS_orchestrator += $(addprefix orchestrator/,transfer.c transfer_image.c transfer_layer.c \
+	transfer_loop.c transfer_login.c transfer_progress.c transfer_store.c)

@@ -1,0 +1,95 @@
+/* orchestrator/transfer_progress - what a transfer tells: the callback, and JSON lines.
+ *
+ * Owns: the words and keys of the lines. May not touch: the transfer.
+ */
+#include <json-c/json.h>
+
+#include "base/json.h"
+#include "base/stamp.h"
+#include "orchestrator/transfer_state.h"
+
+#define REPORT_EVERY_US 100000 /* of one layer */
+
+static const char *const status_names[] = {
+	[TRANSFER_RESOLVING] = "resolving",
+	[TRANSFER_WAITING] = "waiting",
+	[TRANSFER_LOCKED] = "waiting for another pull",
+	[TRANSFER_DOWNLOADING] = "downloading",
+	[TRANSFER_EXTRACTING] = "extracting",
+	[TRANSFER_DONE] = "done",
+	[TRANSFER_EXISTS] = "exists",
+	[TRANSFER_UPLOADING] = "uploading",
+	[TRANSFER_RETRYING] = "retrying",
+	[TRANSFER_WARNING] = "warning",
+	[TRANSFER_IMAGE_DONE] = "pulled",
+	[TRANSFER_IMAGE_FAILED] = "failed",
+};
+
+const char *transfer_status_name(enum transfer_status status)
+{
+	return status_names[status];
+}
+
+void transfer_progress_json(void *ctx, const struct transfer_progress *progress)
+{
+	struct json_object *line = json_object_new_object();
+	FILE *out = ctx;
+
+	json_add_text(line, "image", progress->image);
+	json_add_text(line, "layer", progress->layer);
+	if (progress->status == TRANSFER_IMAGE_FAILED) {
+		json_add_text(line, "error", progress->text);
+		json_add_text(line, "code", progress->code);
+	} else if (progress->status == TRANSFER_IMAGE_DONE) {
+		json_add_text(line, "id", progress->id);
+		json_add_text(line, "digest", progress->digest);
+		json_add_text(line, "name", progress->name);
+		json_add_text(line, "status", progress->text);
+	} else {
+		json_add_text(line, "status", status_names[progress->status]);
+		json_add_text(line, "text", progress->text);
+	}
+	if (progress->layer) {
+		json_add_int(line, "number", progress->number);
+		json_add_int(line, "layers", progress->layer_count);
+		json_add_int(line, "current", (int64_t)progress->current_bytes);
+		json_add_int(line, "total", (int64_t)progress->total_bytes);
+	}
+	fprintf(out, "%s\n",
+		json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN |
+							     JSON_C_TO_STRING_NOSLASHESCAPE));
+	fflush(out);
+	json_object_put(line);
+}
+
+void transfer_report(struct image_pull *image, const struct transfer_progress *progress)
+{
+	const struct transfer_options *options = image->pull->options;
+	struct transfer_progress full = *progress;
+
+	for (size_t i = 0; options->progress && i < image->text_count; i++) {
+		full.image = image->texts[i];
+		options->progress(options->progress_ctx, &full);
+	}
+}
+
+void transfer_report_layer(struct layer_pull *layer, enum transfer_status status,
+			   uint64_t current_bytes)
+{
+	const struct transfer_progress progress = {
+		.status = status,
+		.layer = layer->descriptor->digest,
+		.number = layer->number,
+		.layer_count = layer->total,
+		.current_bytes = current_bytes,
+		.total_bytes = layer->descriptor->size_bytes,
+	};
+	uint64_t now = stamp_monotonic_us();
+
+	if (status == TRANSFER_DOWNLOADING && current_bytes &&
+	    now < layer->reported_us + REPORT_EVERY_US)
+		return;
+	layer->reported_us = now;
+	for (size_t i = 0; i < layer->waiter_count; i++)
+		transfer_report(layer->waiters[i], &progress);
+}
