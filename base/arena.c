@@ -1,7 +1,7 @@
 /* base/arena - memory that dies together.
  *
- * Owns: a chain of blocks, each twice the one before up to a limit; big requests get their own block.
- * May not touch: what is stored in it.
+ * Owns: a chain of blocks, each twice the one before up to a limit; big requests get their own
+ * block. May not touch: what is stored in it.
  */
 #include "base/arena.h"
 
@@ -61,7 +61,7 @@ static struct block *block_add(struct arena *arena, size_t data_bytes)
 static void *alloc_raw(struct arena *arena, size_t size)
 {
 	size_t align = sizeof(max_align_t);
-	size_t need = (size + align - 1) / align * align;
+	size_t need = ((size ? size : 1) + align - 1) / align * align;
 	void *out;
 
 	if (need < size)
@@ -89,7 +89,8 @@ char *arena_strndup(struct arena *arena, const char *text, size_t len)
 {
 	char *copy = alloc_raw(arena, len + 1);
 
-	memcpy(copy, text, len);
+	if (len)
+		memcpy(copy, text, len);
 	copy[len] = '\0';
 	return copy;
 }

@@ -53,8 +53,13 @@ static int replace(int dir_fd, const char *name, const char *text, size_t len, b
 		unlinkat(dir_fd, temp, 0);
 		return -1;
 	}
-	if (renameat(dir_fd, temp, dir_fd, name) < 0 || (sync && fsync(dir_fd) < 0))
-		return err_sys(err, errno, "replace %s", name);
+	if (renameat(dir_fd, temp, dir_fd, name) < 0) {
+		err_sys(err, errno, "replace %s", name);
+		unlinkat(dir_fd, temp, 0);
+		return -1;
+	}
+	if (sync && fsync(dir_fd) < 0)
+		return err_sys(err, errno, "sync the folder of %s", name);
 	return 0;
 }
 

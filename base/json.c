@@ -10,36 +10,89 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 
-#define DEPTH_MAX 64
+#define DEPTH_MAX   64
+#define WHITE_SPACE " \t\r\n"
 
-struct json_object *json_parse(const char *what, const char *text, size_t len, struct err *err)
+/* What json-c takes and we do not: 'x' for "x", and NUL in a key, which would cut it short. Returns
+ * the offset, or len when all is well. */
+static size_t find_unwanted(const char *text, size_t len)
+{
+	bool in_string = false, has_nul = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (!in_string && text[i] == '\'')
+			return i;
+		if (in_string && text[i] == '\\') {
+			has_nul |= len - i >= 6 && memcmp(text + i, "\\u0000", 6) == 0;
+			i++;
+		} else if (text[i] == '"') {
+			in_string = !in_string;
+			if (in_string) {
+				has_nul = false;
+				continue;
+			}
+			size_t next = i + 1;
+
+			while (next < len && memchr(WHITE_SPACE, text[next], strlen(WHITE_SPACE)))
+				next++;
+			if (has_nul && next < len && text[next] == ':')
+				return i;
+		}
+	}
+	return len;
+}
+
+/* One value from the front of the text; NULL with *out_status, which is success for null. *out_end:
+ * bytes read. */
+static struct json_object *parse_value(const char *text, size_t len, size_t *out_end,
+				       enum json_tokener_error *out_status)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
 	struct json_object *value;
+
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	value = json_tokener_parse_ex(tokener, text, (int)len);
+	*out_status = json_tokener_get_error(tokener);
+	*out_end = json_tokener_get_parse_end(tokener);
+	if (*out_status ==
+	    json_tokener_continue) { /* a bare number or word ends only with the text */
+		value = json_tokener_parse_ex(tokener, "", 1);
+		*out_status = json_tokener_get_error(tokener);
+		*out_end = len;
+	}
+	json_tokener_free(tokener);
+	return value;
+}
+
+struct json_object *json_parse(const char *what, const char *text, size_t len, struct err *err)
+{
 	enum json_tokener_error status;
-	size_t end;
+	const char *why = "something follows the value";
+	struct json_object *value;
+	size_t end = 0;
 
 	if (len > INT32_MAX - 1) {
-		json_tokener_free(tokener);
 		err_set(err, ERR_INVALID, "%s: too large", what);
 		return NULL;
 	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	value = json_tokener_parse_ex(tokener, text, (int)len);
-	status = json_tokener_get_error(tokener);
-	if (status == json_tokener_continue) /* a bare number ends only with the text */
-		value = json_tokener_parse_ex(tokener, "", 1), status = json_tokener_get_error(tokener);
-	end = json_tokener_get_parse_end(tokener);
+	end = find_unwanted(text, len);
+	if (end < len) {
+		err_set(err, ERR_INVALID, "%s: not JSON at byte %zu: %s", what, end,
+			text[end] == '"' ? "NUL in a key" : "quotes must be double");
+		return NULL;
+	}
+	value = parse_value(text, len, &end, &status);
 	if (status == json_tokener_success)
-		while (end < len && strchr(" \t\r\n", text[end]))
+		while (end < len && memchr(WHITE_SPACE, text[end], strlen(WHITE_SPACE)))
 			end++;
-	json_tokener_free(tokener);
-	if (status == json_tokener_success && end >= len)
+	if (value && status == json_tokener_success && end >= len)
 		return value;
 	json_object_put(value);
-	err_set(err, ERR_INVALID, "%s: not JSON at byte %zu: %s", what, end,
-		status == json_tokener_success ? "something follows the value"
-					       : json_tokener_error_desc(status));
+	if (status != json_tokener_success)
+		why = json_tokener_error_desc(status);
+	else if (end >= len)
+		why = "null is no value here";
+	err_set(err, ERR_INVALID, "%s: not JSON at byte %zu: %s", what, end, why);
 	return NULL;
 }
 

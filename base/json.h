@@ -13,7 +13,7 @@ static inline void auto_json(struct json_object **object)
 	json_object_put(*object);
 }
 
-/* One whole JSON value; trailing bytes other than white space, NUL inside a key, nesting above 64 and
+/* One whole JSON value other than null; trailing bytes other than white space, NUL inside a key, nesting above 64 and
  * invalid text are ERR_INVALID with the byte offset. The caller puts the result. */
 struct json_object *json_parse(const char *what, const char *text, size_t len, struct err *err);
 /* The file dir_fd/name as JSON; max_bytes as in file_read. */

@@ -110,8 +110,11 @@ int message_receive(int socket_fd, struct json_object **out, int *fds, size_t *f
 		*fd_count = 0;
 	if (!take_fds(&header, fds, room, &count))
 		return err_set(err, ERR_INVALID, "message with too many descriptors");
-	if (n == 0)
+	if (n == 0) {
+		while (count)
+			close(fds[--count]);
 		return 0;
+	}
 	if (header.msg_flags & MSG_TRUNC)
 		err_set(err, ERR_INVALID, "message above %d bytes", MESSAGE_MAX);
 	else if ((*out = json_parse("message", text, (size_t)n, err)) != NULL) {

@@ -3,4 +3,6 @@ SRCS_base := base/alloc.c base/arena.c base/err.c base/file.c base/json.c base/l
              base/message.c base/mount.c base/num.c base/process.c base/stages.c base/stamp.c \
              base/text.c base/tree.c
 PKGS_base := json-c
-TESTS     += tests/base/test_num tests/base/test_file
+TESTS     += $(addprefix tests/base/,test_num test_file test_text test_arena test_json test_tree test_process \
+             test_message test_stages test_stamp test_log)
+KTESTS    += tests/base/k_mount

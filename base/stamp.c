@@ -86,7 +86,7 @@ static int take_number(struct scan *scan, size_t digits, unsigned max)
 
 static int take_char(struct scan *scan, const char *allowed)
 {
-	if (scan->left == 0 || !strchr(allowed, scan->at[0]))
+	if (scan->left == 0 || !memchr(allowed, scan->at[0], strlen(allowed)))
 		return -1;
 	scan->left--;
 	return *scan->at++;
