@@ -8,3 +8,4 @@ SRCS_images += images/ref.c images/platform.c images/media.c images/config.c ima
                images/fetch.c images/auth.c images/registry.c images/proto.c \
                images/exchange.c images/exchange_answer.c images/exchange_auth.c images/credentials.c \
                images/credential_helper.c
+TESTS += $(addprefix tests/images/test_,ref platform media config)

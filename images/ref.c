@@ -215,10 +215,8 @@ static int split_name(const char *text, struct slice name, struct ref *out, stru
 	if (colon) {
 		tag = (struct slice){ colon + 1, path.len - (size_t)(colon - path.at) - 1 };
 		path.len = (size_t)(colon - path.at);
-		if (check_tag(text, tag, err) < 0)
-			return -1;
 	}
-	if (check_path(text, path, err) < 0)
+	if (check_path(text, path, err) < 0 || (colon && check_tag(text, tag, err) < 0))
 		return -1;
 	is_library = slice_is(domain, "docker.io") && !memchr(path.at, '/', path.len);
 	if (domain.len + 1 + path.len + (is_library ? strlen("library/") : 0) > REF_NAME_MAX)
