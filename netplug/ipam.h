@@ -12,6 +12,7 @@
 struct address_pool {
 	struct prefix base;
 	unsigned size;
+	bool last_resort; /* tried only when the others are used up */
 };
 
 /* What must not be overlapped, and what it is in words ("route 10.8.0.0/24 dev tun0"). */

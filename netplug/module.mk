@@ -1,7 +1,12 @@
 # netplug/ - links, addresses, ports, names; program stack-netd.
-SRCS_netplug := 
+# links, addresses, ports, packet filter
+SRCS_netplug := netplug/address.c netplug/naming.c netplug/rtnl.c netplug/uplink.c netplug/ipam.c \
+                netplug/link.c netplug/attach.c netplug/attach_inside.c netplug/nft.c \
+                netplug/nft_write.c netplug/nft_dump.c netplug/nat_table.c netplug/nat.c \
+                netplug/ports.c netplug/port_holder.c netplug/switches.c
+KTESTS       += tests/netplug/k_nat
 USES_netplug := base
-PKGS_netplug := libnl-route-3.0 libnftnl libmnl libseccomp
+PKGS_netplug := libmnl libseccomp
 # names: zone, resolver, relay
 SRCS_netplug    += netplug/zone.c netplug/zone_index.c netplug/dns.c netplug/dns_forward.c \
                    netplug/netd.c netplug/netd_core.c netplug/netd_jail.c netplug/netd_slot.c \

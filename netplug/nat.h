@@ -41,6 +41,11 @@ void nat_del_port(struct nat_batch *batch, const struct nat_port *port);
 /* A port that moves: both halves in one batch. */
 void nat_move_port(struct nat_batch *batch, const struct nat_port *from, const struct nat_port *to);
 
+/* A link of the host that nothing is forwarded to from another such link (netplug/switches). Its
+ * owner is the host; it goes with the table. */
+#define NAT_HOST_OWNER "//host"
+void nat_close_link(struct nat_batch *batch, int family, const char *link);
+
 /* Sends it: the skeleton first when the table lacks it or has another version. Adding what is there
  * with the same data and taking away what is not there are fine. ERR_EXISTS names the port that
  * another owner holds. The batch is empty afterwards. */
@@ -60,13 +65,14 @@ int nat_list(struct nft *nft, struct arena *arena, const char *project, struct n
 	     size_t *out_count, struct err *err);
 
 /* Compares what the kernel has of the project with the batch (only adds count): *out_missing and
- * *out_extra; with repair != 0 the difference is put right in one transaction. The batch stays as
+ * *out_extra; with repair the difference is put right in one transaction. The batch stays as
  * it was. */
 int nat_reconcile(struct nft *nft, const char *project, const struct nat_batch *batch, bool repair,
 		  size_t *out_missing, size_t *out_extra, struct err *err);
 
 /* A socket that becomes readable when tables change (NFNLGRP_NFTABLES), for the caller's loop. Read
- * it dry with nat_watch_read: *out_lost is true when something of `inet stack` (or a whole table of
- * the foreign rules) was deleted by a process other than this one. Never blocks. */
+ * it dry with nat_watch_read: *out_lost is true when something of `inet stack`, or any whole table,
+ * was deleted, by whomever: a delete of our own looks the same, so the caller compares with
+ * nat_reconcile (which finds nothing then). Never blocks. */
 int nat_watch_open(struct err *err);
 int nat_watch_read(int fd, bool *out_lost, struct err *err);

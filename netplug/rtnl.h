@@ -8,12 +8,25 @@
  */
 #pragma once
 #include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/cleanup.h"
 #include "base/err.h"
+
+/* for (each attribute of a message behind a header of `skip` bytes; of a nest). */
+#define rtnl_each_attr(attr, message, skip)                                                        \
+	for ((attr) = mnl_nlmsg_get_payload_offset((message), (skip));                             \
+	     mnl_attr_ok((attr), (int)((char *)mnl_nlmsg_get_payload_tail(message) -              \
+				       (const char *)(attr)));                                     \
+	     (attr) = mnl_attr_next(attr))
+#define rtnl_each_nested(attr, nest)                                                               \
+	for ((attr) = mnl_attr_get_payload(nest);                                                  \
+	     mnl_attr_ok((attr), (int)((const char *)mnl_attr_get_payload(nest) +                  \
+				       mnl_attr_get_payload_len(nest) - (const char *)(attr)));    \
+	     (attr) = mnl_attr_next(attr))
 
 struct rtnl;
 
@@ -49,3 +62,17 @@ int rtnl_flush(struct rtnl *rtnl, rtnl_failed *failed, void *ctx, struct err *er
 int rtnl_dump(struct rtnl *rtnl, uint16_t type, const void *header, size_t header_size,
 	      void (*restart)(void *ctx), int (*each)(const struct nlmsghdr *, void *ctx),
 	      void *ctx, struct err *err);
+
+/* Header and attributes of a request for links without their counters. */
+struct rtnl_link_request {
+	struct ifinfomsg info;
+	struct nlattr mask_attr;
+	uint32_t mask;
+};
+struct rtnl_link_request rtnl_link_request(void);
+
+/* The link of that name: its index, or ERR_NOT_FOUND "no link NAME". */
+int rtnl_link_index(struct rtnl *rtnl, const char *name, unsigned *out_index, struct err *err);
+/* The whole answer of RTM_GETLINK by name is given to each(). */
+int rtnl_link_get(struct rtnl *rtnl, const char *name,
+		  int (*each)(const struct nlmsghdr *, void *ctx), void *ctx, struct err *err);
