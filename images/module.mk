@@ -9,3 +9,12 @@ SRCS_images += images/ref.c images/platform.c images/media.c images/config.c ima
                images/exchange.c images/exchange_answer.c images/exchange_auth.c images/credentials.c \
                images/credential_helper.c
 TESTS += $(addprefix tests/images/test_,ref platform media config)
+
+# the store: bytes to layers, layers to images
+SRCS_images += images/digest.c images/inflate.c images/decode.c images/tar.c images/tar_header.c \
+               images/tar_pax.c images/layer_tree.c images/apply.c images/apply_path.c \
+               images/unpack.c images/erofs.c images/erofs_dir.c images/erofs_out.c images/ring.c \
+               images/store.c images/lease.c images/record.c images/root.c images/probe.c \
+               images/layer.c images/layer_feed.c images/layer_make.c images/layer_dir.c \
+               images/chain.c images/commit.c images/snapshot.c images/archive_source.c \
+               images/archive_load.c

@@ -1,0 +1,178 @@
+/* images/layer_make - second worker of a layer writer: plain bytes in, a layer's folder out.
+ *
+ * Owns: the hash of the tar, data.tar, the tree or the extracted folder, the moment of becoming
+ * visible. May not touch: the compressed bytes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/crash.h"
+#include "base/file.h"
+#include "images/erofs.h"
+#include "images/layer_writer.h"
+
+#define LEAST_BYTES (128u << 10)
+#define SPACE_STEP  (16u << 20) /* look at the free space that often */
+#define HOLE_BYTES  (64u << 10)
+
+static bool is_zero(const uint8_t *at, size_t len)
+{
+	return at[0] == 0 && memcmp(at, at + 1, len - 1) == 0;
+}
+
+static int write_at(int fd, const uint8_t *data, size_t len, uint64_t at, struct err *err)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(fd, data, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, errno, "write layer");
+		data += n;
+		at += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Runs of zeros become holes. */
+static int write_tar(struct layer *layer, const uint8_t *data, size_t len, struct err *err)
+{
+	uint64_t at = layer->tar_bytes;
+	size_t from = 0, to = 0;
+
+	while (to < len) {
+		size_t n = HOLE_BYTES - (size_t)((at + to) % HOLE_BYTES);
+
+		n = n > len - to ? len - to : n;
+		if (n == HOLE_BYTES && is_zero(data + to, n)) {
+			if (write_at(layer->tar_fd, data + from, to - from, at + from, err) < 0)
+				return -1;
+			from = to + n;
+		}
+		to += n;
+	}
+	return write_at(layer->tar_fd, data + from, to - from, at + from, err);
+}
+
+static int take_bytes(struct layer *layer, const uint8_t *data, size_t len, struct err *err)
+{
+	if (layer->tar_bytes - layer->checked_at >= SPACE_STEP || layer->tar_bytes == 0) {
+		layer->checked_at = layer->tar_bytes;
+		if (store_check_space(layer->store, err) < 0)
+			return -1;
+	}
+	digest_update(layer->tar_hash, data, len);
+	if (layer->tar_fd >= 0 && write_tar(layer, data, len, err) < 0)
+		return -1;
+	layer->tar_bytes += len;
+	return tar_write(layer->tar, data, len, err);
+}
+
+static int finish_erofs(struct layer *layer, struct layer_meta *meta, struct err *err)
+{
+	AUTO(fd)
+	int index =
+		openat(layer->tmp_fd, "index.erofs", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	AUTO(fd)
+	int extra =
+		openat(layer->tmp_fd, "extra.data", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	struct erofs_devices devices = { .tar_fd = layer->tar_fd,
+					 .tar_bytes = layer->tar_bytes,
+					 .extra_fd = extra };
+
+	if (index < 0 || extra < 0)
+		return err_sys(err, errno, "make index");
+	if (ftruncate(layer->tar_fd, (off_t)layer->tar_bytes) < 0)
+		return err_sys(err, errno, "size of the tar");
+	if (erofs_write(apply_tree(layer->apply), index, &devices, err) < 0)
+		return -1;
+	meta->has_extra = devices.extra_bytes > 0;
+	if (!meta->has_extra)
+		unlinkat(layer->tmp_fd, "extra.data", 0);
+	return 0;
+}
+
+static int note_digest(struct layer *layer, struct err *err)
+{
+	char key[STORE_KEY_MAX];
+	const char *text = layer->result.diff_id;
+
+	return file_replace(layer->store->digests_fd, store_key(layer->result.digest, key), text,
+			    strlen(text), err);
+}
+
+static int publish(struct layer *layer, struct layer_meta *meta, struct err *err)
+{
+	char key[STORE_KEY_MAX];
+	const char *missing = apply_missing_link(layer->apply);
+
+	meta->backend = layer->unpack ? STORE_DIR : STORE_EROFS;
+	memcpy(meta->diff_id, layer->result.diff_id, sizeof(meta->diff_id));
+	memcpy(meta->digest, layer->result.digest, sizeof(meta->digest));
+	memcpy(meta->media_type, layer->media_type, sizeof(meta->media_type));
+	meta->blob_bytes = layer->result.size_bytes;
+	meta->tar_bytes = layer->result.tar_bytes;
+	meta->entry_count = layer->result.entry_count;
+	meta->needs_lower = apply_needs_lower(layer->apply);
+	snprintf(meta->missing_link, sizeof(meta->missing_link), "%s", missing ? missing : "");
+	if (lease_add(layer->lease, meta->diff_id, err) < 0 ||
+	    layer_meta_write(layer->tmp_fd, meta, layer->store, err) < 0 ||
+	    layer_keep_blob(layer, err) < 0)
+		return -1;
+	if (layer_publish(layer->store, layer->tmp_name, layer->store->layers_fd,
+			  store_key(meta->diff_id, key), err) < 0)
+		return -1;
+	return note_digest(layer, err);
+}
+
+static int make(struct layer *layer, struct err *err)
+{
+	struct layer_meta meta = { 0 };
+	const uint8_t *piece;
+	size_t len;
+
+	while ((len = ring_peek(layer->out, LEAST_BYTES, &piece)) > 0) {
+		if (take_bytes(layer, piece, len, err) < 0)
+			return -1;
+		ring_take(layer->out, len);
+	}
+	if (!ring_is_whole(layer->out))
+		return err_set(err, ERR_CANCELLED, "given up");
+	if (tar_end(layer->tar, err) < 0)
+		return -1;
+	digest_text(layer->tar_hash, layer->result.diff_id);
+	layer->result.tar_bytes = layer->tar_bytes;
+	layer->result.entry_count = tar_entry_count(layer->tar);
+	if (*layer->diff_id && strcmp(layer->result.diff_id, layer->diff_id) != 0)
+		return err_set(err, ERR_INVALID, "diff-id is %.71s, wanted %.71s",
+			       layer->result.diff_id, layer->diff_id);
+	crash_point("layer", "verified");
+	layer_meta_of_tree(&meta, apply_tree(layer->apply));
+	if ((layer->unpack ? unpack_finish(layer->unpack, apply_tree(layer->apply), err)
+			   : finish_erofs(layer, &meta, err)) < 0)
+		return -1;
+	return publish(layer, &meta, err);
+}
+
+void *layer_make(void *ctx)
+{
+	struct layer *layer = ctx;
+	struct err err = ERR_NONE;
+
+	if (make(layer, &err) < 0) {
+		layer_fail(layer, &err);
+		ring_give_up(layer->out);
+		ring_give_up(layer->in);
+	}
+	layer->done = true;
+	if (layer->wake)
+		layer->wake(layer->wake_ctx);
+	return NULL;
+}

@@ -1,0 +1,74 @@
+/* images/store_internal - what the rooms of the store share. Not for callers of images/. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "images/store.h"
+
+#define STORE_FORMAT    1
+#define STORE_META_MAX  (16u << 20) /* a record, a name, a layer's meta.json */
+#define STORE_MAX_LAYER (64ull << 30)
+#define STORE_MAX_IMAGE (256ull << 30)
+#define STORE_KEY_MAX   160 /* "layers/sha512-HEX" */
+
+struct store {
+	char *path, *runtime_path;
+	int root_fd;
+	int tmp_fd, layers_fd, chains_fd, partial_fd, blobs_fd, records_fd, names_fd, roots_fd,
+		leases_fd, digests_fd, trash_fd;
+	enum store_backend backend;
+	unsigned flags;
+	uint64_t max_layer_bytes, max_image_bytes, min_free_bytes;
+	char boot_id[40];
+};
+
+/* The store's lock, shared or as the only one. Returns the fd (close = unlock); wait=false:
+ * ERR_BUSY. */
+int store_lock(struct store *store, bool exclusive, bool wait, struct err *err);
+
+/* "HEX" of a sha256 digest, "sha512-HEX" of another. Returns out. */
+char *store_key(const char *digest, char out[STORE_KEY_MAX]);
+/* Back to a digest; false when it is none. */
+bool store_key_digest(const char *key, char out[DIGEST_TEXT_MAX]);
+
+/* A new folder in tmp/, held by a flock on the returned fd. name gets its name. */
+int store_tmp_dir(struct store *store, char name[32], struct err *err);
+/* Moves dir_fd/name into trash/ (absent: fine) and removes it there; what cannot be removed stays
+ * for the next sweep. */
+int store_trash(struct store *store, int dir_fd, const char *name, struct err *err);
+/* Moves only: for use under the exclusive lock; store_empty_trash later. */
+int store_trash_move(struct store *store, int dir_fd, const char *name, struct err *err);
+void store_empty_trash(struct store *store);
+/* Removes tmp folders and leases of dead processes. Under the exclusive lock. */
+void store_sweep(struct store *store);
+/* ERR_NO_SPACE with the file system's name when less than min_free is left. */
+int store_check_space(struct store *store, struct err *err);
+/* All that is in memory of the store's file system to disk, unless STORE_NO_SYNC. */
+int store_sync(struct store *store, struct err *err);
+
+/* Writes JSON as dir_fd/name through a name of its own, so that several processes may; synced
+ * unless NO_SYNC. */
+struct json_object;
+int store_write_json(struct store *store, int dir_fd, const char *name, struct json_object *value,
+		     struct err *err);
+
+/* For each entry of a folder (not those with a leading dot); -1 of `each` ends it. */
+int store_each(int dir_fd, int (*each)(void *ctx, const char *name, struct err *err), void *ctx,
+	       struct err *err);
+/* Bytes on disk (st_blocks) of everything below. */
+uint64_t store_disk_bytes(int dir_fd, const char *name);
+
+/* Calls each for every digest that a living lease names. Under the exclusive lock. */
+int lease_each(struct store *store, int (*each)(void *ctx, const char *digest, struct err *err),
+	       void *ctx, struct err *err);
+/* True when another living lease names it. Under the exclusive lock. */
+bool lease_of_others_has(struct store *store, const struct lease *own, const char *digest);
+
+/* images/record */
+int record_write(struct store *store, const struct image_record *record, struct err *err);
+/* Removes a record; names and layers are not looked at. */
+int record_remove(struct store *store, const char *id, struct err *err);
+
+/* Whether the EROFS back-end works here: really mounts a small image, once per boot and runtime
+ * root. */
+bool erofs_probe(struct store *store);
