@@ -38,6 +38,8 @@ int message_send_text(int socket_fd, const char *text, size_t len, const int *fd
 		header.msg_control = control.bytes;
 		header.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
 		cmsg = CMSG_FIRSTHDR(&header);
+		if (!cmsg)
+			return err_set(err, ERR_INTERNAL, "no room for descriptors");
 		cmsg->cmsg_level = SOL_SOCKET;
 		cmsg->cmsg_type = SCM_RIGHTS;
 		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);

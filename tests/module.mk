@@ -1,19 +1,67 @@
 # tests/ - what `make test` runs. Unit tests mirror the folders; a folder lists its own in module.mk.
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANBUILD  = BUILD=$(BUILD)/san SAN="$(SANITIZE)" CFLAGS="-O1 -g"
 UNITS    ?=
 E2E      ?=
+FUZZ     ?=
+FUZZ_SECONDS ?= 20
 
-.PHONY: test units kernel-units e2e floors
-test: all
-	@tests/run
+.PHONY: test units e2e floors deps demo check fuzz bench list-tests test-binaries san-binaries
+test: deps
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) tests/run
+
+deps:
+	@tests/deps
 
 floors:
 	@sh tests/check_floors.sh
 
+list-tests:
+	@printf '%s\n' $(filter tests/$(UNITS)%,$(TESTS) $(KTESTS))
+
 test-binaries: $(patsubst %,$(BUILD)/%,$(filter tests/$(UNITS)%,$(TESTS) $(KTESTS)))
-.PHONY: test-binaries
 
 # Units run under the sanitizers, from a build folder of their own.
-units: floors
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/san SAN="$(SANITIZE)" CFLAGS="-O1 -g" test-binaries
+san-binaries:
+	@$(MAKE) --no-print-directory $(SANBUILD) UNITS=$(UNITS) test-binaries
+
+units: floors san-binaries
 	@tests/run units $(BUILD)/san $(UNITS)
+
+e2e: all
+	@tests/run e2e $(BUILD) $(E2E)
+
+# The example of the README, from the packages to `down`, in a namespace of its own.
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@tests/images-build/build
+	@STACK_BUILD=$(abspath $(BUILD)) tests/lib/netns tests/demo
+
+check: deps test
+	@BUILD=$(BUILD) tests/check
+
+# Fuzzers: tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput, listed in FUZZERS; they link the folders that they
+# include. FUZZ=name: one of them. New inputs go to the build folder, findings beside them.
+FUZZBUILD = BUILD=$(BUILD)/fuzz CC=clang WARN=-w CFLAGS="-O1 -g" SAN="-fsanitize=fuzzer-no-link,address,undefined"
+fuzz: deps
+	@$(MAKE) --no-print-directory $(FUZZBUILD) FUZZ=$(FUZZ) fuzz-binaries
+	@tests/fuzz/run $(BUILD)/fuzz $(FUZZ_SECONDS) $(filter tests/fuzz/fuzz_$(FUZZ)%,$(FUZZERS))
+
+.PHONY: fuzz-binaries
+fuzz-binaries: $(patsubst %,$(BUILD)/%,$(filter tests/fuzz/fuzz_$(FUZZ)%,$(FUZZERS)))
+
+fuzz_folders = $(sort $(shell sed -n 's,^.include "\([a-z/]*\)/[a-z_0-9]*\.h",\1,p' $(1).c | grep -v '^tests'))
+fuzz_all     = $(sort $(1) $(foreach f,$(1),$(USES_$(f))) base)
+define fuzz_rules
+$$(BUILD)/$(1): $$(call obj,$(1).c) $(foreach m,$(2),$$(call lib,$(m)))
+	$$(call say,LINK)$$(CC) $$(CFLAGS) -fsanitize=fuzzer,address,undefined -o $$@ $$(call obj,$(1).c) \
+		$$(call group,$(foreach m,$(2),$$(call lib,$(m)))) \
+		$$(shell pkg-config --libs $(sort $(foreach m,$(2),$(PKGS_$(m))))) \
+		$(sort $(foreach m,$(2),$(LDLIBS_$(m)))) -lpthread
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzz_rules,$(f),$(call fuzz_all,$(call fuzz_folders,$(f))))))
+
+bench: all
+	@if [ -x bench/run ]; then STACK_BUILD=$(abspath $(BUILD)) tests/lib/netns bench/run; \
+	else echo "bench/run is not there" >&2; exit 1; fi

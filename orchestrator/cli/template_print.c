@@ -145,7 +145,7 @@ static int call_value(const struct scope *scope, const struct call *call, bool h
 		      struct json_object *piped, struct json_object **out)
 {
 	const struct operand *first = &call->operands[0];
-	struct json_object *arguments[ARGUMENTS_MAX];
+	struct json_object *arguments[ARGUMENTS_MAX] = { NULL };
 	size_t count = 0;
 	int result = 0;
 
