@@ -645,6 +645,8 @@ int plan_make(struct arena *arena, const struct project *project, const struct p
 	case PLAN_DOWN:
 		plan_down(&p);
 		break;
+	case PLAN_NOTHING:
+		break;
 	default:
 		if (plan_up(&p, err) < 0)
 			return -1;

@@ -20,6 +20,7 @@ enum plan_op {
 	PLAN_STOP,
 	PLAN_RESTART,
 	PLAN_REMOVE,  /* rm: stopped ones; with PLAN_STOP_FIRST running ones, too */
+	PLAN_NOTHING, /* `run` of a service without dependencies */
 	PLAN_DOWN,    /* stop and remove containers, networks; volumes with PLAN_VOLUMES */
 	PLAN_OP_COUNT
 };

@@ -1,0 +1,449 @@
+/* orchestrator/apply - the actions of a plan, as wide as the edges allow.
+ *
+ * Owns: which action may begin, its progress lines, what a failure stops. May not touch: what is to be done (plan).
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/json.h"
+#include "base/stamp.h"
+#include "orchestrator/change.h"
+#include "orchestrator/publish.h"
+#include "orchestrator/record_make.h"
+#include "orchestrator/slot.h"
+#include "volumes/volume.h"
+
+/* One action on its way. */
+struct step {
+	uv_work_t work;
+	struct change *change;
+	size_t at;
+	struct slot *slot;
+	struct record *record; /* of a CREATE, until the slot has it */
+	bool whole;            /* REMOVE_NETWORK of a project that ends: all at once */
+	char **netns;          /* paths to be dropped then */
+	size_t netns_count;
+	struct err err;
+};
+
+static const struct {
+	const char *kind, *doing, *done;
+} verbs[ACTION_KIND_COUNT] = {
+	[ACTION_CREATE_NETWORK] = { "Network", "Creating", "Created" },
+	[ACTION_CREATE_VOLUME] = { "Volume", "Creating", "Created" },
+	[ACTION_CREATE] = { "Container", "Creating", "Created" },
+	[ACTION_START] = { "Container", "Starting", "Started" },
+	[ACTION_STOP] = { "Container", "Stopping", "Stopped" },
+	[ACTION_REMOVE] = { "Container", "Removing", "Removed" },
+	[ACTION_REMOVE_NETWORK] = { "Network", "Removing", "Removed" },
+	[ACTION_REMOVE_VOLUME] = { "Volume", "Removing", "Removed" },
+};
+
+static const char *object_name(const struct change *change, const struct action *action)
+{
+	const struct project *project = change->model->project;
+
+	if (action->kind == ACTION_CREATE_NETWORK ||
+	    (action->kind == ACTION_REMOVE_NETWORK && action->replaces)) {
+		const struct network *network = project_find_network(project, action->name);
+
+		return network ? network->name : action->name;
+	}
+	if (action->kind == ACTION_CREATE_VOLUME || action->kind == ACTION_REMOVE_VOLUME) {
+		const struct volume *volume = project_find_volume(project, action->name);
+
+		return volume ? volume->name : action->name;
+	}
+	return action->name;
+}
+
+static void tell(struct change *change, size_t at, bool done)
+{
+	const struct action *action = &change->plan.actions[at];
+	const char *verb = done ? verbs[action->kind].done : verbs[action->kind].doing;
+
+	if (action->replaces && action->kind == ACTION_CREATE)
+		verb = done ? "Recreated" : "Recreate";
+	else if (action->replaces && action->kind != ACTION_CREATE_NETWORK)
+		return; /* stop and remove of a recreate are not told apart */
+	change_progress(change, verbs[action->kind].kind, object_name(change, action), verb,
+			done ? "done" : "working", NULL);
+}
+
+static void step_over(struct step *step, const struct err *err)
+{
+	struct change *change = step->change;
+	const struct action *action = &change->plan.actions[step->at];
+
+	change->running--;
+	if (err->code == ERR_OK) {
+		change->states[step->at] = ACTION_DONE;
+		tell(change, step->at, true);
+	} else {
+		change->states[step->at] = ACTION_FAILED;
+		if (change->failure.code == ERR_OK)
+			change->failure = *err;
+		change_progress(change, verbs[action->kind].kind, object_name(change, action), "Error",
+				"failed", err->msg);
+	}
+	free(step);
+	apply_look(change);
+}
+
+/* ---- containers ---- */
+
+static void slot_step_over(void *ctx, struct slot *slot, const struct err *err)
+{
+	struct step *step = ctx;
+	struct change *change = step->change;
+	const struct action *action = &change->plan.actions[step->at];
+
+	if (err->code == ERR_OK && action->kind == ACTION_REMOVE && !action->replaces)
+		*(struct slot **)arena_grow(change->arena, &change->gone, &change->gone_count,
+					    sizeof(slot)) = slot;
+	step_over(step, err);
+}
+
+static void create_in_pool(uv_work_t *work)
+{
+	struct step *step = work->data;
+
+	slot_create_blocking(step->change->sv, step->record, step->slot->name, step->record->image_id,
+			     &step->err);
+}
+
+static void created(uv_work_t *work, int status)
+{
+	struct step *step = work->data;
+	struct slot *slot = step->slot;
+	struct err err = step->err;
+
+	(void)status;
+	slot->record = step->record;
+	model_unref(slot->model);
+	slot->model = model_ref(step->change->model);
+	slot->state = SLOT_CREATED;
+	if (err.code == ERR_OK)
+		slot_event(slot, "create", step->change->plan.actions[step->at].reason);
+	step_over(step, &err);
+}
+
+static void begin_create(struct step *step, const struct action *action)
+{
+	struct change *change = step->change;
+	const struct project *project = change->model->project;
+	size_t index = (size_t)(project_find_service(project, action->service) - project->services);
+
+	step->slot = slot_make(change->sv, action->service, action->slot, NULL);
+	step->record = record_make(change, &project->services[index], &change->wanted[index], step->slot,
+				   action->name);
+	uv_queue_work(change->sv->loop, &step->work, create_in_pool, created);
+}
+
+static void begin_slot(struct step *step, const struct action *action)
+{
+	struct change *change = step->change;
+	bool by_hand = !action->replaces && change->op && strcmp(change->op, "up") != 0;
+
+	step->slot = action->container ? slot_by_container(change->sv, action->container)
+				       : slot_find(change->sv, action->service, action->slot);
+	if (!step->slot) {
+		err_set(&step->err, ERR_NOT_FOUND, "container %s has gone", action->name);
+		step_over(step, &step->err);
+		return;
+	}
+	switch (action->kind) {
+	case ACTION_START:
+		step->slot->record->restarts = 0;
+		step->slot->streak = 0;
+		slot_start(step->slot, action->reason, slot_step_over, step);
+		return;
+	case ACTION_STOP:
+		slot_stop(step->slot, change->timeout_us, by_hand, action->reason, slot_step_over, step);
+		return;
+	default:
+		step->slot->reason = action->reason;
+		slot_remove(step->slot,
+			    (change->flags & CHANGE_REMOVE_ANON ? SLOT_REMOVE_VOLUMES : 0) |
+				    (action->replaces ? SLOT_KEEP_SLOT : 0),
+			    slot_step_over, step);
+	}
+}
+
+/* ---- networks and volumes ---- */
+
+static void object_in_pool(uv_work_t *work)
+{
+	struct step *step = work->data;
+	struct change *change = step->change;
+	const struct action *action = &change->plan.actions[step->at];
+	const char *name = object_name(change, action);
+
+	if (action->kind == ACTION_REMOVE_VOLUME) {
+		if (volume_remove(change->sv->volumes, name, &step->err) < 0 &&
+		    step->err.code == ERR_NOT_FOUND)
+			step->err = ERR_NONE;
+	} else if (step->whole) {
+		net_drop_project(change->sv->net, step->netns, step->netns_count, &step->err);
+		names_end(change->sv->names);
+	} else {
+		net_remove(change->sv->net, name, &step->err);
+	}
+}
+
+static void object_done(uv_work_t *work, int status)
+{
+	struct step *step = work->data;
+	struct err err = step->err;
+
+	(void)status;
+	for (size_t i = 0; i < step->netns_count; i++)
+		free(step->netns[i]);
+	free(step->netns);
+	step->netns = NULL;
+	if (err.code == ERR_BUSY) { /* somebody else's container is on it: told, and no failure */
+		change_notice(step->change, arena_format(step->change->arena, "%s: Resource is still in use",
+							 object_name(step->change,
+								     &step->change->plan.actions[step->at])));
+		err = ERR_NONE;
+	}
+	step_over(step, &err);
+}
+
+static void collect_netns(struct step *step)
+{
+	struct slot *slot;
+
+	LIST_FOREACH(slot, &step->change->sv->slots, link)
+		if (slot->net && slot->net->netns)
+			*(char **)xgrow(&step->netns, &step->netns_count, sizeof(char *)) =
+				xstrdup(slot->net->netns);
+}
+
+static void begin_object(struct step *step, const struct action *action)
+{
+	struct change *change = step->change;
+	const struct err fine = ERR_NONE;
+
+	if (action->kind == ACTION_CREATE_NETWORK || action->kind == ACTION_CREATE_VOLUME) {
+		step_over(step, &fine); /* made before the first container, all in one batch */
+		return;
+	}
+	if (action->kind == ACTION_REMOVE_NETWORK && change->flags & CHANGE_TO_DOWN) {
+		if (change->net_dropped) {
+			step_over(step, &fine);
+			return;
+		}
+		change->net_dropped = step->whole = true;
+		collect_netns(step);
+	}
+	uv_queue_work(change->sv->loop, &step->work, object_in_pool, object_done);
+}
+
+static void begin(struct change *change, size_t at)
+{
+	const struct action *action = &change->plan.actions[at];
+	struct step *step = xcalloc(1, sizeof(*step));
+
+	step->work.data = step;
+	step->change = change;
+	step->at = at;
+	change->states[at] = ACTION_RUNNING;
+	change->running++;
+	tell(change, at, false);
+	if (action->kind == ACTION_CREATE)
+		begin_create(step, action);
+	else if (action->service)
+		begin_slot(step, action);
+	else
+		begin_object(step, action);
+}
+
+/* ---- conditions ---- */
+
+static int started(const struct slot *slot, const struct plan_wait *wait, struct err *err)
+{
+	(void)wait;
+	(void)err;
+	return slot->state == SLOT_RUNNING || slot->state == SLOT_EXITED || slot->state == SLOT_BACKOFF;
+}
+
+static int healthy(const struct slot *slot, const struct plan_wait *wait, struct err *err)
+{
+	const struct record *record = slot->record;
+
+	(void)wait;
+	if (slot->state == SLOT_EXITED && record->life)
+		return err_set(err, ERR_SYSTEM, "dependency failed to start: container %s exited (%d)",
+			       record->name, record->last_exit.code);
+	if (slot->state != SLOT_RUNNING)
+		return 0;
+	if (record->health == HEALTH_BAD)
+		return err_set(err, ERR_SYSTEM, "dependency failed to start: container %s is unhealthy",
+			       record->name);
+	if (record->health == HEALTH_NONE)
+		return err_set(err, ERR_INVALID,
+			       "dependency failed to start: container %s has no healthcheck", record->name);
+	return record->health == HEALTH_GOOD;
+}
+
+static int completed(const struct slot *slot, const struct plan_wait *wait, struct err *err)
+{
+	if (slot->state != SLOT_EXITED || !slot->record->life)
+		return 0;
+	if (slot->record->last_exit.code != 0)
+		return err_set(err, ERR_SYSTEM, "service \"%s\" didn't complete successfully: exit %d",
+			       wait->service, slot->record->last_exit.code);
+	return 1;
+}
+
+static const struct {
+	const char *name;
+	int (*holds)(const struct slot *slot, const struct plan_wait *wait, struct err *err);
+} conditions[] = {
+	{ "service_started", started },
+	{ "service_healthy", healthy },
+	{ "service_completed_successfully", completed },
+};
+
+int apply_condition(struct supervisor *sv, const struct plan_wait *wait, struct err *err)
+{
+	struct slot *slot;
+	int result = 1, any = 0;
+	size_t kind = 0;
+
+	for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++)
+		if (wait->condition && strcmp(conditions[i].name, wait->condition) == 0)
+			kind = i;
+	LIST_FOREACH(slot, &sv->slots, link) {
+		int one;
+
+		if (slot->oneoff || !slot->record || strcmp(slot->service, wait->service) != 0)
+			continue;
+		any = 1;
+		one = conditions[kind].holds(slot, wait, err);
+		if (one < 0)
+			return wait->required ? -1 : 1;
+		if (one < result)
+			result = one;
+	}
+	return any ? result : !wait->required;
+}
+
+/* ---- the walk ---- */
+
+/* 1: may begin; 0: not yet; -1: never, *err says why. */
+static int may_begin(struct change *change, const struct action *action, struct err *err)
+{
+	for (size_t i = 0; i < action->after_count; i++) {
+		enum action_state state = change->states[action->after[i]];
+
+		if (state == ACTION_FAILED)
+			return err_set(err, ERR_CANCELLED, "%s", change->failure.msg);
+		if (state != ACTION_DONE)
+			return 0;
+	}
+	for (size_t i = 0; i < action->wait_count; i++) {
+		int holds = apply_condition(change->sv, &action->waits[i], err);
+
+		if (holds <= 0)
+			return holds;
+	}
+	return 1;
+}
+
+static void fail_without_beginning(struct change *change, size_t at, const struct err *err)
+{
+	const struct action *action = &change->plan.actions[at];
+
+	change->states[at] = ACTION_FAILED;
+	if (change->failure.code == ERR_OK)
+		change->failure = *err;
+	if (err->code != ERR_CANCELLED)
+		change_progress(change, verbs[action->kind].kind, object_name(change, action), "Error",
+				"failed", err->msg);
+}
+
+static bool is_stopping_kind(enum action_kind kind)
+{
+	return kind == ACTION_STOP || kind == ACTION_REMOVE || kind == ACTION_REMOVE_NETWORK ||
+	       kind == ACTION_REMOVE_VOLUME;
+}
+
+/* After a failure nothing new is brought up; what is being taken down goes on. */
+static bool is_held_back(const struct change *change, const struct action *action)
+{
+	return (change->failure.code != ERR_OK && !is_stopping_kind(action->kind)) ||
+	       change->flow.cancelled;
+}
+
+void apply_look(struct change *change)
+{
+	bool moved = true, open = false;
+
+	if (!change->applying)
+		return;
+	change->applying = false; /* what begins may end at once and come back here */
+	while (moved) {
+		moved = open = false;
+		for (size_t i = 0; i < change->plan.count; i++) {
+			struct err err = ERR_NONE;
+			int may;
+
+			if (change->states[i] != ACTION_WAITING ||
+			    is_held_back(change, &change->plan.actions[i]))
+				continue;
+			may = may_begin(change, &change->plan.actions[i], &err);
+			open |= may == 0;
+			if (may > 0)
+				begin(change, i);
+			else if (may < 0)
+				fail_without_beginning(change, i, &err);
+			moved |= may != 0;
+		}
+	}
+	change->applying = true;
+	if (change->running || (open && change->failure.code == ERR_OK && !change->flow.cancelled))
+		return;
+	change->applying = false;
+	flow_resume(&change->flow, change->failure.code ? &change->failure : NULL);
+}
+
+static void first_look(uv_timer_t *timer)
+{
+	apply_look(timer->data);
+}
+
+int apply_begin(void *data, struct err *err)
+{
+	struct change *change = data;
+
+	(void)err;
+	change->states = arena_alloc(change->arena, (change->plan.count + 1) * sizeof(*change->states));
+	change->applying = true;
+	/* flow_resume wants the stage to wait already: the first look comes with the next turn of the loop. */
+	uv_timer_start(&change->wait_timer, first_look, 0, 0);
+	return STAGE_WAITS;
+}
+
+/* flow_cancel has ended the wait: what runs is cancelled, and the way back waits for it. */
+int apply_cancel(void *data, struct err *err)
+{
+	struct change *change = data;
+	struct slot *slot, *next;
+
+	(void)err;
+	if (!change->states || !change->running) {
+		change->applying = false;
+		return 0;
+	}
+	for (slot = LIST_FIRST(&change->sv->slots); slot; slot = next) {
+		next = LIST_NEXT(slot, link);
+		if (slot->starting)
+			slot_cancel(slot);
+	}
+	change->applying = true;
+	return STAGE_WAITS;
+}

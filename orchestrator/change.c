@@ -1,0 +1,522 @@
+/* orchestrator/change - one change of a project, from a request to its answer. Read the table first.
+ *
+ * Owns: the queue of changes, the stages of one. May not touch: what a plan decides (plan), how an action is done
+ * (apply, slot).
+ */
+#include "orchestrator/change.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "orchestrator/change_net.h"
+#include "orchestrator/change_ready.h"
+#include "orchestrator/change_run.h"
+#include "orchestrator/desired.h"
+#include "orchestrator/plan_json.h"
+#include "orchestrator/publish.h"
+#include "orchestrator/pull.h"
+#include "orchestrator/slot.h"
+#include "orchestrator/storage.h"
+#include "specs/hash.h"
+#include "volumes/volume.h"
+
+static void begin_next(struct supervisor *sv);
+
+void change_progress(struct change *change, const char *kind, const char *name, const char *verb,
+		     const char *state, const char *detail)
+{
+	struct json_object *event;
+
+	if (!change->request)
+		return;
+	event = json_object_new_object();
+	json_add_text(event, "kind", kind);
+	json_add_text(event, "name", name);
+	json_add_text(event, "verb", verb);
+	json_add_text(event, "state", state);
+	json_add_text(event, "detail", detail);
+	control_event(change->request, event);
+}
+
+void change_notice(struct change *change, const char *text)
+{
+	struct json_object *event;
+
+	if (!change->request)
+		return;
+	event = json_object_new_object();
+	json_add_text(event, "notice", text);
+	control_event(change->request, event);
+}
+
+static bool makes_containers(const struct change *change)
+{
+	return change->run || change->options.op == PLAN_UP || change->options.op == PLAN_CREATE;
+}
+
+/* ---- images ---- */
+
+static void pull_progress(void *ctx, struct json_object *line)
+{
+	struct change *change = ctx;
+	struct json_object *event;
+
+	if (!change->request || change->flags & CHANGE_QUIET_PULL)
+		return;
+	event = json_object_new_object();
+	json_object_object_add(event, "pull", json_object_get(line));
+	control_event(change->request, event);
+}
+
+static void pull_done(void *ctx, const struct err *err)
+{
+	struct change *change = ctx;
+
+	change->pull_job = NULL;
+	flow_resume(&change->flow, err->code ? err : NULL);
+}
+
+static const char *policy_of(const struct change *change, const struct service *service)
+{
+	if (change->pull)
+		return change->pull;
+	return service->pull_policy ? service->pull_policy : "missing";
+}
+
+static bool is_selected(const struct change *change, const struct project *project, size_t i)
+{
+	bool *selected;
+	struct err err = ERR_NONE;
+
+	if (change->run && change->run->service &&
+	    strcmp(project->services[i].name, change->run->service->name) == 0)
+		return true;
+	if (change->options.op == PLAN_NOTHING)
+		return false;
+	return plan_select(change->arena, project, &change->options, &selected, &err) == 0 &&
+	       selected[i];
+}
+
+static void add_text(struct arena *arena, struct texts *texts, const char *text)
+{
+	if (!texts_has(texts, text))
+		*(const char **)arena_grow(arena, &texts->items, &texts->count, sizeof(char *)) = text;
+}
+
+/* What must be fetched: always those of policy always; else those that are not here. */
+static int collect_images(struct change *change, struct texts *always, struct texts *missing,
+			  struct err *err)
+{
+	const struct project *project = change->model->project;
+
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct service *service = &project->services[i];
+		const char *ref = service_image_name(change->arena, project, service);
+		const char *policy = policy_of(change, service);
+		char id[DIGEST_TEXT_MAX];
+		struct err absent = ERR_NONE;
+		bool here;
+
+		if (!is_selected(change, project, i))
+			continue;
+		here = store_resolve(change->sv->images, ref, id, &absent) == 0;
+		if (here && (strcmp(policy, "always") != 0 || service->build))
+			continue;
+		if (!here && absent.code != ERR_NOT_FOUND) {
+			*err = absent;
+			return -1;
+		}
+		if (!here && service->build && !service->image)
+			return err_set(err, ERR_UNSUPPORTED,
+				       "service %s: image %s is not there and building it is not yet possible",
+				       service->name, ref);
+		if (!here && strcmp(policy, "never") == 0)
+			return err_set(err, ERR_NOT_FOUND,
+				       "service %s: image %s is not on this machine (pull_policy: never)",
+				       service->name, ref);
+		add_text(change->arena, strcmp(policy, "always") == 0 ? always : missing, ref);
+	}
+	return 0;
+}
+
+static int fetch_images(void *data, struct err *err)
+{
+	struct change *change = data;
+	struct texts always = { NULL, 0 }, missing = { NULL, 0 };
+	struct pull_handler handler = { pull_progress, pull_done, change };
+
+	if (!makes_containers(change) || change->flags & CHANGE_DRY_RUN)
+		return 0;
+	if (collect_images(change, &always, &missing, err) < 0)
+		return -1;
+	if (!always.count && !missing.count)
+		return 0;
+	/* One worker for all: with "always" for some, an unchanged digest costs the others nothing. */
+	for (size_t i = 0; always.count && i < missing.count; i++)
+		add_text(change->arena, &always, missing.items[i]);
+	if (always.count)
+		change->pull_job = pull_start(change->sv, always.items, always.count, "always", &handler,
+					      err);
+	else
+		change->pull_job = pull_start(change->sv, missing.items, missing.count, "missing",
+					      &handler, err);
+	return change->pull_job ? STAGE_WAITS : -1;
+}
+
+static int stop_fetching(void *data, struct err *err)
+{
+	struct change *change = data;
+
+	(void)err;
+	if (!change->pull_job)
+		return 0;
+	pull_cancel(change->pull_job);
+	return STAGE_WAITS;
+}
+
+/* ---- what is, what should be ---- */
+
+static int want_service(struct change *change, size_t i, struct err *err)
+{
+	const struct project *project = change->model->project;
+	const struct service *service = &project->services[i];
+	struct plan_wanted *wanted = &change->wanted[i];
+	char hash[SERVICE_HASH_LEN + 1], id[DIGEST_TEXT_MAX], contents[65];
+	struct err absent = ERR_NONE;
+
+	service_hash(service, hash);
+	wanted->config_hash = arena_strdup(change->arena, hash);
+	if (store_resolve(change->sv->images,
+			  service_image_name(change->arena, project, service), id, &absent) == 0)
+		wanted->image_id = arena_strdup(change->arena, id);
+	if (!makes_containers(change))
+		return 0;
+	if (storage_contents(change->sv->volumes, project, service, contents, err) < 0)
+		return -1;
+	if (contents[0])
+		wanted->contents = arena_strdup(change->arena, contents);
+	return 0;
+}
+
+static int observe_volumes(struct change *change, struct err *err)
+{
+	const char **copy;
+	char **names;
+	size_t count;
+
+	if (volume_names(change->sv->volumes, &names, &count, err) < 0)
+		return -1;
+	copy = arena_alloc(change->arena, (count + 1) * sizeof(char *));
+	for (size_t i = 0; i < count; i++)
+		copy[i] = arena_strdup(change->arena, names[i]);
+	volume_names_free(names, count);
+	change->seen.volumes = copy;
+	change->seen.volume_count = count;
+	return 0;
+}
+
+static int observe(void *data, struct err *err)
+{
+	struct change *change = data;
+	const struct project *project = change->model->project;
+	struct seen_network *networks;
+	struct net_seen *seen;
+	size_t count;
+
+	change->wanted = arena_alloc(change->arena, (project->service_count + 1) * sizeof(struct plan_wanted));
+	for (size_t i = 0; i < project->service_count; i++)
+		if (want_service(change, i, err) < 0)
+			return -1;
+	if (observe_volumes(change, err) < 0 ||
+	    net_observe(change->sv->net, project, &seen, &count, err) < 0)
+		return -1;
+	networks = arena_alloc(change->arena, (count + 1) * sizeof(*networks));
+	for (size_t i = 0; i < count; i++) {
+		networks[i].name = arena_strdup(change->arena, seen[i].name);
+		networks[i].changed = seen[i].changed;
+	}
+	net_seen_free(seen, count);
+	change->seen.networks = networks;
+	change->seen.network_count = count;
+	return 0;
+}
+
+static enum seen_state seen_state_of(const struct slot *slot)
+{
+	switch (slot->state) {
+	case SLOT_RUNNING:
+	case SLOT_STARTING:
+	case SLOT_STOPPING:
+		return SEEN_RUNNING;
+	case SLOT_BACKOFF:
+		return SEEN_RESTARTING;
+	case SLOT_EXITED:
+		return SEEN_EXITED;
+	default:
+		return slot->record->state == RECORD_CREATING || slot->record->state == RECORD_REMOVING
+			       ? SEEN_BROKEN
+			       : SEEN_CREATED;
+	}
+}
+
+static int by_service_and_slot(const void *a, const void *b)
+{
+	const struct seen_container *left = a, *right = b;
+	int order = strcmp(left->service, right->service);
+
+	if (order)
+		return order;
+	return left->slot < right->slot ? -1 : left->slot > right->slot;
+}
+
+static void see_containers(struct change *change)
+{
+	struct seen_container *list = NULL;
+	struct slot *slot;
+	size_t count = 0;
+
+	LIST_FOREACH(slot, &change->sv->slots, link) {
+		struct seen_container *seen;
+
+		if (!slot->record)
+			continue;
+		seen = arena_grow(change->arena, &list, &count, sizeof(*seen));
+		*seen = (struct seen_container){ .id = arena_strdup(change->arena, slot->record->id),
+						 .name = arena_strdup(change->arena, slot->record->name),
+						 .service = arena_strdup(change->arena, slot->service),
+						 .slot = slot->number,
+						 .oneoff = slot->oneoff != NULL,
+						 .config_hash = arena_strdup(change->arena,
+									     slot->record->config_hash),
+						 .image_id = arena_strdup(change->arena,
+									  slot->record->image_id),
+						 .contents = arena_strdup(change->arena,
+									  slot->record->contents),
+						 .state = seen_state_of(slot) };
+	}
+	if (count)
+		qsort(list, count, sizeof(*list), by_service_and_slot);
+	change->seen.containers = list;
+	change->seen.container_count = count;
+}
+
+static int make_plan(void *data, struct err *err)
+{
+	struct change *change = data;
+
+	see_containers(change);
+	change->seen.before = change->sv->model ? change->sv->model->project : NULL;
+	if (plan_make(change->arena, change->model->project, change->wanted, &change->seen,
+		      &change->options, &change->plan, err) < 0)
+		return -1;
+	if (change->plan.orphan_count) {
+		char *text = NULL;
+		size_t size;
+		FILE *out = open_memstream(&text, &size);
+
+		for (size_t i = 0; i < change->plan.orphan_count; i++)
+			fprintf(out, "%s%s", i ? ", " : "", change->plan.orphans[i]);
+		fclose(out);
+		change_notice(change, arena_format(change->arena,
+						   "containers whose service is not in the file: %s "
+						   "(--remove-orphans removes them)",
+						   text));
+		free(text);
+	}
+	return 0;
+}
+
+static int check(void *data, struct err *err)
+{
+	struct change *change = data;
+
+	for (size_t i = 0; i < change->plan.count; i++) {
+		const struct action *action = &change->plan.actions[i];
+		const struct service *service =
+			action->service ? project_find_service(change->model->project, action->service)
+					: NULL;
+
+		if ((action->kind == ACTION_CREATE || action->kind == ACTION_START) && service &&
+		    storage_check(change->sv->volumes, change->model->project, service, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int save_model(void *data, struct err *err)
+{
+	struct change *change = data;
+
+	if (change->brings_model &&
+	    model_save(change->sv->dirs, change->model, change->sv->model, err) < 0)
+		return -1;
+	return desired_write(change->sv->dirs, &change->options, change->op, err);
+}
+
+static int adopt_model(void *data, struct err *err)
+{
+	struct change *change = data;
+
+	(void)err;
+	if (change->brings_model) {
+		model_unref(change->sv->model);
+		change->sv->model = model_ref(change->model);
+	}
+	return 0;
+}
+
+/* Named volumes that a service uses, also those of `create`, before the first container. */
+static int make_volumes(void *data, struct err *err)
+{
+	struct change *change = data;
+
+	for (size_t i = 0; i < change->plan.count; i++) {
+		const struct action *action = &change->plan.actions[i];
+
+		if (action->kind == ACTION_CREATE_VOLUME &&
+		    storage_make_volume(change->sv->volumes, change->model->project,
+					project_find_volume(change->model->project, action->name), err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* clang-format off */
+static const struct stage change_stages[] = {
+	/* name              where    run            undo           timeout_ms */
+	{ "fetch-images",    ON_LOOP, fetch_images,  stop_fetching, 0 },
+	{ "observe",         IN_POOL, observe,       NULL,          0 },
+	{ "plan",            ON_LOOP, make_plan,     NULL,          0 },
+	{ "check",           IN_POOL, check,         NULL,          0 },
+	{ "claim-slots",     ON_LOOP, net_claim,     net_unclaim,   0 },
+	{ "prepare-network", IN_POOL, net_batch,     net_unbatch,   0 },
+	{ "settle-network",  ON_LOOP, net_settle,    NULL,          0 },
+	{ "save-model",      IN_POOL, save_model,    NULL,          0 },
+	{ "make-volumes",    IN_POOL, make_volumes,  NULL,          0 },
+	{ "adopt-model",     ON_LOOP, adopt_model,   NULL,          0 },
+	{ "apply",           ON_LOOP, apply_begin,   apply_cancel,  0 },
+	{ "run",             ON_LOOP, run_begin,     run_cancel,    0 },
+	{ "await-ready",     ON_LOOP, ready_begin,   NULL,          0 },
+	{ "drop-network",    IN_POOL, net_clean,     NULL,          0 },
+	{ NULL,              ON_LOOP, NULL,          NULL,          0 },
+};
+static const struct stage plan_stages[] = {
+	{ "observe",         IN_POOL, observe,       NULL,          0 },
+	{ "plan",            ON_LOOP, make_plan,     NULL,          0 },
+	{ NULL,              ON_LOOP, NULL,          NULL,          0 },
+};
+/* clang-format on */
+
+static void change_free(struct change *change)
+{
+	model_unref(change->model);
+	arena_free(change->arena);
+	free(change);
+}
+
+static void timer_closed(uv_handle_t *timer)
+{
+	change_free(timer->data);
+}
+
+static void answer(struct change *change, const struct err *err)
+{
+	struct json_object *result;
+
+	if (!change->request)
+		return;
+	if (err->code) {
+		control_fail(change->request, err);
+	} else if (!change->run || change->run->detach) {
+		result = plan_json(&change->plan);
+		run_add_result(change, result);
+		control_ok(change->request, result);
+	} else {
+		control_ok(change->request, NULL);
+	}
+	change->request = NULL;
+}
+
+static void change_done(struct flow *flow, const struct err *err)
+{
+	struct change *change = flow->job;
+	struct supervisor *sv = change->sv;
+	struct err result = *err;
+
+	for (size_t i = 0; i < change->notices.count; i++)
+		change_notice(change, change->notices.items[i]);
+	if (flow->undo_err.code)
+		log_warn("walk-back", KV_S("op", change->op), KV_S("error", flow->undo_err.msg));
+	net_forget(change);
+	TAILQ_REMOVE(&sv->changes, change, link);
+	answer(change, &result);
+	publish_names(sv, NULL);
+	uv_close((uv_handle_t *)&change->wait_timer, timer_closed);
+	begin_next(sv);
+	supervisor_look_idle(sv);
+}
+
+static void begin_next(struct supervisor *sv)
+{
+	struct change *change = TAILQ_FIRST(&sv->changes);
+
+	if (!change || change->timer_open)
+		return;
+	change->timer_open = true;
+	uv_timer_init(sv->loop, &change->wait_timer);
+	change->wait_timer.data = change;
+	change->flow = (struct flow){ .name = change->op,
+				      .table = change->flags & CHANGE_DRY_RUN ? plan_stages : change_stages,
+				      .job = change,
+				      .done = change_done,
+				      .trace_fd = sv->trace_fd };
+	flow_start(&change->flow, sv->loop);
+}
+
+void change_submit(struct change *change)
+{
+	struct supervisor *sv = change->sv;
+	struct change *first = TAILQ_FIRST(&sv->changes);
+
+	if (first && change->flags & CHANGE_OVERTAKES) {
+		TAILQ_INSERT_AFTER(&sv->changes, first, change, link);
+		if (!(first->flags & CHANGE_OVERTAKES))
+			change_cancel(first);
+	} else {
+		if (first)
+			change_notice(change, arena_format(change->arena, "waiting for a running \"%s\" to end",
+							   first->op));
+		TAILQ_INSERT_TAIL(&sv->changes, change, link);
+	}
+	begin_next(sv);
+}
+
+void change_cancel(struct change *change)
+{
+	if (change != TAILQ_FIRST(&change->sv->changes)) {
+		struct err cancelled = { ERR_CANCELLED, "cancelled" };
+
+		TAILQ_REMOVE(&change->sv->changes, change, link);
+		answer(change, &cancelled);
+		change_free(change);
+		return;
+	}
+	flow_cancel(&change->flow);
+}
+
+void changes_look(struct supervisor *sv, struct slot *slot)
+{
+	struct change *change = TAILQ_FIRST(&sv->changes);
+
+	if (change) {
+		apply_look(change);
+		if (change == TAILQ_FIRST(&sv->changes))
+			ready_look(change);
+		if (change == TAILQ_FIRST(&sv->changes))
+			run_look(change, slot);
+	}
+	supervisor_look_idle(sv);
+}

@@ -1,0 +1,86 @@
+/* orchestrator/change - one change of a project, from a request to its answer: up, create, start, stop, restart, rm,
+ * down, scale, run.
+ *
+ * One at a time; further ones wait in sv->changes. stop and down overtake: what runs is cancelled and walked back.
+ * On the loop; the stages that block run in the pool.
+ */
+#pragma once
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "orchestrator/flow.h"
+#include "orchestrator/network.h"
+#include "orchestrator/plan.h"
+#include "orchestrator/supervisor.h"
+
+#define CHANGE_WAIT        1u   /* up --wait: until healthy or running */
+#define CHANGE_OVERTAKES   2u   /* cancels what is being done */
+#define CHANGE_NO_START    4u
+#define CHANGE_REMOVE_ANON 8u   /* rm -v, down -v */
+#define CHANGE_TO_DOWN     16u  /* the project ends with it */
+#define CHANGE_QUIET_PULL  32u
+#define CHANGE_NO_BUILD    64u
+#define CHANGE_BUILD       128u
+#define CHANGE_DRY_RUN     256u /* answers with the plan */
+
+enum action_state { ACTION_WAITING, ACTION_RUNNING, ACTION_DONE, ACTION_FAILED };
+
+/* What `run` wants of its one-off container. Texts in the change's arena. */
+struct run_request {
+	const struct service *service; /* as changed by the command line */
+	const char *name;              /* --name, or NULL */
+	bool with_ports, remove, use_aliases, detach;
+};
+
+struct change {
+	TAILQ_ENTRY(change) link;
+	struct supervisor *sv;
+	struct control_request *request; /* answered at the end; NULL: nobody asked (restore) */
+	const char *op;                  /* "up", for texts and events */
+	struct arena *arena;
+	struct model *model;             /* the one to be in force; own reference */
+	bool brings_model;               /* up, create: becomes the one in force */
+	struct plan_options options;
+	unsigned flags;                  /* CHANGE_* */
+	int64_t timeout_us;              /* stop time-out; -1: each service's own */
+	int64_t wait_timeout_us;         /* 0: none */
+	const char *pull;                /* always missing never, or NULL: by service */
+	struct run_request *run;         /* op run, else NULL */
+
+	/* while it is applied */
+	struct flow flow;
+	struct plan_wanted *wanted;      /* by service of the model */
+	struct seen seen;
+	struct plan plan;
+	enum action_state *states;
+	size_t running;
+	struct err failure;              /* the first one */
+	struct net_want *net_wants;
+	size_t net_want_count;
+	struct slot **net_slots;         /* of net_wants, same order */
+	struct texts notices;
+	struct slot **gone;              /* slots to be forgotten */
+	size_t gone_count;
+	struct slot *run_slot;
+	uv_timer_t wait_timer;
+	bool applying, timer_open, waits_ready, net_dropped;
+	void *pull_job;
+};
+
+/* Takes over change (xcalloc, with its arena); begins at once or waits for its turn. */
+void change_submit(struct change *change);
+/* Ctrl-C of the client that asked, or an overtaking change: walked back, answered with ERR_CANCELLED. */
+void change_cancel(struct change *change);
+/* {"kind","name","verb","state"...} to the client of the change, and nothing when there is none. */
+void change_progress(struct change *change, const char *kind, const char *name, const char *verb,
+		     const char *state, const char *detail);
+void change_notice(struct change *change, const char *text);
+
+/* apply.c: the actions of change->plan, as wide as the edges allow. */
+int apply_begin(void *data, struct err *err);       /* stage: STAGE_WAITS until all are over */
+int apply_cancel(void *data, struct err *err);      /* its way back: waits until nothing runs */
+void apply_look(struct change *change);             /* something changed: start what may start */
+/* Whether a condition of depends_on holds: 1 yes, 0 not yet, -1 never (*err says why). */
+int apply_condition(struct supervisor *sv, const struct plan_wait *wait, struct err *err);

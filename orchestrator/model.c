@@ -1,0 +1,100 @@
+/* orchestrator/model - models as they were applied.
+ *
+ * Owns: model.json, history/. May not touch: what a model means.
+ */
+#include "orchestrator/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "specs/model_json.h"
+
+#define MODEL_MAX_BYTES (16u << 20)
+
+struct model *model_from_json(struct json_object *json, struct err *err)
+{
+	struct model *model = xcalloc(1, sizeof(*model));
+
+	model->refs = 1;
+	model->arena = arena_new();
+	if (model_json_read(model->arena, json, &model->project, err) < 0) {
+		model_unref(model);
+		return NULL;
+	}
+	model->text = xstrdup(json_object_to_json_string_ext(
+		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	return model;
+}
+
+struct model *model_ref(struct model *model)
+{
+	model->refs++;
+	return model;
+}
+
+void model_unref(struct model *model)
+{
+	if (!model || --model->refs)
+		return;
+	arena_free(model->arena);
+	free(model->text);
+	free(model);
+}
+
+static struct model *load(const struct project_dirs *dirs, const char *path, struct err *err)
+{
+	AUTO(json) struct json_object *json = json_read_file(dirs->state_fd, path, MODEL_MAX_BYTES, err);
+	struct json_object *content = NULL;
+	struct model *model;
+
+	if (!json)
+		return NULL;
+	if (!json_object_object_get_ex(json, "model", &content)) {
+		err_set(err, ERR_INVALID, "%s/%s is damaged", dirs->state, path);
+		return NULL;
+	}
+	model = model_from_json(content, err);
+	if (model)
+		model->seq = (uint64_t)json_int_or(json, "seq", 0);
+	return model;
+}
+
+struct model *model_load(const struct project_dirs *dirs, uint64_t seq, struct err *err)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "history/%llu.json", (unsigned long long)seq);
+	return load(dirs, path, err);
+}
+
+struct model *model_load_current(const struct project_dirs *dirs, struct err *err)
+{
+	return load(dirs, "model.json", err);
+}
+
+int model_save(const struct project_dirs *dirs, struct model *model, const struct model *before,
+	       struct err *err)
+{
+	AUTO(fd) int history_fd = -1;
+	AUTO(free) char *text = NULL;
+	char name[40];
+
+	if (before && strcmp(before->text, model->text) == 0) {
+		model->seq = before->seq;
+		return 0;
+	}
+	model->seq = before ? before->seq + 1 : 1;
+	history_fd = file_open_dir(dirs->state_fd, "history", true, err);
+	if (history_fd < 0)
+		return -1;
+	text = xformat("{\"version\":1,\"seq\":%llu,\"model\":%s}\n", (unsigned long long)model->seq,
+		       model->text);
+	snprintf(name, sizeof(name), "%llu.json", (unsigned long long)model->seq);
+	if (file_write_atomic(history_fd, name, text, strlen(text), err) < 0)
+		return -1;
+	return file_write_atomic(dirs->state_fd, "model.json", text, strlen(text), err);
+}

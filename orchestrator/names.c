@@ -1,0 +1,324 @@
+/* orchestrator/names - the supervisor's side of stack-netd.
+ *
+ * Owns: netd's process and the conversation with it. May not touch: what a zone holds.
+ */
+#include "orchestrator/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/message.h"
+#include "base/process.h"
+#include "base/stamp.h"
+#include "netplug/hosts_files.h"
+
+extern char **environ;
+
+struct names {
+	const struct project_dirs *dirs;
+	char *netd_path;
+	int log_fd; /* borrowed */
+	int conversation_fd, pidfd;
+	uint64_t serial;
+	char **slots; /* names that netd holds */
+	size_t slot_count;
+	pthread_mutex_t lock;
+};
+
+struct names *names_open(const struct project_dirs *dirs, const char *netd_path, int log_fd,
+			 struct err *err)
+{
+	struct names *names = xcalloc(1, sizeof(*names));
+
+	(void)err;
+	names->dirs = dirs;
+	names->netd_path = xstrdup(netd_path);
+	names->log_fd = log_fd;
+	names->conversation_fd = names->pidfd = -1;
+	names->serial = stamp_now_us(); /* grows over our own restarts, too */
+	pthread_mutex_init(&names->lock, NULL);
+	return names;
+}
+
+static void forget_slots(struct names *names)
+{
+	for (size_t i = 0; i < names->slot_count; i++)
+		free(names->slots[i]);
+	free(names->slots);
+	names->slots = NULL;
+	names->slot_count = 0;
+}
+
+void names_close(struct names *names)
+{
+	if (!names)
+		return;
+	forget_slots(names);
+	if (names->conversation_fd >= 0)
+		close(names->conversation_fd);
+	if (names->pidfd >= 0)
+		close(names->pidfd);
+	pthread_mutex_destroy(&names->lock);
+	free(names->netd_path);
+	free(names);
+}
+
+static int raise_fd(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 16);
+}
+
+static int spawn(struct names *names, int listen_fd, int pair_fd, struct err *err)
+{
+	AUTO(fd) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	AUTO(fd) int listener = raise_fd(listen_fd);
+	AUTO(fd) int pair = raise_fd(pair_fd);
+	AUTO(fd) int log_fd = raise_fd(names->log_fd >= 0 ? names->log_fd : null_fd);
+	char name[] = "stack-netd";
+	char *argv[] = { name, names->dirs->name, NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	pid_t pid;
+	int status;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+						      POSIX_SPAWN_SETSID);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &all);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, null_fd, 0);
+	posix_spawn_file_actions_adddup2(&actions, null_fd, 1);
+	posix_spawn_file_actions_adddup2(&actions, log_fd, 2);
+	posix_spawn_file_actions_adddup2(&actions, listener, NETD_LISTEN_FD);
+	posix_spawn_file_actions_adddup2(&actions, pair, NETD_PAIR_FD);
+	status = posix_spawn(&pid, names->netd_path, &actions, &attributes, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	if (status != 0)
+		return err_sys(err, status, "start %s", names->netd_path);
+	names->pidfd = process_pidfd_open(pid);
+	return 0;
+}
+
+static int send_upstreams(struct names *names, struct err *err)
+{
+	struct err absent = ERR_NONE;
+	AUTO(free) char *text = NULL;
+	struct resolv_conf *conf;
+	int status;
+
+	if (file_read(AT_FDCWD, "/etc/resolv.conf", 1u << 20, &text, NULL, &absent) < 0)
+		text = xstrdup("");
+	conf = resolv_parse(text);
+	status = netd_upstreams(names->conversation_fd, (const char *const *)conf->servers,
+				conf->server_count < NETD_SERVERS_MAX ? conf->server_count
+								      : NETD_SERVERS_MAX,
+				err);
+	resolv_free(conf);
+	return status;
+}
+
+static int start(struct names *names, struct err *err)
+{
+	AUTO(fd) int listen_fd =
+		message_listen(names->dirs->run_fd, NETD_SOCKET, SOCK_SEQPACKET, true, err);
+	int ends[2], status;
+
+	if (listen_fd < 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(err, errno, "socketpair");
+	status = spawn(names, listen_fd, ends[1], err);
+	close(ends[1]);
+	if (status < 0) {
+		close(ends[0]);
+		return -1;
+	}
+	names->conversation_fd = ends[0];
+	return send_upstreams(names, err);
+}
+
+/* What a netd that outlived our predecessor holds. */
+static int learn_slots(struct names *names, struct err *err)
+{
+	AUTO(json) struct json_object *list = NULL;
+	struct json_object *slots;
+
+	if (netd_list(names->conversation_fd, &list, err) < 0)
+		return -1;
+	slots = json_array_at(list, "slots");
+	for (size_t i = 0; i < json_array_count(slots); i++)
+		*(char **)xgrow(&names->slots, &names->slot_count, sizeof(char *)) =
+			xstrdup(json_text_or(json_object_array_get_idx(slots, i), "slot", ""));
+	return 0;
+}
+
+static void disconnect(struct names *names)
+{
+	if (names->conversation_fd >= 0)
+		close(TAKE_FD(names->conversation_fd));
+	if (names->pidfd >= 0) {
+		waitid(P_PIDFD, (id_t)names->pidfd, &(siginfo_t){ 0 }, WEXITED | WNOHANG);
+		close(TAKE_FD(names->pidfd));
+	}
+	forget_slots(names);
+}
+
+static int ensure(struct names *names, bool *out_fresh, struct err *err)
+{
+	struct err absent = ERR_NONE;
+	struct netd_hello hello;
+
+	*out_fresh = false;
+	if (names->conversation_fd >= 0 && netd_hello(names->conversation_fd, &hello, &absent) == 0)
+		return 0;
+	disconnect(names);
+	names->conversation_fd =
+		message_connect(names->dirs->run_fd, NETD_SOCKET, SOCK_SEQPACKET, &absent);
+	if (names->conversation_fd >= 0 && netd_hello(names->conversation_fd, &hello, &absent) == 0)
+		return learn_slots(names, err);
+	disconnect(names);
+	*out_fresh = true;
+	return start(names, err);
+}
+
+int names_ensure(struct names *names, bool *out_fresh, struct err *err)
+{
+	int status;
+
+	pthread_mutex_lock(&names->lock);
+	status = ensure(names, out_fresh, err);
+	pthread_mutex_unlock(&names->lock);
+	return status;
+}
+
+static size_t slot_index(const struct names *names, const char *slot)
+{
+	for (size_t i = 0; i < names->slot_count; i++)
+		if (strcmp(names->slots[i], slot) == 0)
+			return i;
+	return SIZE_MAX;
+}
+
+bool names_has_slot(struct names *names, const char *slot)
+{
+	bool has;
+
+	pthread_mutex_lock(&names->lock);
+	has = slot_index(names, slot) != SIZE_MAX;
+	pthread_mutex_unlock(&names->lock);
+	return has;
+}
+
+int names_add_slot(struct names *names, const struct netd_slot *slot, struct err *err)
+{
+	int status;
+
+	pthread_mutex_lock(&names->lock);
+	status = netd_slot_add(names->conversation_fd, slot, err);
+	if (status == 0 && slot_index(names, slot->slot) == SIZE_MAX)
+		*(char **)xgrow(&names->slots, &names->slot_count, sizeof(char *)) = xstrdup(slot->slot);
+	pthread_mutex_unlock(&names->lock);
+	return status;
+}
+
+int names_drop_slot(struct names *names, const char *slot, struct err *err)
+{
+	size_t at;
+	int status = 0;
+
+	pthread_mutex_lock(&names->lock);
+	at = slot_index(names, slot);
+	if (at != SIZE_MAX) {
+		status = netd_slot_drop(names->conversation_fd, slot, err);
+		free(names->slots[at]);
+		names->slots[at] = names->slots[--names->slot_count];
+	}
+	pthread_mutex_unlock(&names->lock);
+	return status;
+}
+
+int names_hold(struct names *names, const struct netd_hold *holds, size_t count, struct err *err)
+{
+	int status;
+
+	pthread_mutex_lock(&names->lock);
+	status = count ? netd_hold(names->conversation_fd, holds, count, err) : 0;
+	pthread_mutex_unlock(&names->lock);
+	return status;
+}
+
+int names_unhold(struct names *names, const char *const *keys, size_t count, struct err *err)
+{
+	int status;
+
+	pthread_mutex_lock(&names->lock);
+	status = count && names->conversation_fd >= 0
+			 ? netd_unhold(names->conversation_fd, keys, count, err)
+			 : 0;
+	pthread_mutex_unlock(&names->lock);
+	return status;
+}
+
+int names_relay(struct names *names, const struct netd_relay *relay, struct err *err)
+{
+	int status;
+
+	pthread_mutex_lock(&names->lock);
+	status = netd_relay(names->conversation_fd, relay, err);
+	pthread_mutex_unlock(&names->lock);
+	return status;
+}
+
+int names_publish(struct names *names, struct zone *zone, struct err *err)
+{
+	int status;
+
+	pthread_mutex_lock(&names->lock);
+	zone->serial = ++names->serial;
+	{
+		AUTO(fd) int zone_fd = zone_write(names->dirs->run_fd, zone, err);
+
+		status = zone_fd < 0 ? -1 : netd_zone(names->conversation_fd, zone_fd, err);
+	}
+	pthread_mutex_unlock(&names->lock);
+	return status;
+}
+
+void names_end(struct names *names)
+{
+	struct err ignored = ERR_NONE;
+
+	pthread_mutex_lock(&names->lock);
+	if (names->conversation_fd < 0)
+		names->conversation_fd =
+			message_connect(names->dirs->run_fd, NETD_SOCKET, SOCK_SEQPACKET, &ignored);
+	if (names->conversation_fd >= 0)
+		netd_end(names->conversation_fd, &ignored);
+	if (names->pidfd >= 0 && process_wait_end(names->pidfd, NETD_TIMEOUT_MS, &ignored) == 0)
+		waitid(P_PIDFD, (id_t)names->pidfd, &(siginfo_t){ 0 }, WEXITED);
+	disconnect(names);
+	unlinkat(names->dirs->run_fd, NETD_SOCKET, 0);
+	pthread_mutex_unlock(&names->lock);
+}
+
+int names_pidfd(struct names *names)
+{
+	return names->pidfd;
+}

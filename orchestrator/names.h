@@ -1,0 +1,35 @@
+/* orchestrator/names - the supervisor's side of stack-netd: started, fed, started again when it dies.
+ *
+ * Blocks (netd answers within a millisecond): for the pool; guarded by its own mutex.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "netplug/netd.h"
+#include "netplug/zone.h"
+#include "orchestrator/roots.h"
+
+struct names;
+
+/* netd_path: the program. Nothing is started yet. dirs: borrowed. */
+struct names *names_open(const struct project_dirs *dirs, const char *netd_path, int log_fd,
+			 struct err *err);
+void names_close(struct names *names); /* netd goes on */
+
+/* Connects to the one that runs, or starts it; *out_fresh: it was started now and holds nothing. */
+int names_ensure(struct names *names, bool *out_fresh, struct err *err);
+bool names_has_slot(struct names *names, const char *slot);
+int names_add_slot(struct names *names, const struct netd_slot *slot, struct err *err);
+int names_drop_slot(struct names *names, const char *slot, struct err *err);
+int names_hold(struct names *names, const struct netd_hold *holds, size_t count, struct err *err);
+int names_unhold(struct names *names, const char *const *keys, size_t count, struct err *err);
+int names_relay(struct names *names, const struct netd_relay *relay, struct err *err);
+/* Writes the zone (its serial is set here) and hands it over. */
+int names_publish(struct names *names, struct zone *zone, struct err *err);
+/* netd ends; not there: fine. */
+void names_end(struct names *names);
+/* pidfd of the netd that we started, -1 when we found one; to be watched. */
+int names_pidfd(struct names *names);

@@ -1,0 +1,403 @@
+/* orchestrator/ops - what the requests on the control socket mean.
+ *
+ * Owns: the table of operations, the reading of their options. May not touch: how a change is done (change).
+ */
+#include "orchestrator/ops.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/json.h"
+#include "orchestrator/change.h"
+#include "orchestrator/change_run.h"
+#include "orchestrator/exec.h"
+#include "orchestrator/publish.h"
+#include "orchestrator/slot.h"
+#include "specs/model_json.h"
+
+struct op {
+	const char *name;
+	void (*run)(struct supervisor *sv, struct control_request *request, const struct op *op,
+		    struct json_object *message);
+	enum plan_op plan;
+	unsigned flags; /* CHANGE_* */
+};
+
+/* ---- changes ---- */
+
+static const struct {
+	const char *name;
+	unsigned plan_flag;
+	unsigned change_flag;
+} option_flags[] = {
+	{ "force_recreate", PLAN_FORCE_RECREATE, 0 },
+	{ "no_recreate", PLAN_NO_RECREATE, 0 },
+	{ "no_deps", PLAN_NO_DEPS, 0 },
+	{ "always_recreate_deps", PLAN_RECREATE_DEPS, 0 },
+	{ "renew_anon_volumes", PLAN_RENEW_ANONYMOUS, 0 },
+	{ "remove_orphans", PLAN_REMOVE_ORPHANS, 0 },
+	{ "volumes", PLAN_VOLUMES, CHANGE_REMOVE_ANON },
+	{ "stop_first", PLAN_STOP_FIRST, 0 },
+	{ "wait", 0, CHANGE_WAIT },
+	{ "quiet_pull", 0, CHANGE_QUIET_PULL },
+	{ "dry_run", 0, CHANGE_DRY_RUN },
+};
+
+static const char **read_names(struct arena *arena, const struct json_object *array, size_t *out_count)
+{
+	size_t count = json_array_count(array);
+	const char **names = arena_alloc(arena, (count + 1) * sizeof(*names));
+
+	for (size_t i = 0; i < count; i++)
+		names[i] = arena_strdup(arena,
+					json_object_get_string(json_object_array_get_idx(array, i)));
+	*out_count = count;
+	return names;
+}
+
+static void read_scale(struct change *change, struct json_object *scale)
+{
+	struct plan_scale *list = NULL;
+	size_t count = 0;
+
+	if (!scale)
+		return;
+	json_each(scale, service, replicas) {
+		struct plan_scale *one = arena_grow(change->arena, &list, &count, sizeof(*one));
+
+		one->service = arena_strdup(change->arena, service);
+		one->count = (unsigned)json_object_get_int64(replicas);
+	}
+	change->options.scale = list;
+	change->options.scale_count = count;
+}
+
+static struct change *read_change(struct supervisor *sv, struct control_request *request,
+				  const struct op *op, struct json_object *message, struct err *err)
+{
+	struct change *change = xcalloc(1, sizeof(*change));
+	struct json_object *options = json_object_at(message, "options");
+	struct json_object *model = json_object_at(message, "model");
+
+	change->arena = arena_new();
+	change->sv = sv;
+	change->request = request;
+	change->op = op->name;
+	change->flags = op->flags;
+	change->options.op = op->plan;
+	change->options.services = read_names(change->arena, json_array_at(message, "services"),
+					      &change->options.service_count);
+	for (size_t i = 0; i < sizeof(option_flags) / sizeof(*option_flags); i++)
+		if (json_bool_or(options, option_flags[i].name, false)) {
+			change->options.flags |= option_flags[i].plan_flag;
+			change->flags |= option_flags[i].change_flag;
+		}
+	read_scale(change, json_object_at(options, "scale"));
+	change->timeout_us = json_int_or(options, "timeout_us", -1);
+	change->wait_timeout_us = json_int_or(options, "wait_timeout_us", 0);
+	change->pull = arena_strdup(change->arena, json_text_or(options, "pull", NULL));
+	if (model) {
+		change->model = model_from_json(model, err);
+		change->brings_model = op->plan == PLAN_UP || op->plan == PLAN_CREATE;
+		if (change->model)
+			model_json_take_values(change->model->arena, change->model->project,
+					       json_object_at(message, "values"));
+	} else if (sv->model) {
+		change->model = model_ref(sv->model);
+	} else {
+		err_set(err, ERR_NOT_FOUND, "project %s has never been up", sv->dirs->name);
+	}
+	if (change->model && strcmp(change->model->project->name, sv->dirs->name) != 0)
+		err_set(err, ERR_INVALID, "the model is of project %s, not of %s",
+			change->model->project->name, sv->dirs->name);
+	if (err->code == ERR_OK)
+		return change;
+	model_unref(change->model);
+	arena_free(change->arena);
+	free(change);
+	return NULL;
+}
+
+static void op_change(struct supervisor *sv, struct control_request *request, const struct op *op,
+		      struct json_object *message)
+{
+	struct err err = ERR_NONE;
+	struct change *change = read_change(sv, request, op, message, &err);
+
+	if (!change) {
+		control_fail(request, &err);
+		return;
+	}
+	if (op->plan == PLAN_DOWN && !change->options.service_count)
+		change->flags |= CHANGE_TO_DOWN;
+	control_set_data(request, change);
+	change_submit(change);
+}
+
+/* ---- run ---- */
+
+static void put_environment(struct arena *arena, struct service *service, struct json_object *env)
+{
+	struct pairs *pairs = &service->environment;
+	size_t count = pairs->count, more = env ? (size_t)json_object_object_length(env) : 0;
+	struct pair *items = arena_alloc(arena, (count + more + 1) * sizeof(*items));
+
+	if (!more)
+		return;
+	memcpy(items, pairs->items, count * sizeof(*items));
+	json_each(env, name, value) {
+		size_t at = 0;
+
+		while (at < count && strcmp(items[at].name, name) != 0)
+			at++;
+		if (at == count)
+			items[count++].name = arena_strdup(arena, name);
+		items[at].value = arena_strdup(arena, json_object_get_string(value));
+	}
+	*pairs = (struct pairs){ items, count };
+}
+
+static void put_words(struct arena *arena, struct command_words *words, struct json_object *array)
+{
+	if (!array)
+		return;
+	words->items = read_names(arena, array, &words->count);
+	words->is_set = true;
+}
+
+/* The service with what the command line of `run` says over it. */
+static struct service *run_service_of(struct change *change, const struct service *service,
+				      struct json_object *run)
+{
+	struct service *copy = arena_alloc(change->arena, sizeof(*copy));
+	struct json_object *entrypoint = json_array_at(run, "entrypoint");
+	const char *text;
+
+	*copy = *service;
+	if (entrypoint && !json_array_at(run, "command"))
+		copy->command = (struct command_words){ NULL, 0, false };
+	put_words(change->arena, &copy->entrypoint, entrypoint);
+	put_words(change->arena, &copy->command, json_array_at(run, "command"));
+	put_environment(change->arena, copy, json_object_at(run, "environment"));
+	if ((text = json_text_or(run, "user", NULL)) != NULL)
+		copy->user = arena_strdup(change->arena, text);
+	if ((text = json_text_or(run, "working_dir", NULL)) != NULL)
+		copy->working_dir = arena_strdup(change->arena, text);
+	copy->tty = json_bool_or(run, "tty", false);
+	copy->stdin_open = json_bool_or(run, "stdin", true);
+	copy->restart = "no";
+	copy->deploy = NULL;
+	copy->healthcheck = NULL;
+	copy->container_name = NULL;
+	return copy;
+}
+
+static void op_run(struct supervisor *sv, struct control_request *request, const struct op *op,
+		   struct json_object *message)
+{
+	struct err err = ERR_NONE;
+	struct change *change = read_change(sv, request, op, message, &err);
+	struct json_object *run = json_object_at(message, "run");
+	const struct service *service = NULL;
+	const char *name = json_text_or(run, "service", "");
+	const char **needs;
+
+	if (change)
+		service = project_find_service(change->model->project, name);
+	if (!service) {
+		if (change)
+			err_set(&err, ERR_NOT_FOUND, "no such service: %s", name);
+		control_fail(request, &err);
+		return;
+	}
+	needs = arena_alloc(change->arena, (service->depends_on_count + 1) * sizeof(*needs));
+	for (size_t i = 0; i < service->depends_on_count; i++)
+		needs[i] = service->depends_on[i].service;
+	change->options.services = needs;
+	change->options.service_count = change->options.flags & PLAN_NO_DEPS ? 0 : service->depends_on_count;
+	change->options.flags &= ~PLAN_NO_DEPS;
+	change->options.op = change->options.service_count ? PLAN_UP : PLAN_NOTHING;
+	change->run = arena_alloc(change->arena, sizeof(*change->run));
+	change->run->service = run_service_of(change, service, run);
+	change->run->name = arena_strdup(change->arena, json_text_or(run, "name", NULL));
+	change->run->with_ports = json_bool_or(run, "ports", false);
+	change->run->remove = json_bool_or(run, "remove", false);
+	change->run->detach = json_bool_or(run, "detach", false);
+	run_prepare(change);
+	control_set_data(request, change);
+	change_submit(change);
+}
+
+/* The client of a `run` is attached. */
+static void op_go(struct supervisor *sv, struct control_request *request, const struct op *op,
+		  struct json_object *message)
+{
+	struct slot *slot = slot_by_container(sv, json_text_or(message, "container", ""));
+	struct err err = ERR_NONE;
+
+	(void)op;
+	if (!slot) {
+		err_set(&err, ERR_NOT_FOUND, "no such container");
+		control_fail(request, &err);
+		return;
+	}
+	slot_go(slot);
+	control_ok(request, NULL);
+}
+
+/* ---- kill, pause ---- */
+
+static bool is_meant(const struct slot *slot, const struct json_object *services)
+{
+	size_t count = json_array_count(services);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(json_object_get_string(json_object_array_get_idx(services, i)),
+			   slot->service) == 0)
+			return true;
+	return count == 0;
+}
+
+static void op_kill(struct supervisor *sv, struct control_request *request, const struct op *op,
+		    struct json_object *message)
+{
+	struct json_object *services = json_array_at(message, "services");
+	struct json_object *result = json_object_new_object(), *killed = json_add_array(result, "killed");
+	const char *name = json_text_or(json_object_at(message, "options"), "signal", "SIGKILL");
+	int number = process_signal_number(name);
+	struct err err = ERR_NONE;
+	struct slot *slot;
+
+	(void)op;
+	if (number < 0) {
+		json_object_put(result);
+		err_set(&err, ERR_INVALID, "no such signal: %s", name);
+		control_fail(request, &err);
+		return;
+	}
+	LIST_FOREACH(slot, &sv->slots, link) {
+		if (!is_meant(slot, services) || !slot->record)
+			continue;
+		slot->kept_down |= number == SIGKILL; /* a kill by hand is an end by hand */
+		if (slot->state == SLOT_BACKOFF || slot->starting)
+			slot_cancel(slot);
+		if (slot_signal(slot, number, &err) == 0) {
+			slot_event(slot, "kill", "asked for by kill");
+			json_push_text(killed, slot->record->name);
+		}
+	}
+	control_ok(request, result);
+}
+
+static void op_freeze(struct supervisor *sv, struct control_request *request, const struct op *op,
+		      struct json_object *message)
+{
+	bool pause = strcmp(op->name, "pause") == 0;
+	struct json_object *services = json_array_at(message, "services");
+	struct json_object *result = json_object_new_object(), *names = json_add_array(result, "names");
+	struct err err = ERR_NONE;
+	struct slot *slot;
+
+	LIST_FOREACH(slot, &sv->slots, link) {
+		if (!is_meant(slot, services) || slot->state != SLOT_RUNNING ||
+		    slot->record->paused == pause)
+			continue;
+		if (exec_verb(sv, pause ? "pause" : "resume", slot->record->id, &err) < 0) {
+			json_object_put(result);
+			control_fail(request, &err);
+			return;
+		}
+		slot->record->paused = pause;
+		slot_write_record(slot);
+		slot_event(slot, pause ? "pause" : "unpause", "asked for");
+		json_push_text(names, slot->record->name);
+	}
+	control_ok(request, result);
+}
+
+/* ---- the rest ---- */
+
+static void op_status(struct supervisor *sv, struct control_request *request, const struct op *op,
+		      struct json_object *message)
+{
+	struct json_object *result = json_object_new_object(), *slots = json_add_array(result, "slots");
+	struct change *change = TAILQ_FIRST(&sv->changes);
+	struct slot *slot;
+
+	(void)op;
+	(void)message;
+	json_add_int(result, "pid", getpid());
+	json_add_text(result, "changing", change ? change->op : NULL);
+	LIST_FOREACH(slot, &sv->slots, link) {
+		struct json_object *one = json_object_new_object();
+
+		json_add_text(one, "slot", slot->name);
+		json_add_text(one, "state", slot_state_name(slot->state));
+		json_add_text(one, "container", slot->record ? slot->record->id : NULL);
+		json_object_array_add(slots, one);
+	}
+	control_ok(request, result);
+}
+
+static void op_cancel(struct supervisor *sv, struct control_request *request, const struct op *op,
+		      struct json_object *message)
+{
+	struct change *change = TAILQ_FIRST(&sv->changes);
+
+	(void)op;
+	(void)message;
+	if (change)
+		change_cancel(change);
+	control_ok(request, NULL);
+}
+
+static void op_end(struct supervisor *sv, struct control_request *request, const struct op *op,
+		   struct json_object *message)
+{
+	(void)op;
+	(void)message;
+	control_ok(request, NULL);
+	kill(getpid(), SIGTERM);
+	(void)sv;
+}
+
+static const struct op ops[] = {
+	{ "up", op_change, PLAN_UP, 0 },
+	{ "create", op_change, PLAN_CREATE, 0 },
+	{ "start", op_change, PLAN_START, 0 },
+	{ "restart", op_change, PLAN_RESTART, 0 },
+	{ "stop", op_change, PLAN_STOP, CHANGE_OVERTAKES },
+	{ "rm", op_change, PLAN_REMOVE, 0 },
+	{ "down", op_change, PLAN_DOWN, CHANGE_OVERTAKES },
+	{ "run", op_run, PLAN_UP, 0 },
+	{ "go", op_go, PLAN_NOTHING, 0 },
+	{ "kill", op_kill, PLAN_NOTHING, 0 },
+	{ "pause", op_freeze, PLAN_NOTHING, 0 },
+	{ "unpause", op_freeze, PLAN_NOTHING, 0 },
+	{ "status", op_status, PLAN_NOTHING, 0 },
+	{ "cancel", op_cancel, PLAN_NOTHING, 0 },
+	{ "end", op_end, PLAN_NOTHING, 0 },
+};
+
+void ops_request(void *ctx, struct control_request *request, const char *op, struct json_object *message)
+{
+	struct err err = ERR_NONE;
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
+		if (strcmp(ops[i].name, op) == 0) {
+			ops[i].run(ctx, request, &ops[i], message);
+			return;
+		}
+	err_set(&err, ERR_INVALID, "unknown operation \"%s\"", op);
+	control_fail(request, &err);
+}
+
+/* A client that dies changes nothing: what it asked for goes on. */
+void ops_gone(void *ctx, struct control_request *request)
+{
+	(void)request;
+	supervisor_look_idle(ctx);
+}

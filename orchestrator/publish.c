@@ -1,0 +1,216 @@
+/* orchestrator/publish - the zone of the project, composed from the slots and handed to netd.
+ *
+ * Owns: which names a slot has, the one zone that is on its way. May not touch: netd's words (names).
+ */
+#include "orchestrator/publish.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "orchestrator/slot.h"
+
+struct waiter {
+	struct flow *flow;
+};
+
+struct publisher {
+	struct supervisor *sv;
+	uv_work_t work;
+	bool running, again;
+	struct arena *arena; /* of the zone on its way */
+	struct zone zone;
+	struct err err;
+	struct waiter *now, *next; /* answered by the present zone, by the next one */
+	size_t now_count, next_count;
+};
+
+static void start(struct publisher *p);
+
+struct publisher *publisher_new(struct supervisor *sv)
+{
+	struct publisher *p = xcalloc(1, sizeof(*p));
+
+	p->sv = sv;
+	p->work.data = p;
+	return p;
+}
+
+void publisher_free(struct publisher *p)
+{
+	if (!p)
+		return;
+	arena_free(p->arena);
+	free(p->now);
+	free(p->next);
+	free(p);
+}
+
+static const char **copy_texts(struct arena *arena, const char *const *texts, size_t count)
+{
+	const char **copy = arena_alloc(arena, (count + 1) * sizeof(*copy));
+
+	for (size_t i = 0; i < count; i++)
+		copy[i] = arena_strdup(arena, texts[i]);
+	return copy;
+}
+
+static void fill_attachments(struct arena *arena, const struct slot_net *net, struct zone_endpoint *out)
+{
+	struct zone_attachment *list = arena_alloc(arena, (net->link_count + 1) * sizeof(*list));
+
+	for (size_t i = 0; i < net->link_count; i++) {
+		const struct slot_link *link = &net->links[i];
+		const char *addresses[2];
+		size_t count = 0;
+
+		if (link->ip4[0])
+			addresses[count++] = link->ip4;
+		if (link->ip6[0])
+			addresses[count++] = link->ip6;
+		list[i].network = arena_strdup(arena, link->network);
+		list[i].addresses = copy_texts(arena, addresses, count);
+		list[i].address_count = count;
+		list[i].aliases = copy_texts(arena, link->aliases, link->alias_count);
+		list[i].alias_count = link->alias_count;
+	}
+	out->attachments = list;
+	out->attachment_count = net->link_count;
+	if (net->link_count && net->links[0].gateway4[0])
+		out->gateway4 = arena_strdup(arena, net->links[0].gateway4);
+	if (net->link_count && net->links[0].gateway6[0])
+		out->gateway6 = arena_strdup(arena, net->links[0].gateway6);
+}
+
+/* "db:alias", "db": alias names visible to this asker alone. */
+static void fill_links(struct arena *arena, const struct texts *links, struct zone_endpoint *out)
+{
+	struct zone_link *list = arena_alloc(arena, (links->count + 1) * sizeof(*list));
+
+	for (size_t i = 0; i < links->count; i++) {
+		const char *colon = strchr(links->items[i], ':');
+
+		list[i].target = colon ? arena_strndup(arena, links->items[i],
+						       (size_t)(colon - links->items[i]))
+				       : arena_strdup(arena, links->items[i]);
+		list[i].alias = arena_strdup(arena, colon ? colon + 1 : links->items[i]);
+	}
+	out->links = list;
+	out->link_count = links->count;
+}
+
+static void fill_hosts(struct arena *arena, const struct texts *hosts, struct zone_endpoint *out)
+{
+	struct zone_host *list = arena_alloc(arena, (hosts->count + 1) * sizeof(*list));
+
+	out->hosts = list;
+	for (size_t i = 0; i < hosts->count; i++) {
+		const char *sign = strchr(hosts->items[i], '=');
+		const char *address = sign ? sign + 1 : "";
+
+		if (!sign)
+			continue;
+		if (strcmp(address, "host-gateway") == 0)
+			address = out->gateway4 ? out->gateway4 : out->gateway6;
+		if (!address)
+			continue;
+		list[out->host_count++] = (struct zone_host){
+			arena_strndup(arena, hosts->items[i], (size_t)(sign - hosts->items[i])),
+			arena_strdup(arena, address)
+		};
+	}
+}
+
+static void fill_endpoint(struct arena *arena, const struct slot *slot, struct zone_endpoint *out)
+{
+	const struct service *service = slot_service(slot);
+
+	out->slot = arena_strdup(arena, slot->name);
+	out->service = slot->oneoff ? NULL : arena_strdup(arena, slot->service);
+	out->container = arena_strdup(arena, slot->record->name);
+	out->short_id = arena_strndup(arena, slot->record->id, 12);
+	out->live = slot_is_live(slot);
+	out->unhealthy = slot->record->health == HEALTH_BAD;
+	fill_attachments(arena, slot->net, out);
+	if (service) {
+		fill_links(arena, &service->links, out);
+		fill_hosts(arena, &service->extra_hosts, out);
+	}
+}
+
+static void compose(struct publisher *p)
+{
+	struct supervisor *sv = p->sv;
+	struct zone_endpoint *endpoints;
+	struct slot *slot;
+	size_t count = 0;
+
+	arena_free(p->arena);
+	p->arena = arena_new();
+	LIST_FOREACH(slot, &sv->slots, link)
+		count++;
+	endpoints = arena_alloc(p->arena, (count + 1) * sizeof(*endpoints));
+	p->zone = (struct zone){ .project = arena_strdup(p->arena, sv->dirs->name),
+				 .ttl_seconds = ZONE_TTL_SECONDS,
+				 .endpoints = endpoints };
+	LIST_FOREACH(slot, &sv->slots, link)
+		if (slot->record && slot->net && slot->net->link_count)
+			fill_endpoint(p->arena, slot, &endpoints[p->zone.endpoint_count++]);
+}
+
+static void publish_in_pool(uv_work_t *work)
+{
+	struct publisher *p = work->data;
+	struct zone_network *networks;
+
+	p->err = ERR_NONE;
+	if (net_zone_networks(p->sv->net, p->arena, &networks, &p->zone.network_count, &p->err) < 0)
+		return;
+	p->zone.networks = networks;
+	names_publish(p->sv->names, &p->zone, &p->err);
+}
+
+static void published(uv_work_t *work, int status)
+{
+	struct publisher *p = work->data;
+	struct waiter *waiters = p->now;
+	size_t count = p->now_count;
+	struct err err = p->err;
+
+	(void)status;
+	p->running = false;
+	p->now = NULL;
+	p->now_count = 0;
+	if (err.code)
+		log_warn("names-not-published", KV_S("error", err.msg));
+	if (p->again)
+		start(p);
+	for (size_t i = 0; i < count; i++)
+		flow_resume(waiters[i].flow, err.code ? &err : NULL);
+	free(waiters);
+}
+
+static void start(struct publisher *p)
+{
+	p->running = true;
+	p->again = false;
+	p->now = p->next;
+	p->now_count = p->next_count;
+	p->next = NULL;
+	p->next_count = 0;
+	compose(p);
+	uv_queue_work(p->sv->loop, &p->work, publish_in_pool, published);
+}
+
+void publish_names(struct supervisor *sv, struct flow *waiter)
+{
+	struct publisher *p = sv->publisher;
+
+	if (waiter)
+		((struct waiter *)xgrow(&p->next, &p->next_count, sizeof(struct waiter)))->flow = waiter;
+	if (p->running)
+		p->again = true;
+	else
+		start(p);
+}

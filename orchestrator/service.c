@@ -1,0 +1,87 @@
+/* orchestrator/service - restart policies: does a container that ended start again, and when.
+ *
+ * Owns: policy and backoff. May not touch: how a start is done (slot_start).
+ */
+#include "orchestrator/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/stamp.h"
+#include "orchestrator/slot.h"
+#include "orchestrator/slot_end.h"
+
+#define BACKOFF_FIRST_US 100000ull
+#define BACKOFF_MAX_US   60000000ull
+#define RESET_AFTER_US   10000000ull /* a life as long as this clears the row of failures */
+
+bool service_wants_restart(const struct restart_rule *rule, const struct record_exit *last,
+			   unsigned restarts, bool by_hand)
+{
+	if (by_hand)
+		return false;
+	switch (rule->when) {
+	case RESTART_ALWAYS:
+	case RESTART_UNLESS_STOPPED:
+		return !rule->max_attempts || restarts < rule->max_attempts;
+	case RESTART_ON_FAILURE:
+		return last->code != 0 && (!rule->max_attempts || restarts < rule->max_attempts);
+	default:
+		return false;
+	}
+}
+
+uint64_t service_backoff_us(const struct restart_rule *rule, unsigned streak, unsigned jitter)
+{
+	uint64_t delay = BACKOFF_FIRST_US;
+
+	if (rule->delay.is_set)
+		return (uint64_t)rule->delay.us;
+	for (unsigned i = 1; i < streak && delay < BACKOFF_MAX_US; i++)
+		delay *= 2;
+	if (delay > BACKOFF_MAX_US)
+		delay = BACKOFF_MAX_US;
+	return delay + delay / 10 * (jitter % 11) / 10; /* up to a tenth more, so that many do not meet */
+}
+
+static void restarted(void *ctx, struct slot *slot, const struct err *err)
+{
+	(void)ctx;
+	if (err->code != ERR_OK && err->code != ERR_CANCELLED)
+		slot_apply_policy(slot);
+}
+
+static void backoff_is_over(uv_timer_t *timer)
+{
+	struct slot *slot = timer->data;
+
+	slot->record->restarts++;
+	slot_event(slot, "restart", "its restart policy says so");
+	slot_start(slot, "restart policy", restarted, NULL);
+}
+
+void slot_apply_policy(struct slot *slot)
+{
+	const struct service *service = slot_service(slot);
+	struct restart_rule rule = service ? service_restart(service) : (struct restart_rule){ 0 };
+	const struct record_exit *last = &slot->record->last_exit;
+	uint64_t lived = last->finished_at_us > last->started_at_us
+				 ? last->finished_at_us - last->started_at_us
+				 : 0;
+	uint64_t delay;
+
+	if (lived >= RESET_AFTER_US) {
+		slot->streak = 0;
+		slot->record->restarts = rule.when == RESTART_ON_FAILURE ? 0 : slot->record->restarts;
+	}
+	if (slot->oneoff || slot->sv->ending ||
+	    !service_wants_restart(&rule, last, slot->record->restarts, slot->kept_down)) {
+		slot_set_state(slot, SLOT_EXITED);
+		return;
+	}
+	slot->streak++;
+	delay = service_backoff_us(&rule, slot->streak, (unsigned)(stamp_monotonic_us() % 11));
+	slot_set_state(slot, SLOT_BACKOFF);
+	uv_timer_start(&slot->timer, backoff_is_over, (delay + 999) / 1000, 0);
+}

@@ -1,0 +1,109 @@
+/* orchestrator/slot - the N-th replica of a service: what runs in it, and what is being done to it.
+ *
+ * A slot owns what outlives containers (network namespace, addresses, log folder) and at most one container.
+ * slot_start, slot_stop and slot_remove begin one job each and report once through done, on the loop; one job at a
+ * time. Everything here is the loop's; the jobs' blocking halves run in the pool.
+ */
+#pragma once
+#include <stdbool.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "orchestrator/flow.h"
+#include "orchestrator/records.h"
+#include "orchestrator/supervisor.h"
+
+enum slot_state {
+	SLOT_EMPTY,    /* no container */
+	SLOT_CREATED,
+	SLOT_STARTING,
+	SLOT_RUNNING,
+	SLOT_STOPPING,
+	SLOT_EXITED,
+	SLOT_BACKOFF,  /* exited, starts again when the timer is due */
+	SLOT_REMOVING,
+	SLOT_STATE_COUNT
+};
+
+struct slot;
+struct health;
+struct start_job;
+
+/* The end of a job; err->code ERR_OK when it went well. */
+typedef void (*slot_done)(void *ctx, struct slot *slot, const struct err *err);
+
+struct slot {
+	LIST_ENTRY(slot) link;
+	struct supervisor *sv;
+	char *service;
+	unsigned number;      /* 0 for one-off containers */
+	char *oneoff;         /* 12 hex, or NULL */
+	char *name;           /* "web.1" */
+	struct record *record;
+	struct slot_net *net; /* NULL before its first net_prepare */
+	struct model *model;  /* the one the container was made from */
+	const struct service *run_service; /* one-off: the service as changed by `run` (arena below), else NULL */
+	struct arena *run_arena;
+	enum slot_state state;
+
+	struct start_job *starting;
+	slot_done done;       /* of the present job */
+	void *done_ctx;
+	int monitor_pidfd;
+	uv_poll_t monitor_poll;
+	bool is_watched;
+	uv_timer_t timer;     /* grace period, or backoff */
+	unsigned streak;      /* lives in a row that ended before RESET_AFTER */
+	bool stop_wanted;     /* the present end was asked for */
+	bool kept_down;       /* stopped by hand: policy does not start it again */
+	bool hold_start;      /* wait between "created" and "release" until slot_go (run) */
+	bool remove_after;    /* run --rm */
+	struct health *health;
+	const char *reason;   /* why the present job runs; for events */
+	unsigned closing;     /* handles that must close before the memory goes */
+};
+
+/* Finds or makes. oneoff NULL for replicas. */
+struct slot *slot_find(struct supervisor *sv, const char *service, unsigned number);
+struct slot *slot_make(struct supervisor *sv, const char *service, unsigned number, const char *oneoff);
+struct slot *slot_by_container(struct supervisor *sv, const char *id);
+/* Forgets a slot without container; the memory goes when its handles have closed. */
+void slot_forget(struct slot *slot);
+
+/* The service the slot runs: run_service, else the model's. NULL: the file no longer knows it. */
+const struct service *slot_service(const struct slot *slot);
+bool slot_is_live(const struct slot *slot); /* a process of it may run */
+const char *slot_state_name(enum slot_state state);
+
+/* Takes the record over and makes its folders; quick, in the pool through apply. ERR from disk. */
+int slot_create_blocking(const struct supervisor *sv, struct record *record, const char *slot_name,
+			 const char *image_id, struct err *err);
+
+void slot_start(struct slot *slot, const char *reason, slot_done done, void *ctx);
+/* After hold_start: the client is attached, the program may run. */
+void slot_go(struct slot *slot);
+/* timeout_us < 0: the service's stop_grace_period. by_hand: remembered, no policy starts it again. */
+void slot_stop(struct slot *slot, int64_t timeout_us, bool by_hand, const char *reason, slot_done done,
+	       void *ctx);
+/* A signal to the running process; ERR_NOT_FOUND when none runs. Not a stop: policy holds afterwards. */
+int slot_signal(struct slot *slot, int signal, struct err *err);
+#define SLOT_REMOVE_VOLUMES 1u /* its anonymous volumes, too */
+#define SLOT_KEEP_SLOT      2u /* recreate: log folder and anonymous volumes stay */
+void slot_remove(struct slot *slot, unsigned flags, slot_done done, void *ctx);
+
+/* Ends a start that has not come to its end (the way back runs, done reports ERR_CANCELLED), or a backoff. */
+void slot_cancel(struct slot *slot);
+
+/* Begins to watch a monitor that runs already (adoption); takes over pidfd. */
+void slot_watch(struct slot *slot, int pidfd);
+/* The monitor has ended: exit.json, policy. Called by the watch, and by adoption for what ended unseen. */
+void slot_ended(struct slot *slot);
+
+/* For the rooms that make up a slot: state with record, event and the news to whoever waits. */
+void slot_set_state(struct slot *slot, enum slot_state state);
+void slot_event(struct slot *slot, const char *event, const char *reason);
+void slot_write_record(struct slot *slot);
+void slot_job_over(struct slot *slot, const struct err *err);
+/* Policy after an end that nobody asked for (service.c). */
+void slot_apply_policy(struct slot *slot);

@@ -1,0 +1,255 @@
+/* orchestrator/slot_files - the files of one life.
+ *
+ * Owns: where they lie, which namespace and which files a slot shares. May not touch: their form (bundle,
+ * hosts_files).
+ */
+#include "orchestrator/slot_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "netplug/hosts_files.h"
+#include "orchestrator/bundle.h"
+
+#define FILE_MAX_BYTES (1u << 20)
+
+static bool is_host_network(const struct service *service)
+{
+	return service->network_mode && strcmp(service->network_mode, "host") == 0;
+}
+
+/* "service:x": the slot of x whose network this one uses. */
+static const struct slot *shared_with(const struct slot *slot, const char *mode)
+{
+	struct slot *other;
+
+	if (!mode || strncmp(mode, "service:", 8) != 0)
+		return NULL;
+	other = slot_find(slot->sv, mode + 8, slot->number ? slot->number : 1);
+	return other ? other : slot_find(slot->sv, mode + 8, 1);
+}
+
+/* ---- hosts, resolv.conf, hostname ---- */
+
+static char *read_host_file(const char *path)
+{
+	struct err ignored = ERR_NONE;
+	char *text = NULL;
+
+	if (file_read(AT_FDCWD, path, FILE_MAX_BYTES, &text, NULL, &ignored) < 0)
+		text = calloc(1, 1);
+	return text;
+}
+
+static const char *gateway_of(const struct slot_net *net)
+{
+	for (size_t i = 0; net && i < net->link_count; i++)
+		if (net->links[i].gateway4[0])
+			return net->links[i].gateway4;
+	return NULL;
+}
+
+static size_t extra_hosts(const struct slot_files_spec *spec, struct hosts_entry **out)
+{
+	const struct texts *texts = &spec->service->extra_hosts;
+	const char *gateway = gateway_of(spec->slot->net);
+	size_t count = 0;
+
+	*out = arena_alloc(spec->arena, (texts->count + 1) * sizeof(**out));
+	for (size_t i = 0; i < texts->count; i++) {
+		const char *sign = strchr(texts->items[i], '=');
+		const char *address = sign ? sign + 1 : NULL;
+
+		if (address && strcmp(address, "host-gateway") == 0)
+			address = gateway ? gateway : "127.0.0.1";
+		if (!address)
+			continue;
+		(*out)[count++] = (struct hosts_entry){
+			arena_strndup(spec->arena, texts->items[i], (size_t)(sign - texts->items[i])), address
+		};
+	}
+	return count;
+}
+
+static int write_hosts(const struct slot_files_spec *spec, const char *hostname, struct err *err)
+{
+	const struct slot_net *net = spec->slot->net;
+	AUTO(free) char *host_text = is_host_network(spec->service) ? read_host_file("/etc/hosts") : NULL;
+	const char **addresses =
+		arena_alloc(spec->arena, (2 * (net ? net->link_count : 0) + 1) * sizeof(char *));
+	struct hosts_entry *extra;
+	struct hosts_spec hosts = { .hostname = hostname,
+				    .domainname = spec->service->domainname,
+				    .addresses = addresses,
+				    .extra_count = extra_hosts(spec, &extra),
+				    .host_text = host_text };
+	AUTO(free) char *text = NULL;
+
+	hosts.extra = extra;
+	for (size_t i = 0; net && i < net->link_count; i++) {
+		if (net->links[i].ip4[0])
+			addresses[hosts.address_count++] = net->links[i].ip4;
+		if (net->links[i].ip6[0])
+			addresses[hosts.address_count++] = net->links[i].ip6;
+	}
+	text = hosts_text(&hosts);
+	return hosts_file_write(spec->slot_fd, "hosts", text, err);
+}
+
+static int write_resolv(const struct slot_files_spec *spec, struct err *err)
+{
+	AUTO(free) char *host_text = read_host_file("/etc/resolv.conf");
+	struct resolv_conf *host = resolv_parse(host_text);
+	bool ours = spec->slot->net && spec->slot->net->link_count;
+	struct resolv_spec resolv = {
+		.mode = ours ? RESOLV_OURS : RESOLV_HOST,
+		.host = host,
+		.dns = spec->service->dns.items,
+		.dns_count = spec->service->dns.count,
+		.search = spec->service->dns_search.items,
+		.search_count = spec->service->dns_search.count,
+		.options = spec->service->dns_opt.items,
+		.option_count = spec->service->dns_opt.count,
+	};
+	AUTO(free) char *text = resolv_text(&resolv, err);
+
+	resolv_free(host);
+	return text ? hosts_file_write(spec->slot_fd, "resolv.conf", text, err) : -1;
+}
+
+static int write_names(const struct slot_files_spec *spec, const char *hostname, struct err *err)
+{
+	AUTO(free) char *text = hostname_text(hostname);
+
+	if (write_hosts(spec, hostname, err) < 0 || write_resolv(spec, err) < 0)
+		return -1;
+	return hosts_file_write(spec->slot_fd, "hostname", text, err);
+}
+
+/* ---- the bundle ---- */
+
+static const char *hostname_of(const struct slot_files_spec *spec)
+{
+	if (spec->service->hostname)
+		return spec->service->hostname;
+	if (is_host_network(spec->service)) {
+		char *name = arena_alloc(spec->arena, 256);
+
+		gethostname(name, 255);
+		return name;
+	}
+	return arena_strndup(spec->arena, spec->slot->record->id, 12);
+}
+
+/* /proc/PID/ns/TYPE of the running container of "service:x". */
+static int shared_namespace(const struct slot_files_spec *spec, const char *mode, const char *type,
+			    const char **out, struct err *err)
+{
+	const struct slot *other = shared_with(spec->slot, mode);
+
+	*out = NULL;
+	if (!mode || strncmp(mode, "service:", 8) != 0)
+		return 0;
+	if (!other || !other->record || !other->record->init.pid)
+		return err_set(err, ERR_BUSY, "%s: %s is not running", type, mode);
+	*out = arena_format(spec->arena, "/proc/%d/ns/%s", (int)other->record->init.pid, type);
+	return 0;
+}
+
+static int network_path(const struct slot_files_spec *spec, struct slot_paths *paths, struct err *err)
+{
+	const char *mode = spec->service->network_mode;
+	const struct slot *other = shared_with(spec->slot, mode);
+
+	if (mode && strncmp(mode, "service:", 8) == 0 && (!other || !other->net || !other->net->netns))
+		return err_set(err, ERR_BUSY, "network_mode: %s has no network of its own now", mode);
+	if (mode && strncmp(mode, "container:", 10) == 0)
+		return err_set(err, ERR_UNSUPPORTED, "network_mode: %s: containers outside of the project",
+			       mode);
+	paths->netns = other ? other->net->netns : spec->slot->net ? spec->slot->net->netns : NULL;
+	if (other)
+		paths->slot_dir = arena_format(spec->arena, "%s/slots/%s", spec->slot->sv->dirs->state,
+					       other->name);
+	return 0;
+}
+
+static int write_json(int dir_fd, const char *name, struct json_object *json, int *out_fd,
+		      struct err *err)
+{
+	if (json_write_file(dir_fd, name, json, 0, err) < 0)
+		return -1;
+	*out_fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+	return *out_fd < 0 ? err_sys(err, errno, "open %s", name) : 0;
+}
+
+static int write_config(const struct slot_files_spec *spec, const struct slot_paths *paths,
+			const char *hostname, int bundle_fd, int *out_fd, struct err *err)
+{
+	struct bundle_spec bundle = { .project = spec->slot->model->project,
+				      .service = spec->service,
+				      .image = spec->image,
+				      .user = spec->user,
+				      .id = spec->slot->record->id,
+				      .slot = spec->slot->name,
+				      .hostname = hostname,
+				      .slot_dir = paths->slot_dir,
+				      .netns_path = paths->netns,
+				      .shares_netns = !spec->slot->net || paths->netns != spec->slot->net->netns,
+				      .mounts = spec->storage->mounts,
+				      .mount_count = spec->storage->mount_count };
+	AUTO(json) struct json_object *config = NULL;
+
+	if (shared_namespace(spec, spec->service->ipc, "ipc", &bundle.ipc_path, err) < 0 ||
+	    shared_namespace(spec, spec->service->pid, "pid", &bundle.pid_path, err) < 0)
+		return -1;
+	config = bundle_config(spec->arena, &bundle, err);
+	return config ? write_json(bundle_fd, "config.json", config, out_fd, err) : -1;
+}
+
+int slot_files_write(const struct slot_files_spec *spec, struct slot_paths *paths,
+		     int *out_config_fd, int *out_monitor_fd, struct err *err)
+{
+	const struct slot *slot = spec->slot;
+	const struct project_dirs *dirs = slot->sv->dirs;
+	const char *own_dir = arena_format(spec->arena, "%s/slots/%s", dirs->state, slot->name);
+	const char *bundle_path = arena_format(spec->arena, "%s/bundle", slot->record->id);
+	const char *hostname = hostname_of(spec);
+	AUTO(fd) int bundle_fd = file_open_dir(dirs->containers_fd, bundle_path, true, err);
+	AUTO(json) struct json_object *monitor = NULL;
+	struct bundle_monitor life;
+
+	if (bundle_fd < 0)
+		return -1;
+	*paths = (struct slot_paths){
+		.container_dir = arena_format(spec->arena, "%s/containers/%s", dirs->state, slot->record->id),
+		.slot_dir = own_dir,
+		.run_dir = arena_format(spec->arena, "%s/containers/%s", dirs->roots->run, slot->record->id),
+	};
+	if (network_path(spec, paths, err) < 0 || write_names(spec, hostname, err) < 0 ||
+	    write_config(spec, paths, hostname, bundle_fd, out_config_fd, err) < 0)
+		return -1;
+	life = (struct bundle_monitor){ .project = dirs->name,
+					.state_dir = paths->container_dir,
+					.slot_dir = own_dir,
+					.run_dir = paths->run_dir,
+					.record = slot->record,
+					.service = spec->service,
+					.lowers = (const char *const *)spec->snapshot->lowers,
+					.lower_count = spec->snapshot->lower_count,
+					.netns_path = paths->netns,
+					.netns_make = slot->net && paths->netns == slot->net->netns,
+					.want_sockets = spec->want_sockets };
+	if (spec->service->runtime && strcmp(spec->service->runtime, "runc") != 0 &&
+	    strcmp(spec->service->runtime, "stack") != 0)
+		life.runtime = spec->service->runtime[0] == '/'
+				       ? spec->service->runtime
+				       : arena_format(spec->arena, "/usr/bin/%s", spec->service->runtime);
+	monitor = bundle_monitor(&life, err);
+	return monitor ? write_json(bundle_fd, "monitor.json", monitor, out_monitor_fd, err) : -1;
+}

@@ -1,0 +1,143 @@
+/* orchestrator/slot_remove - a container made and taken away: its folder, its claims on image and volumes.
+ *
+ * Owns: containers/ID from the first mkdir to the last rmdir. May not touch: networks (network), running lives.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "base/crash.h"
+#include "base/file.h"
+#include "base/tree.h"
+#include "images/snapshot.h"
+#include "orchestrator/slot.h"
+#include "orchestrator/slot_end.h"
+#include "orchestrator/storage.h"
+#include "volumes/rootfs.h"
+#include "volumes/volume.h"
+
+struct remove_job {
+	uv_work_t work;
+	struct slot *slot;
+	const struct supervisor *sv;
+	char id[STAMP_ID_LEN + 1];
+	char *slot_name;
+	unsigned flags;
+	bool was_starting;
+	struct err err;
+};
+
+int slot_create_blocking(const struct supervisor *sv, struct record *record, const char *slot_name,
+			 const char *image_id, struct err *err)
+{
+	AUTO(snapshot) struct snapshot *snapshot = NULL;
+	AUTO(fd) int container_fd = -1;
+	AUTO(fd) int slot_fd = -1;
+	AUTO(fd) int lower_fd = -1;
+
+	crash_point("create", "record-intent");
+	record->state = RECORD_CREATING;
+	if (mkdirat(sv->dirs->containers_fd, record->id, 0700) < 0)
+		return err_sys(err, errno, "make the container's folder");
+	if (record_write(sv->dirs->containers_fd, record, err) < 0)
+		return -1;
+	crash_point("create", "folders");
+	slot_fd = file_open_dir(sv->dirs->slots_fd, slot_name, true, err);
+	container_fd = slot_fd < 0 ? -1 : file_open_dir(sv->dirs->containers_fd, record->id, false, err);
+	if (container_fd < 0)
+		return -1;
+	snapshot = snapshot_open(sv->images, image_id, record->id, err);
+	if (!snapshot)
+		return -1;
+	lower_fd = file_open_dir(AT_FDCWD, snapshot->lowers[0], false, err);
+	if (lower_fd < 0 || rootfs_prepare(container_fd, lower_fd, err) < 0)
+		return -1;
+	crash_point("create", "record-created");
+	record->state = RECORD_CREATED;
+	return record_write(sv->dirs->containers_fd, record, err);
+}
+
+/* The slot's own anonymous volumes; one that cannot go is told and stays for prune. */
+static void remove_anonymous(struct remove_job *job)
+{
+	struct arena *arena = arena_new();
+	struct err err = ERR_NONE;
+	struct texts names = { NULL, 0 };
+	AUTO(fd) int slot_fd = file_open_dir(job->sv->dirs->slots_fd, job->slot_name, false, &err);
+
+	if (slot_fd >= 0 && storage_anonymous(slot_fd, arena, &names, &err) == 0)
+		for (size_t i = 0; i < names.count; i++)
+			if (volume_remove(job->sv->volumes, names.items[i], &err) < 0 &&
+			    err.code != ERR_NOT_FOUND && job->err.code == ERR_OK)
+				job->err = err;
+	arena_free(arena);
+}
+
+static void remove_in_pool(uv_work_t *work)
+{
+	struct remove_job *job = work->data;
+	struct err *err = &job->err;
+	AUTO(free) char *root = xformat("%s/containers/%s", job->sv->roots->run, job->id);
+	struct stat st;
+
+	crash_point("remove", "left-overs");
+	if (stat(root, &st) == 0)
+		slot_clear_left_overs(job->sv, job->id, err);
+	*err = ERR_NONE;
+	crash_point("remove", "claims");
+	stage_drop(job->sv->roots->run, job->id, err);
+	snapshot_release(job->sv->images, job->id, err);
+	volume_store_unuse_all(job->sv->volumes, job->id, err);
+	if (job->flags & SLOT_REMOVE_VOLUMES)
+		remove_anonymous(job);
+	crash_point("remove", "folder");
+	*err = ERR_NONE;
+	if (tree_remove(job->sv->dirs->containers_fd, job->id, err) == 0 &&
+	    !(job->flags & SLOT_KEEP_SLOT))
+		tree_remove(job->sv->dirs->slots_fd, job->slot_name, err);
+}
+
+static void removed(uv_work_t *work, int status)
+{
+	struct remove_job *job = work->data;
+	struct slot *slot = job->slot;
+	struct err err = job->err;
+
+	(void)status;
+	if (err.code == ERR_OK) {
+		slot_event(slot, "destroy", slot->reason);
+		record_free(slot->record);
+		slot->record = NULL;
+	}
+	free(job->slot_name);
+	free(job);
+	slot_set_state(slot, err.code == ERR_OK ? SLOT_EMPTY : SLOT_EXITED);
+	slot_job_over(slot, &err);
+}
+
+void slot_remove(struct slot *slot, unsigned flags, slot_done done, void *ctx)
+{
+	struct remove_job *job;
+	const struct err fine = ERR_NONE;
+
+	slot->done = done;
+	slot->done_ctx = ctx;
+	if (!slot->record) {
+		slot_job_over(slot, &fine);
+		return;
+	}
+	job = xcalloc(1, sizeof(*job));
+	job->work.data = job;
+	job->slot = slot;
+	job->sv = slot->sv;
+	job->flags = flags;
+	memcpy(job->id, slot->record->id, sizeof(job->id));
+	job->slot_name = xstrdup(slot->name);
+	slot->record->state = RECORD_REMOVING;
+	slot_write_record(slot);
+	slot_set_state(slot, SLOT_REMOVING);
+	uv_queue_work(slot->sv->loop, &job->work, remove_in_pool, removed);
+}

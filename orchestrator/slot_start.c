@@ -1,0 +1,406 @@
+/* orchestrator/slot_start - one life begun: from the record's intent to a running program. Read the table first.
+ *
+ * Owns: the start of a container. May not touch: what an end means (slot, service), other slots' containers.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/stamp.h"
+#include "netplug/hosts_files.h"
+#include "orchestrator/bundle.h"
+#include "orchestrator/health.h"
+#include "orchestrator/launch.h"
+#include "orchestrator/publish.h"
+#include "orchestrator/slot.h"
+#include "orchestrator/slot_end.h"
+#include "orchestrator/slot_files.h"
+#include "orchestrator/storage.h"
+
+struct start_job {
+	struct flow flow;
+	struct slot *slot;
+	const struct supervisor *sv;
+	struct arena *arena;
+	const struct service *service;
+	struct snapshot *snapshot;
+	struct image_config *image;
+	struct image_user user;
+	struct storage_env env;
+	struct storage storage;
+	struct launch launch;
+	struct slot_paths paths;
+	int slot_fd;
+	bool needs_names; /* netd lacks this slot's sockets */
+	bool waits_for_go;
+	bool launched;
+	volatile bool cut;
+};
+
+/* ---- the stages ---- */
+
+static int record_intent(void *data, struct err *err)
+{
+	struct start_job *job = data;
+	struct record *record = job->slot->record;
+
+	record->life++;
+	record->state = RECORD_STARTING;
+	record->stopped_by_hand = false;
+	return record_write(job->sv->dirs->containers_fd, record, err);
+}
+
+static void undo_record(struct start_job *job)
+{
+	struct record *record = job->slot->record;
+	struct err ignored = ERR_NONE;
+
+	record->state = RECORD_EXITED;
+	record->monitor = record->init = (struct process_id){ 0 };
+	record->last_exit = (struct record_exit){ .life = record->life,
+						  .code = job->launch.code ? job->launch.code : 125,
+						  .started_at_us = stamp_now_us(),
+						  .finished_at_us = stamp_now_us() };
+	snprintf(record->last_exit.error, sizeof(record->last_exit.error), "%.199s", job->flow.err.msg);
+	record_write(job->sv->dirs->containers_fd, record, &ignored);
+}
+
+static int record_stopped(void *data, struct err *err)
+{
+	(void)err;
+	undo_record(data);
+	return 0;
+}
+
+static int open_image(void *data, struct err *err)
+{
+	struct start_job *job = data;
+	const struct record *record = job->slot->record;
+	AUTO(fd) int root_fd = -1;
+	const char *user = job->service->user ? job->service->user : "";
+
+	job->snapshot = snapshot_open(job->sv->images, record->image_id, record->id, err);
+	if (!job->snapshot ||
+	    config_parse(job->arena, job->snapshot->config, job->snapshot->config_len, SIZE_MAX,
+			 &job->image, err) < 0)
+		return -1;
+	root_fd = snapshot_mount(job->snapshot, err);
+	if (root_fd < 0)
+		return -1;
+	return user_resolve(root_fd, *user ? user : job->image->user, job->service->group_add.items,
+			    job->service->group_add.count, &job->user, err);
+}
+
+static int prepare_volumes(void *data, struct err *err)
+{
+	struct start_job *job = data;
+
+	job->slot_fd = file_open_dir(job->sv->dirs->slots_fd, job->slot->name, true, err);
+	if (job->slot_fd < 0)
+		return -1;
+	job->env = (struct storage_env){ .roots = job->sv->roots,
+					 .volumes = job->sv->volumes,
+					 .images = job->sv->images,
+					 .project = job->slot->model->project,
+					 .service = job->service,
+					 .record = job->slot->record,
+					 .slot_fd = job->slot_fd,
+					 .snapshot = job->snapshot,
+					 .image = job->image,
+					 .user = &job->user };
+	job->storage.arena = job->arena;
+	return storage_prepare(&job->env, &job->storage, err);
+}
+
+static int release_volumes(void *data, struct err *err)
+{
+	struct start_job *job = data;
+
+	(void)err;
+	if (!job->env.volumes)
+		return 0;
+	storage_settled(&job->env, &job->storage);
+	storage_release(job->sv->roots, job->sv->volumes, job->slot->record->id, job->storage.volumes,
+			job->storage.volume_count);
+	return 0;
+}
+
+/* Names of the volumes go into the record, so that the end of this life finds them without the model. */
+static void note_volumes(struct start_job *job)
+{
+	struct json_object *info = record_info(job->slot->record);
+	struct json_object *names = json_add_array(info, "volumes_in_use");
+
+	for (size_t i = 0; i < job->storage.volume_count; i++)
+		json_push_text(names, job->storage.volumes[i]);
+	free(job->slot->record->info);
+	job->slot->record->info = xstrdup(json_object_to_json_string_ext(
+		info, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(info);
+}
+
+static int write_bundle(void *data, struct err *err)
+{
+	struct start_job *job = data;
+	struct slot_files_spec spec = { .slot = job->slot,
+					.service = job->service,
+					.image = job->image,
+					.user = &job->user,
+					.snapshot = job->snapshot,
+					.storage = &job->storage,
+					.slot_fd = job->slot_fd,
+					.want_sockets = job->needs_names,
+					.arena = job->arena };
+
+	note_volumes(job);
+	return slot_files_write(&spec, &job->paths, &job->launch.config_fd, &job->launch.monitor_fd, err);
+}
+
+static int launch_monitor(void *data, struct err *err)
+{
+	struct start_job *job = data;
+
+	job->launch.runtime_fd = job->sv->runtime_fd;
+	job->launch.log_fd = job->sv->log_fd;
+	job->launched = true;
+	if (launch_start(&job->launch, job->needs_names, err) < 0)
+		return -1;
+	job->slot->record->monitor = job->launch.monitor;
+	return job->cut ? err_set(err, ERR_CANCELLED, "cancelled") : 0;
+}
+
+static int end_monitor(void *data, struct err *err)
+{
+	struct start_job *job = data;
+
+	if (!job->launched)
+		return 0;
+	launch_close_sockets(&job->launch);
+	launch_abort(&job->launch);
+	return slot_clear_left_overs(job->sv, job->slot->record->id, err);
+}
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_in address = { 0 };
+	socklen_t len = sizeof(address);
+
+	return fd >= 0 && getsockname(fd, (struct sockaddr *)&address, &len) == 0
+		       ? ntohs(address.sin_port)
+		       : 0;
+}
+
+static int attach_network(void *data, struct err *err)
+{
+	struct start_job *job = data;
+	struct launch *launch = &job->launch;
+	struct netd_slot names = { .slot = job->slot->name,
+				   .udp_fd = launch->dns_udp_fd,
+				   .tcp_fd = launch->dns_tcp_fd,
+				   .upstream_fd = launch->upstream_fd,
+				   .upstream_tcp_fd = -1,
+				   .servers = job->service->dns.items,
+				   .server_count = job->service->dns.count,
+				   .internal_only = job->slot->net && job->slot->net->internal_only };
+
+	if (!job->needs_names)
+		return 0;
+	if (net_attach(job->sv->net, job->slot->net, launch->route_fd, launch->netfilter_fd,
+		       port_of(launch->dns_udp_fd), port_of(launch->dns_tcp_fd), err) < 0 ||
+	    names_add_slot(job->sv->names, &names, err) < 0)
+		return -1;
+	launch_close_sockets(launch);
+	return 0;
+}
+
+static int await_created(void *data, struct err *err)
+{
+	struct start_job *job = data;
+
+	if (launch_await_created(&job->launch, err) < 0)
+		return -1;
+	job->slot->record->init = job->launch.init;
+	if (job->env.volumes)
+		storage_settled(&job->env, &job->storage);
+	return 0;
+}
+
+static int publish(void *data, struct err *err)
+{
+	struct start_job *job = data;
+
+	(void)err;
+	if (!job->slot->net || !job->slot->net->link_count)
+		return 0;
+	publish_names(job->slot->sv, &job->flow);
+	return STAGE_WAITS;
+}
+
+static int await_go(void *data, struct err *err)
+{
+	struct start_job *job = data;
+
+	(void)err;
+	if (!job->slot->hold_start)
+		return 0;
+	job->waits_for_go = true;
+	slot_set_state(job->slot, SLOT_STARTING); /* whoever holds it hears that it may attach */
+	return STAGE_WAITS;
+}
+
+static int release(void *data, struct err *err)
+{
+	struct start_job *job = data;
+
+	return launch_release(&job->launch, err);
+}
+
+static int record_running(void *data, struct err *err)
+{
+	struct start_job *job = data;
+	struct record *record = job->slot->record;
+
+	record->state = RECORD_RUNNING;
+	record->started_at_us = stamp_now_us();
+	record->health = job->service->healthcheck || job->image->healthcheck.is_set
+				 ? health_first_state(job->service, job->image)
+				 : HEALTH_NONE;
+	return record_write(job->sv->dirs->containers_fd, record, err);
+}
+
+/* clang-format off */
+static const struct stage start_stages[] = {
+	/* name              where    run              undo             timeout_ms */
+	{ "record-intent",   IN_POOL, record_intent,   record_stopped,  0 },
+	{ "open-image",      IN_POOL, open_image,      NULL,            0 },
+	{ "prepare-volumes", IN_POOL, prepare_volumes, release_volumes, 0 },
+	{ "write-bundle",    IN_POOL, write_bundle,    NULL,            0 },
+	{ "launch-monitor",  IN_POOL, launch_monitor,  end_monitor,     0 },
+	{ "attach-network",  IN_POOL, attach_network,  NULL,            0 },
+	{ "await-created",   IN_POOL, await_created,   NULL,            0 },
+	{ "publish-names",   ON_LOOP, publish,         NULL,            0 },
+	{ "await-go",        ON_LOOP, await_go,        NULL,            0 },
+	{ "release",         IN_POOL, release,         NULL,            0 },
+	{ "record-running",  IN_POOL, record_running,  NULL,            0 },
+	{ NULL,              ON_LOOP, NULL,            NULL,            0 },
+};
+/* clang-format on */
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+static void job_free(struct start_job *job)
+{
+	close_fd(job->launch.config_fd);
+	close_fd(job->launch.monitor_fd);
+	close_fd(job->launch.pair_fd);
+	close_fd(job->slot_fd);
+	launch_close_sockets(&job->launch);
+	if (job->snapshot)
+		snapshot_free(job->snapshot);
+	arena_free(job->arena);
+	free(job);
+}
+
+static void started(struct start_job *job)
+{
+	struct slot *slot = job->slot;
+	int pidfd = job->launch.monitor_pidfd;
+
+	job->launch.monitor_pidfd = -1;
+	slot_event(slot, "start", slot->reason);
+	health_start(slot, job->image);
+	slot_set_state(slot, SLOT_RUNNING);
+	slot_watch(slot, pidfd);
+}
+
+static void start_over(struct flow *flow, const struct err *err)
+{
+	struct start_job *job = flow->job;
+	struct slot *slot = job->slot;
+	struct err result = *err;
+
+	slot->starting = NULL;
+	slot->hold_start = false;
+	if (result.code == ERR_OK) {
+		started(job);
+	} else {
+		log_warn("start-failed", KV_S("service", slot->service), KV_S("container", slot->record->id),
+			 KV_S("error", result.msg));
+		slot_event(slot, "start-failed", result.msg);
+		publish_names(slot->sv, NULL);
+		slot_set_state(slot, SLOT_EXITED);
+	}
+	job_free(job);
+	slot_job_over(slot, &result);
+}
+
+static bool lacks_sockets(const struct slot *slot)
+{
+	return slot->net && slot->net->netns && slot->net->link_count &&
+	       !names_has_slot(slot->sv->names, slot->name);
+}
+
+void slot_start(struct slot *slot, const char *reason, slot_done done, void *ctx)
+{
+	struct start_job *job = xcalloc(1, sizeof(*job));
+	struct err err = ERR_NONE;
+
+	slot->done = done;
+	slot->done_ctx = ctx;
+	slot->reason = reason;
+	slot->kept_down = slot->stop_wanted = false;
+	job->service = slot_service(slot);
+	if (!job->service || !slot->record) {
+		free(job);
+		err_set(&err, ERR_NOT_FOUND, "service %s is no longer in the file", slot->service);
+		slot_job_over(slot, &err);
+		return;
+	}
+	job->slot = slot;
+	job->sv = slot->sv;
+	job->arena = arena_new();
+	job->slot_fd = -1;
+	job->needs_names = lacks_sockets(slot);
+	launch_init(&job->launch);
+	job->flow = (struct flow){ .name = "start", .table = start_stages, .job = job, .done = start_over,
+				   .trace_fd = slot->sv->trace_fd };
+	slot->starting = job;
+	slot_set_state(slot, SLOT_STARTING);
+	flow_start(&job->flow, slot->sv->loop);
+}
+
+void slot_go(struct slot *slot)
+{
+	slot->hold_start = false;
+	if (slot->starting && slot->starting->waits_for_go) {
+		slot->starting->waits_for_go = false;
+		flow_resume(&slot->starting->flow, NULL);
+	}
+}
+
+void slot_cancel(struct slot *slot)
+{
+	if (slot->state == SLOT_BACKOFF) {
+		uv_timer_stop(&slot->timer);
+		slot_set_state(slot, SLOT_EXITED);
+		return;
+	}
+	if (!slot->starting)
+		return;
+	slot->starting->cut = true;
+	launch_cut(&slot->starting->launch);
+	flow_cancel(&slot->starting->flow);
+}

@@ -1,0 +1,211 @@
+/* orchestrator/supervisor - the process behind a project: its context, its loop, its life.
+ *
+ * Owns: the context, the flock that chooses one supervisor, signals, the end. May not touch: what requests mean (ops).
+ */
+#include "orchestrator/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/message.h"
+#include "base/tree.h"
+#include "images/snapshot.h"
+#include "orchestrator/adopt.h"
+#include "orchestrator/change.h"
+#include "orchestrator/ops.h"
+#include "orchestrator/publish.h"
+#include "orchestrator/slot.h"
+#include "orchestrator/transfer.h"
+
+#define IDLE_MS      1500 /* nothing to do for so long: the end */
+#define POOL_THREADS "4"
+
+struct process {
+	struct supervisor sv;
+	uv_loop_t loop;
+	uv_signal_t term, hup;
+	int lock_fd;
+};
+
+static bool is_idle(const struct supervisor *sv)
+{
+	const struct slot *slot;
+
+	if (!TAILQ_EMPTY(&sv->changes) || control_clients(sv->control))
+		return false;
+	LIST_FOREACH(slot, &sv->slots, link)
+		if (slot->state != SLOT_EXITED && slot->state != SLOT_CREATED && slot->state != SLOT_EMPTY)
+			return false;
+	return true;
+}
+
+static void end(struct supervisor *sv)
+{
+	if (sv->ending)
+		return;
+	sv->ending = true;
+	uv_stop(sv->loop);
+}
+
+static void idle_is_over(uv_timer_t *timer)
+{
+	struct supervisor *sv = timer->data;
+
+	if (is_idle(sv))
+		end(sv);
+}
+
+void supervisor_look_idle(struct supervisor *sv)
+{
+	if (sv->ending || !sv->control)
+		return;
+	if (is_idle(sv))
+		uv_timer_start(&sv->idle_timer, idle_is_over, IDLE_MS, 0);
+	else
+		uv_timer_stop(&sv->idle_timer);
+}
+
+/* SIGTERM ends the supervisor alone: containers go on. */
+static void have_signal(uv_signal_t *handle, int number)
+{
+	if (number == SIGTERM)
+		end(handle->data);
+}
+
+static int open_parts(struct process *process, const struct supervisor_options *options, struct err *err)
+{
+	struct supervisor *sv = &process->sv;
+
+	sv->dirs = project_dirs_open(options->roots, options->project, true, err);
+	if (!sv->dirs)
+		return -1;
+	process->lock_fd = file_lock(sv->dirs->run_fd, "supervisor.lock", false, err);
+	if (process->lock_fd < 0)
+		return -1;
+	sv->log_fd = openat(sv->dirs->state_fd, "supervisor.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+			    0600);
+	if (sv->log_fd < 0)
+		return err_sys(err, errno, "open supervisor.log");
+	sv->runtime_fd = open(options->runtime_path, O_PATH | O_CLOEXEC);
+	if (sv->runtime_fd < 0)
+		return err_sys(err, errno, "open %s", options->runtime_path);
+	sv->events = events_open(sv->dirs->state_fd, err);
+	sv->volumes = sv->events ? volume_store_open(options->roots->state, options->roots->run, err) : NULL;
+	sv->images = sv->volumes ? transfer_store_open(options->roots->state, options->roots->run, NULL, err)
+				 : NULL;
+	sv->net = sv->images ? net_open(options->roots, options->project, err) : NULL;
+	sv->names = sv->net ? names_open(sv->dirs, options->netd_path, sv->log_fd, err) : NULL;
+	return sv->names ? 0 : -1;
+}
+
+static int open_loop(struct process *process, struct err *err)
+{
+	struct supervisor *sv = &process->sv;
+	int status = uv_loop_init(&process->loop);
+
+	if (status < 0)
+		return err_sys(err, -status, "start the event loop");
+	sv->loop = &process->loop;
+	LIST_INIT(&sv->slots);
+	TAILQ_INIT(&sv->changes);
+	sv->publisher = publisher_new(sv);
+	uv_timer_init(sv->loop, &sv->idle_timer);
+	uv_signal_init(sv->loop, &process->term);
+	uv_signal_init(sv->loop, &process->hup);
+	sv->idle_timer.data = process->term.data = process->hup.data = sv;
+	uv_signal_start(&process->term, have_signal, SIGTERM);
+	uv_signal_start(&process->hup, have_signal, SIGHUP);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	return 0;
+}
+
+static int open_control(struct process *process, struct err *err)
+{
+	struct supervisor *sv = &process->sv;
+	struct control_handler handler = { ops_request, ops_gone, sv };
+	int listen_fd = message_listen(sv->dirs->run_fd, "control.sock", SOCK_STREAM | SOCK_NONBLOCK, true,
+				       err);
+
+	if (listen_fd < 0)
+		return -1;
+	sv->control = control_start(sv->loop, listen_fd, sv->dirs->name, &handler, err);
+	return sv->control ? 0 : -1;
+}
+
+static void say_ready(int fd, const struct err *err)
+{
+	if (fd < 0)
+		return;
+	if (err->code && file_write_all(fd, err, sizeof(*err)) < 0)
+		log_warn("nobody-waits", KV_S("error", err->msg));
+	close(fd);
+}
+
+/* What ended while nobody looked, and what the boot left stopped although it should run. */
+static void catch_up(struct supervisor *sv)
+{
+	struct slot *slot, *next;
+
+	for (slot = LIST_FIRST(&sv->slots); slot; slot = next) {
+		next = LIST_NEXT(slot, link);
+		if (slot->state == SLOT_RUNNING && !slot->is_watched)
+			slot_ended(slot);
+	}
+	publish_names(sv, NULL);
+}
+
+/* A project that is down and has nothing left keeps no folder, no socket, no netd. */
+static void leave(struct process *process)
+{
+	struct supervisor *sv = &process->sv;
+	struct err ignored = ERR_NONE;
+	bool empty = LIST_EMPTY(&sv->slots), running = false;
+	const struct slot *slot;
+
+	LIST_FOREACH(slot, &sv->slots, link)
+		running |= slot_is_live(slot);
+	if (!running)
+		names_end(sv->names);
+	unlinkat(sv->dirs->run_fd, "control.sock", 0);
+	if (!empty || running)
+		return;
+	unlinkat(sv->dirs->run_fd, "zone", 0);
+	tree_remove(sv->roots->state_fd, sv->dirs->state + strlen(sv->roots->state) + 1, &ignored);
+	snapshot_sweep(sv->images, NULL, &ignored);
+	tree_remove(sv->roots->run_fd, sv->dirs->run + strlen(sv->roots->run) + 1, &ignored);
+}
+
+int supervisor_run(const struct supervisor_options *options, struct err *err)
+{
+	struct process *process = xcalloc(1, sizeof(*process));
+	struct supervisor *sv = &process->sv;
+
+	setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 0);
+	sv->roots = options->roots;
+	sv->program = options->program;
+	sv->trace_fd = options->trace_fd;
+	sv->runtime_fd = sv->log_fd = process->lock_fd = -1;
+	if (open_loop(process, err) < 0 || open_parts(process, options, err) < 0 ||
+	    adopt_project(sv, err) < 0 || open_control(process, err) < 0) {
+		say_ready(options->ready_fd, err);
+		return -1;
+	}
+	say_ready(options->ready_fd, &ERR_NONE);
+	dup2(sv->log_fd, STDERR_FILENO);
+	log_info("supervisor-started", KV_S("project", options->project), KV_I("pid", getpid()));
+	catch_up(sv);
+	supervisor_look_idle(sv);
+	uv_run(sv->loop, UV_RUN_DEFAULT);
+	leave(process);
+	log_info("supervisor-ended", KV_S("project", options->project));
+	return 0; /* the process ends with this: memory goes with it */
+}

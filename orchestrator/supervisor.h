@@ -1,0 +1,61 @@
+/* orchestrator/supervisor - the process behind a project: its context, its life.
+ *
+ * One per project, chosen by a flock. The context is built once and handed down; rooms that work for it take what
+ * they need from it. Everything in it belongs to the loop's thread unless its own header says otherwise.
+ */
+#pragma once
+#include <stdbool.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "images/store.h"
+#include "orchestrator/control.h"
+#include "orchestrator/events.h"
+#include "orchestrator/model.h"
+#include "orchestrator/names.h"
+#include "orchestrator/network.h"
+#include "orchestrator/roots.h"
+#include "volumes/store.h"
+
+struct slot;
+struct change;
+struct publisher;
+
+struct supervisor {
+	uv_loop_t *loop;
+	const struct roots *roots;
+	struct project_dirs *dirs;
+	struct events *events;
+	struct control_server *control;
+	struct volume_store *volumes;
+	struct store *images;
+	struct project_net *net;
+	struct names *names;
+	struct publisher *publisher;
+	struct model *model; /* in force; NULL: never up */
+	LIST_HEAD(slot_list, slot) slots;
+	TAILQ_HEAD(change_list, change) changes; /* the first one is being applied */
+	int runtime_fd;      /* our stack-runtime, opened once */
+	int log_fd;          /* supervisor.log, also for monitors and netd */
+	int trace_fd;        /* Chrome trace of every stage; -1: none */
+	const char *program; /* path of stack itself: workers */
+	bool ending;
+	uv_timer_t idle_timer;
+};
+
+struct supervisor_options {
+	const struct roots *roots;
+	const char *project;
+	const char *program;      /* path of stack */
+	const char *runtime_path; /* path of stack-runtime */
+	const char *netd_path;    /* path of stack-netd */
+	int ready_fd;             /* closed when requests are taken; one line with an error instead */
+	int trace_fd;             /* -1: none */
+};
+
+/* Runs until the project has nothing left to watch. ERR_BUSY: another supervisor has the project. */
+int supervisor_run(const struct supervisor_options *options, struct err *err);
+
+/* Something ended: when nothing runs, nothing is pending and nobody is connected, the supervisor ends soon. */
+void supervisor_look_idle(struct supervisor *sv);
