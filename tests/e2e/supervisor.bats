@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# What lives on when a process of ours dies.
+load lib
+
+service() {
+	compose <<-END
+		services:
+		  web:
+		    image: $REGISTRY/busybox:1
+		    command: sh -c 'echo begins; sleep 1000'
+		    restart: always
+		    stop_signal: SIGKILL
+		  plain:
+		    image: $REGISTRY/busybox:1
+		    command: sleep 1000
+		    stop_signal: SIGKILL
+	END
+}
+
+@test "a killed supervisor leaves the containers alone, and the next up adopts them" {
+	service
+	up
+	web=$(pid_of "$P-web-1") plain=$(pid_of "$P-plain-1") former=$(supervisor_pid)
+	kill -KILL "$former"
+	eventually 5 is_gone "$former"
+	kill -0 "$web"
+	kill -0 "$plain"
+	run stack ps
+	[ "$status" -eq 0 ]
+	has "$P-web-1" "$P-plain-1" Up
+	run stack logs web
+	has begins
+	[ "$(stack exec -T web echo inside)" = inside ]
+	run up
+	[ "$status" -eq 0 ]
+	[ "$(pid_of "$P-web-1")" = "$web" ]
+	[ "$(pid_of "$P-plain-1")" = "$plain" ]
+	[ "$(supervisor_pid)" != "$former" ]
+	# and it keeps what it adopted
+	begun=$(started_at "$P-web-1")
+	kill -KILL "$web"
+	eventually 10 restarted_since "$P-web-1" "$begun"
+}
+
+@test "a container that ended while nobody watched is found and restarted" {
+	service
+	up
+	web=$(pid_of "$P-web-1") begun=$(started_at "$P-web-1") former=$(supervisor_pid)
+	kill -KILL "$former"
+	eventually 5 is_gone "$former"
+	kill -KILL "$web"
+	eventually 5 is_gone "$web"
+	up
+	eventually 10 restarted_since "$P-web-1" "$begun"
+}
+
+@test "a killed monitor ends its container with 137, the reason is told, and policy decides" {
+	service
+	up
+	web=$(pid_of "$P-web-1") begun=$(started_at "$P-web-1")
+	plain=$(pid_of "$P-plain-1")
+	kill -KILL "$(monitor_pid "$P-web-1")"
+	eventually 10 is_gone "$web"
+	eventually 10 restarted_since "$P-web-1" "$begun"
+	kill -KILL "$(monitor_pid "$P-plain-1")"
+	eventually 10 is_gone "$plain"
+	eventually 5 is exited "$P-plain-1"
+	[ "$(exit_code_of "$P-plain-1")" = 137 ]
+	run stack why plain
+	[ "$status" -eq 0 ]
+	has monitor
+}
+
+@test "down works without a living supervisor" {
+	service
+	up
+	former=$(supervisor_pid)
+	kill -KILL "$former"
+	eventually 5 is_gone "$former"
+	run stack down
+	[ "$status" -eq 0 ]
+	[ -z "$(names)" ]
+}
+
+@test "the supervisor ends by itself when nothing is left" {
+	service
+	up
+	former=$(supervisor_pid)
+	stack down
+	eventually 10 is_gone "$former"
+}
+
+@test "a change while another runs waits, and down overtakes" {
+	compose <<-END
+		services:
+		  slow:
+		    image: $REGISTRY/busybox:1
+		    command: sleep 1000
+		    stop_signal: SIGKILL
+		    healthcheck: { test: "false", interval: 1s, retries: 100, start_period: 60s }
+		  after:
+		    image: $REGISTRY/busybox:1
+		    command: sleep 1000
+		    depends_on: { slow: { condition: service_healthy } }
+	END
+	stack up -d >out 2>&1 &
+	job=$!
+	eventually 10 is running "$P-slow-1"
+	run stack down -t 0
+	[ "$status" -eq 0 ]
+	status=0
+	wait $job || status=$?
+	[ "$status" -ne 0 ]
+	[ -z "$(names)" ]
+}
