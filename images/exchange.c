@@ -196,6 +196,14 @@ static int deliver(struct exchange *exchange, const char *bytes, size_t len)
 	return 0;
 }
 
+static void body_sent(void *ctx, uint64_t bytes)
+{
+	struct exchange *exchange = ctx;
+
+	if (exchange->spec.on_sent)
+		exchange->spec.on_sent(exchange->spec.ctx, bytes);
+}
+
 static int take_data(void *ctx, const char *bytes, size_t len)
 {
 	struct exchange *exchange = ctx;
@@ -295,11 +303,9 @@ static void request_done(void *ctx, const struct fetch_result *result)
 	if (result->status && !exchange->is_at_target)
 		endpoint->has_answered = true;
 	event = judge(exchange, result, &err);
-	if (event == PROTO_REDIRECT && exchange->proto.may_redirect) {
-		err = ERR_NONE;
-		if (take_target(exchange, &err) < 0)
-			event = PROTO_REFUSED;
-	}
+	if (event == PROTO_REDIRECT && exchange->proto.may_redirect &&
+	    take_target(exchange, &err) < 0)
+		event = PROTO_REFUSED;
 	if (event == PROTO_UNAUTHORIZED && !exchange->is_at_target)
 		exchange->challenge = exchange->head.challenge;
 	if (event == PROTO_DONE)
@@ -349,6 +355,11 @@ void exchange_event(struct exchange *exchange, enum proto_event event, const str
 		.refused_connection = strstr(why.msg, "cannot connect") != NULL,
 	};
 
+	if (exchange->spec.flags & EXCHANGE_ONCE && (event == PROTO_CUT || event == PROTO_LATER) &&
+	    exchange->proto.state == PROTO_AT_ORIGIN) {
+		finish(exchange, exchange->status, &why);
+		return;
+	}
 	switch (proto_next(&exchange->proto, event, &news)) {
 	case PROTO_SEND_ORIGIN:
 		send_request(exchange, false);
@@ -384,7 +395,7 @@ void exchange_event(struct exchange *exchange, enum proto_event event, const str
 	}
 	if (!why.code)
 		err_set(&why, ERR_INTERNAL, "no reason given");
-	finish(exchange, 0, &why);
+	finish(exchange, exchange->status, &why);
 }
 
 /* ---- asking ---- */
@@ -450,6 +461,7 @@ static int start_request(struct exchange *exchange, struct err *err)
 		.on_header = take_header,
 		.on_headers_end = headers_end,
 		.on_data = take_data,
+		.on_sent = body_sent,
 		.done = request_done,
 	};
 
@@ -483,6 +495,7 @@ static int begin_request(struct exchange *exchange, bool to_target, struct err *
 	free(exchange->url);
 	exchange->url = url;
 	exchange->is_at_target = to_target;
+	exchange->status = 0;
 	answer_clear(exchange);
 	return start_request(exchange, err);
 }

@@ -35,6 +35,8 @@ bool session_rate_limit(const struct session *session, const char *host, char *o
 #define EXCHANGE_PUSH        1u /* scope pull,push; the origin alone */
 #define EXCHANGE_ORIGIN_ONLY 2u
 #define EXCHANGE_BY_TAG      4u
+#define EXCHANGE_ONCE                                                                              \
+	8u /* a lost connection or a 5xx is told at once: the body must not be sent again */
 
 struct exchange_answer {
 	long status;
@@ -70,6 +72,7 @@ struct exchange_spec {
 
 	void *ctx;
 	int (*on_data)(void *ctx, const char *bytes, size_t len); /* 0, FETCH_PAUSE, FETCH_STOP */
+	void (*on_sent)(void *ctx, uint64_t bytes); /* of the body, so far. May be NULL */
 	int (*on_restart)(
 		void *ctx); /* all so far is void, begin at 0: 0, or -1: cannot. May be NULL */
 	/* err->code ERR_OK: answer has the last status (2xx). Else answer may hold a status, too.

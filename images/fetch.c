@@ -250,6 +250,8 @@ static size_t give_body(char *out, size_t size, size_t count, void *ctx)
 			return CURL_READFUNC_ABORT;
 	}
 	request->sent += (size_t)n;
+	if (request->spec.on_sent)
+		request->spec.on_sent(request->spec.ctx, request->sent);
 	return (size_t)n;
 }
 

@@ -100,6 +100,7 @@ struct fetch_spec {
 	int (*on_headers_end)(void *ctx, long status, int64_t content_length);
 	/* 0, FETCH_PAUSE or FETCH_STOP. NULL: the body is dropped. */
 	int (*on_data)(void *ctx, const char *bytes, size_t len);
+	void (*on_sent)(void *ctx, uint64_t bytes); /* of the body, so far. May be NULL */
 	/* Last call; the request is gone after it. May start further requests. */
 	void (*done)(void *ctx, const struct fetch_result *result);
 };
