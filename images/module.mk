@@ -8,7 +8,7 @@ SRCS_images += images/ref.c images/platform.c images/media.c images/config.c ima
                images/fetch.c images/auth.c images/registry.c images/proto.c \
                images/exchange.c images/exchange_answer.c images/exchange_auth.c images/credentials.c \
                images/credential_helper.c
-TESTS += $(addprefix tests/images/test_,ref platform media config)
+TESTS += $(addprefix tests/images/test_,ref platform media config user auth registry proto credentials)
 
 # the store: bytes to layers, layers to images
 SRCS_images += images/digest.c images/inflate.c images/decode.c images/tar.c images/tar_header.c \
