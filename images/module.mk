@@ -17,4 +17,6 @@ SRCS_images += images/digest.c images/inflate.c images/decode.c images/tar.c ima
                images/store.c images/lease.c images/record.c images/root.c images/probe.c \
                images/layer.c images/layer_feed.c images/layer_make.c images/layer_dir.c \
                images/chain.c images/commit.c images/snapshot.c images/archive_source.c \
-               images/archive_load.c
+               images/archive_load.c images/archive_save.c images/archive_export.c \
+               images/tar_out.c images/layer_blob.c images/gc.c images/maintain.c \
+               images/maintain_df.c images/check.c images/check_layer.c
