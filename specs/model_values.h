@@ -25,7 +25,8 @@ struct pairs {
 	size_t count;
 };
 
-/* A command line (struct command is the one of the command tables). Not set: the image's; set with no words: `[]` or "". */
+/* A command line (struct command is the one of the command tables). Not set: the image's; set with
+ * no words: `[]` or "". */
 struct command_words {
 	const char **items;
 	size_t count;

@@ -34,8 +34,17 @@ struct problem {
 	const char *source;  /* the line of the file, NULL when there is none */
 };
 
+/* A file that was read: its lines are shown below messages. */
+struct source_text {
+	const char *file;
+	const char *text;
+	size_t len;
+};
+
 struct problems {
 	struct arena *arena;
+	struct source_text *sources;
+	size_t source_count;
 	struct problem errors[PROBLEMS_MAX];
 	size_t error_count; /* all, also those beyond PROBLEMS_MAX */
 	struct problem *warnings;
@@ -49,6 +58,10 @@ int problem_error(struct problems *problems, enum problem_kind kind, struct plac
 /* Adds a warning, unless its message is there already. */
 void problem_warn(struct problems *problems, struct place place, const char *path, const char *fmt,
 		  ...) __attribute__((format(printf, 4, 5)));
+
+/* Hands the text of a file over for the lines below messages; borrowed, must live as long as the
+ * arena. */
+void problem_add_source(struct problems *problems, const char *file, const char *text, size_t len);
 
 /* "file:line:col: path: message" and, when the source line is known, the line and a caret below it;
  * no final newline. In the arena. Control characters are replaced. */
