@@ -5,7 +5,6 @@
  * chosen). Definition and lease files are synced: addresses are sticky over a power cut.
  */
 #pragma once
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,8 +16,8 @@
 
 /* What all functions that keep books need; plain data, descriptors are borrowed. */
 struct netplug {
-	int state_fd;                  /* /var/lib/stack */
-	int runtime_fd;                /* /run/stack */
+	int state_fd;                     /* /var/lib/stack */
+	int runtime_fd;                   /* /run/stack */
 	const struct address_pool *pools; /* default-address-pools; count 0: the built-in ones */
 	size_t pool_count;
 	const char *machine_id; /* naming_machine_id */
@@ -99,7 +98,8 @@ struct network_lease {
 
 enum network_driver { NETWORK_BRIDGE, NETWORK_MACVLAN, NETWORK_IPVLAN };
 
-/* A network as the file holds it (struct network is the one of specs/model). All of it lives in the arena given to the reader. */
+/* A network as the file holds it (struct network is the one of specs/model). All of it lives in the
+ * arena given to the reader. */
 struct network_record {
 	const char *name, *project, *id; /* id: 64 hex digits */
 	enum network_driver driver;
@@ -113,8 +113,7 @@ struct network_record {
 	struct network_pairs driver_opts, labels, ipam_options;
 	struct network_lease *leases; /* sorted by slot */
 	size_t lease_count;
-	struct json_object *
-		spec_json; /* normal form of the definition; NULL after network_load of old files */
+	const char *spec_text; /* normal form of the definition, JSON */
 };
 
 /* The options as values. *out_warning (arena) is a sentence about unknown ones with the nearest
@@ -133,7 +132,8 @@ int network_ensure(const struct netplug *np, struct arena *arena, const struct n
 		   struct network_record **out, enum network_outcome *out_outcome, char *why,
 		   struct err *err);
 /* Pure half of the above for plans: what differs, or false. */
-bool network_differs(const struct network_record *network, const struct network_spec *spec, char *why);
+bool network_differs(const struct network_record *network, const struct network_spec *spec,
+		     char *why);
 
 int network_load(const struct netplug *np, struct arena *arena, const char *name,
 		 struct network_record **out, struct err *err); /* ERR_NOT_FOUND */
@@ -146,8 +146,10 @@ int network_remove(const struct netplug *np, const char *name, struct err *err);
 /* One wish: addresses for a slot on a network. In: network, slot, wishes. Out: lease. */
 struct lease_want {
 	const char *network, *slot;
-	struct address v4, v6;      /* static wishes; AF_UNSPEC: any */
-	const uint8_t *mac;         /* NULL: of the slot */
+	struct address v4, v6; /* static wishes; AF_UNSPEC: any */
+	const uint8_t *mac;    /* NULL: of the slot */
+	bool aside_only; /* no lease: the static wishes of a slot that is not started now are kept
+			    free */
 	struct network_lease lease; /* out; slot is the caller's text */
 };
 

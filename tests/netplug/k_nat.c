@@ -118,10 +118,10 @@ static void members_of_a_network_reach_each_other_and_the_host_reaches_them(void
 	int web = space_serve(&w->web, SOCK_STREAM, "0.0.0.0", 80);
 	int web6 = space_serve(&w->web, SOCK_STREAM, "fd00:11::2", 80);
 
-	assert_int_equal(space_connect(&w->db, "10.11.0.2", 80, NULL), REACHED);
-	assert_int_equal(space_connect(&w->db, "fd00:11::2", 80, NULL), REACHED);
-	assert_int_equal(space_connect(NULL, "10.11.0.2", 80, NULL), REACHED);
-	assert_int_equal(space_connect(NULL, "fd00:11::2", 80, NULL), REACHED);
+	assert_reach(&w->db, "10.11.0.2", 80, REACHED);
+	assert_reach(&w->db, "fd00:11::2", 80, REACHED);
+	assert_reach(NULL, "10.11.0.2", 80, REACHED);
+	assert_reach(NULL, "fd00:11::2", 80, REACHED);
 	close(web);
 	close(web6);
 }
@@ -132,9 +132,9 @@ static void networks_do_not_reach_each_other(void **state)
 	int web = space_serve(&w->web, SOCK_STREAM, "0.0.0.0", 80);
 	int web6 = space_serve(&w->web, SOCK_STREAM, "fd00:11::2", 80);
 
-	assert_int_equal(space_connect(&w->other, "10.11.0.2", 80, NULL), SILENT);
-	assert_int_equal(space_connect(&w->other, "fd00:11::2", 80, NULL), SILENT);
-	assert_int_equal(space_connect(&w->hidden, "10.11.0.2", 80, NULL), REFUSED);
+	assert_reach(&w->other, "10.11.0.2", 80, SILENT);
+	assert_reach(&w->other, "fd00:11::2", 80, SILENT);
+	assert_reach(&w->hidden, "10.11.0.2", 80, REFUSED);
 	close(web);
 	close(web6);
 }
@@ -146,10 +146,10 @@ static void containers_go_out_with_the_hosts_address(void **state)
 	int server6 = space_serve(&w->outside, SOCK_STREAM, "2001:db8::2", 80);
 	char from[INET6_ADDRSTRLEN];
 
-	assert_int_equal(space_connect(&w->web, "198.51.100.2", 80, NULL), REACHED);
+	assert_reach(&w->web, "198.51.100.2", 80, REACHED);
 	assert_true(space_accepts(server, from));
 	assert_string_equal(from, "198.51.100.1");
-	assert_int_equal(space_connect(&w->web, "2001:db8::2", 80, NULL), REACHED);
+	assert_reach(&w->web, "2001:db8::2", 80, REACHED);
 	assert_true(space_accepts(server6, from));
 	assert_string_equal(from, "2001:db8::1");
 	close(server);
@@ -163,13 +163,13 @@ static void an_internal_network_has_no_way_out_but_to_the_host(void **state)
 	int hidden = space_serve(&w->hidden, SOCK_STREAM, "0.0.0.0", 80);
 	struct err err = ERR_NONE;
 
-	assert_int_equal(space_connect(&w->hidden, "198.51.100.2", 80, NULL), REFUSED);
+	assert_reach(&w->hidden, "198.51.100.2", 80, REFUSED);
 	/* Not even with a route that somebody inside sets by hand. */
 	space_run(&w->hidden, "ip route add default via 10.13.0.1");
-	assert_int_equal(space_connect(&w->hidden, "198.51.100.2", 80, NULL), SILENT);
-	assert_int_equal(space_connect(NULL, "10.13.0.2", 80, NULL), REACHED);
+	assert_reach(&w->hidden, "198.51.100.2", 80, SILENT);
+	assert_reach(NULL, "10.13.0.2", 80, REACHED);
 	publish(w, NULL, 8081, "10.13.0.2");
-	assert_int_equal(space_connect(&w->outside, "198.51.100.1", 8081, NULL), SILENT);
+	assert_reach(&w->outside, "198.51.100.1", 8081, SILENT);
 	check(nat_remove_owner(w->nft, "test/web/1", &err));
 	close(server);
 	close(hidden);
@@ -186,34 +186,34 @@ static void a_published_port_is_reached_from_everywhere(void **state)
 	publish(w, NULL, 8080, "10.11.0.2");
 	publish(w, NULL, 8080, "fd00:11::2");
 	/* From outside, with the client's own address. */
-	assert_int_equal(space_connect(&w->outside, "198.51.100.1", 8080, NULL), REACHED);
+	assert_reach(&w->outside, "198.51.100.1", 8080, REACHED);
 	assert_true(space_accepts(web, from));
 	assert_string_equal(from, "198.51.100.2");
-	assert_int_equal(space_connect(&w->outside, "2001:db8::1", 8080, NULL), REACHED);
+	assert_reach(&w->outside, "2001:db8::1", 8080, REACHED);
 	assert_true(space_accepts(web6, from));
 	assert_string_equal(from, "2001:db8::2");
 	/* From the host: loopback, its own address. */
-	assert_int_equal(space_connect(NULL, "127.0.0.1", 8080, NULL), REACHED);
+	assert_reach(NULL, "127.0.0.1", 8080, REACHED);
 	assert_true(space_accepts(web, from));
 	assert_string_equal(from, "10.11.0.1");
-	assert_int_equal(space_connect(NULL, "127.3.2.1", 8080, NULL), REACHED);
-	assert_int_equal(space_connect(NULL, "198.51.100.1", 8080, NULL), REACHED);
-	assert_int_equal(space_connect(NULL, "2001:db8::1", 8080, NULL), REACHED);
+	assert_reach(NULL, "127.3.2.1", 8080, REACHED);
+	assert_reach(NULL, "198.51.100.1", 8080, REACHED);
+	assert_reach(NULL, "2001:db8::1", 8080, REACHED);
 	/* ::1 is the relay's. */
-	assert_int_equal(space_connect(NULL, "::1", 8080, NULL), REFUSED);
+	assert_reach(NULL, "::1", 8080, REFUSED);
 	/* From the other network, from the neighbour, from the container itself. */
-	assert_int_equal(space_connect(&w->other, "198.51.100.1", 8080, NULL), REACHED);
-	assert_int_equal(space_connect(&w->other, "10.12.0.1", 8080, NULL), REACHED);
-	assert_int_equal(space_connect(&w->db, "10.11.0.1", 8080, NULL), REACHED);
-	assert_int_equal(space_connect(&w->web, "10.11.0.1", 8080, NULL), REACHED);
-	assert_int_equal(space_connect(&w->web, "198.51.100.1", 8080, NULL), REACHED);
-	assert_int_equal(space_connect(&w->web, "2001:db8::1", 8080, NULL), REACHED);
+	assert_reach(&w->other, "198.51.100.1", 8080, REACHED);
+	assert_reach(&w->other, "10.12.0.1", 8080, REACHED);
+	assert_reach(&w->db, "10.11.0.1", 8080, REACHED);
+	assert_reach(&w->web, "10.11.0.1", 8080, REACHED);
+	assert_reach(&w->web, "198.51.100.1", 8080, REACHED);
+	assert_reach(&w->web, "2001:db8::1", 8080, REACHED);
 	/* Not at the container's own address. */
 	space_run(&w->outside, "ip route add 10.11.0.0/24 via 198.51.100.1");
-	assert_int_equal(space_connect(&w->outside, "10.11.0.2", 80, NULL), SILENT);
+	assert_reach(&w->outside, "10.11.0.2", 80, SILENT);
 	space_run(&w->outside, "ip route del 10.11.0.0/24");
 	check(nat_remove_owner(w->nft, "test/web/1", &err));
-	assert_int_equal(space_connect(NULL, "127.0.0.1", 8080, NULL), REFUSED);
+	assert_reach(NULL, "127.0.0.1", 8080, REFUSED);
 	close(web);
 	close(web6);
 }
@@ -226,23 +226,23 @@ static void a_port_on_loopback_is_the_hosts_alone(void **state)
 	struct err err = ERR_NONE;
 
 	publish(w, "127.0.0.1", 8080, "10.11.0.2");
-	assert_int_equal(space_connect(NULL, "127.0.0.1", 8080, NULL), REACHED);
-	assert_int_equal(space_connect(&w->outside, "198.51.100.1", 8080, NULL), REFUSED);
+	assert_reach(NULL, "127.0.0.1", 8080, REACHED);
+	assert_reach(&w->outside, "198.51.100.1", 8080, REFUSED);
 	/* A neighbour and a container that route 127.0.0.1 to the host get no answer
 	 * (CVE-2020-8558). */
 	space_run(&w->outside, "ip link set lo down; ip addr flush dev lo;"
 			       "echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet;"
 			       "ip route add 127.0.0.1/32 via 198.51.100.1");
-	assert_int_equal(space_connect(&w->outside, "127.0.0.1", 8080, NULL), SILENT);
-	assert_int_equal(space_connect(&w->outside, "127.0.0.1", 9000, NULL), SILENT);
+	assert_reach(&w->outside, "127.0.0.1", 8080, SILENT);
+	assert_reach(&w->outside, "127.0.0.1", 9000, SILENT);
 	space_run(&w->outside, "ip route del 127.0.0.1/32; ip addr add 127.0.0.1/8 dev lo;"
 			       "ip link set lo up");
 	space_run(&w->db, "ip addr flush dev lo;"
 			  "echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet;"
 			  "ip route del local 127.0.0.0/8 table local 2>/dev/null;"
 			  "ip route add 127.0.0.1/32 via 10.11.0.1");
-	assert_int_equal(space_connect(&w->db, "127.0.0.1", 9000, NULL), SILENT);
-	assert_int_equal(space_connect(&w->db, "127.0.0.1", 8080, NULL), SILENT);
+	assert_reach(&w->db, "127.0.0.1", 9000, SILENT);
+	assert_reach(&w->db, "127.0.0.1", 8080, SILENT);
 	check(nat_remove_owner(w->nft, "test/web/1", &err));
 	close(web);
 	close(local);
@@ -265,7 +265,7 @@ static void neighbours_cannot_route_through_the_host(void **state)
 	server = space_serve(&far, SOCK_STREAM, "0.0.0.0", 80);
 	space_run(&w->outside, "ip route add 203.0.113.0/24 via 198.51.100.1");
 	/* far0 came later than the switch: it is somebody's who wants to forward. */
-	assert_int_equal(space_connect(&w->outside, "203.0.113.2", 80, NULL), REACHED);
+	assert_reach(&w->outside, "203.0.113.2", 80, REACHED);
 	{
 		struct nat_batch *batch = nat_batch_new();
 		struct err err = ERR_NONE;
@@ -274,7 +274,7 @@ static void neighbours_cannot_route_through_the_host(void **state)
 		check(nat_commit(w->nft, batch, &err));
 		nat_batch_free(batch);
 	}
-	assert_int_equal(space_connect(&w->outside, "203.0.113.2", 80, NULL), SILENT);
+	assert_reach(&w->outside, "203.0.113.2", 80, SILENT);
 	close(server);
 	space_free(&far);
 }
