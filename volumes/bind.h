@@ -53,7 +53,7 @@ char *bind_options(const struct bind_spec *spec, struct err *err);
 struct id_range {
 	uint32_t container, host, size;
 };
-#define BIND_RANGES_MAX 4
+#define BIND_RANGES_MAX 5
 
 /* The complete map that exchanges `inside` and `outside` and keeps every other id as it is (V-37):
  * with inside = the container's user and outside = the host user, what the container's user writes

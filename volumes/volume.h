@@ -93,3 +93,10 @@ int volume_size(const struct volume_store *store, const char *name, uint64_t *ou
  * ERR_BUSY that lists the users. Absent: ERR_NOT_FOUND. Left-overs that cannot be deleted
  * (immutable) are an error that names the first; the name is free all the same. */
 int volume_remove(const struct volume_store *store, const char *name, struct err *err);
+
+/* For this folder's own rooms. volume_remove for who holds the lock of all; the unmount of _data
+ * (however many mounts lie on it); the sorted names in a folder. */
+int volume_remove_locked(const struct volume_store *store, const char *name, struct err *err);
+int volume_unmount(int volume_fd, struct err *err);
+int volume_names_in(int dir_fd, const char *path, char ***out_names, size_t *out_count,
+		    struct err *err);

@@ -1,0 +1,172 @@
+/* volumes/stage - how a descriptor becomes a source in config.json.
+ *
+ * Owns: RUNTIME_ROOT/stage. May not touch: what is mounted there.
+ */
+#include "volumes/stage.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/mount.h"
+#include "volumes/folder.h"
+
+#define STAGE "stage"
+
+static int check_id(const char *id, struct err *err)
+{
+	if (!*id || id[0] == '.' || strchr(id, '/') || strlen(id) > 200)
+		return err_set(err, ERR_INVALID, "container id \"%.80s\"", id);
+	return 0;
+}
+
+/* The folder of all stages, a private mount of its own. */
+static int open_stages(const char *runtime_path, struct err *err)
+{
+	AUTO(fd) int runtime = file_open_dir(AT_FDCWD, runtime_path, true, err);
+	AUTO(fd) int lock = -1;
+	AUTO(fd) int plain = -1;
+	AUTO(fd) int clone = -1;
+
+	if (runtime < 0)
+		return -1;
+	plain = file_open_dir(runtime, STAGE, true, err);
+	if (plain < 0)
+		return -1;
+	if (folder_is_mount(plain))
+		return TAKE_FD(plain);
+	lock = file_lock(runtime, ".stage.lock", true, err);
+	if (lock < 0)
+		return -1;
+	close(TAKE_FD(plain));
+	plain = file_open_dir(runtime, STAGE, false, err); /* another was first? */
+	if (plain < 0 || folder_is_mount(plain))
+		return TAKE_FD(plain);
+	clone = mount_clone(plain, false, err);
+	if (clone < 0 || mount_set(clone, 0, 0, MS_PRIVATE, -1, false, err) < 0 ||
+	    mount_attach(clone, plain, STAGE, err) < 0)
+		return err_wrap(err, "%s/" STAGE, runtime_path);
+	close(TAKE_FD(plain));
+	return file_open_dir(runtime, STAGE, false, err);
+}
+
+/* Takes down what is mounted and removes the folder. */
+static int drop(int stages_fd, const char *id, struct err *err)
+{
+	AUTO(folder) DIR *dir = folder_open(stages_fd, id);
+	const char *name;
+
+	if (!dir && errno == ENOENT)
+		return 0;
+	if (!dir)
+		return err_sys(err, errno, "stage %s", id);
+	while ((name = folder_next(dir)) != NULL) {
+		char path[64 + NAME_MAX];
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dirfd(dir), name);
+		while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+			;
+		if (errno != EINVAL)
+			return err_sys(err, errno, "unmount stage %s", id);
+		if (unlinkat(dirfd(dir), name, 0) < 0 &&
+		    unlinkat(dirfd(dir), name, AT_REMOVEDIR) < 0)
+			return err_sys(err, errno, "stage %s: remove %s", id, name);
+	}
+	if (unlinkat(stages_fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return err_sys(err, errno, "remove stage %s", id);
+	return 0;
+}
+
+struct volume_stage *stage_open(const char *runtime_path, const char *container_id, struct err *err)
+{
+	AUTO(volume_stage) struct volume_stage *stage = xcalloc(1, sizeof(*stage));
+	AUTO(fd) int stages = -1;
+
+	stage->dir_fd = -1;
+	if (check_id(container_id, err) < 0)
+		return NULL;
+	stages = open_stages(runtime_path, err);
+	if (stages < 0 || drop(stages, container_id, err) < 0)
+		return NULL;
+	stage->dir_fd = file_open_dir(stages, container_id, true, err);
+	if (stage->dir_fd < 0)
+		return NULL;
+	stage->path = xformat("%s/" STAGE "/%s", runtime_path, container_id);
+	return TAKE(stage);
+}
+
+void stage_close(struct volume_stage *stage)
+{
+	if (stage->dir_fd >= 0)
+		close(stage->dir_fd);
+	free(stage->path);
+	free(stage);
+}
+
+char *stage_attach(struct volume_stage *stage, int mount_fd, bool is_dir, struct err *err)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%u", stage->next++);
+	if (is_dir ? mkdirat(stage->dir_fd, name, 0700) < 0
+		   : mknodat(stage->dir_fd, name, S_IFREG | 0600, 0) < 0) {
+		err_sys(err, errno, "%s/%s", stage->path, name);
+		return NULL;
+	}
+	if (mount_attach_at(mount_fd, stage->dir_fd, name, err) < 0) {
+		err_wrap(err, "%s", stage->path);
+		return NULL;
+	}
+	return xformat("%s/%s", stage->path, name);
+}
+
+char *stage_clone(struct volume_stage *stage, int fd, bool recursive, struct err *err)
+{
+	struct stat st;
+	AUTO(fd) int clone = -1;
+
+	if (fstat(fd, &st) < 0) {
+		err_sys(err, errno, "stage");
+		return NULL;
+	}
+	clone = mount_clone(fd, recursive, err);
+	/* Later mounts on the host are no business of the container's. */
+	if (clone < 0 || mount_set(clone, 0, 0, MS_PRIVATE, -1, true, err) < 0)
+		return NULL;
+	return stage_attach(stage, clone, S_ISDIR(st.st_mode), err);
+}
+
+int stage_drop(const char *runtime_path, const char *container_id, struct err *err)
+{
+	AUTO(fd) int stages = -1;
+	AUTO(free) char *path = xformat("%s/" STAGE, runtime_path);
+
+	if (check_id(container_id, err) < 0)
+		return -1;
+	stages = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (stages < 0)
+		return errno == ENOENT ? 0 : err_sys(err, errno, "open %s", path);
+	return drop(stages, container_id, err);
+}
+
+int stage_sweep(const char *runtime_path, bool (*keep)(void *ctx, const char *container_id),
+		void *ctx, struct err *err)
+{
+	AUTO(free) char *path = xformat("%s/" STAGE, runtime_path);
+	AUTO(folder) DIR *dir = folder_open(AT_FDCWD, path);
+	const char *id;
+	int status = 0;
+
+	while (dir && (id = folder_next(dir)) != NULL)
+		if ((!keep || !keep(ctx, id)) && drop(dirfd(dir), id, err) < 0)
+			status = -1;
+	return status;
+}
