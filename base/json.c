@@ -162,7 +162,7 @@ struct json_object *json_array_at(const struct json_object *object, const char *
 
 size_t json_array_count(const struct json_object *array)
 {
-	return array ? json_object_array_length(array) : 0;
+	return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
 }
 
 static int need(const struct json_object *object, const char *what, const char *key,

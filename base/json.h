@@ -31,7 +31,7 @@ bool json_bool_or(const struct json_object *object, const char *key, bool fallba
 /* Sub-object or array; NULL when absent or of another type. Borrowed. */
 struct json_object *json_object_at(const struct json_object *object, const char *key);
 struct json_object *json_array_at(const struct json_object *object, const char *key);
-size_t json_array_count(const struct json_object *array); /* NULL: 0 */
+size_t json_array_count(const struct json_object *array); /* NULL or no array: 0 */
 
 /* Reads of a member that must be there with that type: else ERR_INVALID "what: key: ...". */
 int json_need_text(const struct json_object *object, const char *what, const char *key,

@@ -6,3 +6,6 @@ PKGS_base := json-c
 TESTS     += $(addprefix tests/base/,test_num test_file test_text test_arena test_json test_tree test_process \
              test_message test_stages test_stamp test_log)
 KTESTS    += tests/base/k_mount
+
+# fuzzers
+FUZZERS += tests/fuzz/fuzz_json

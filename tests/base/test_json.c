@@ -97,6 +97,7 @@ static void reads_have_defaults(void **state)
 	assert_null(json_object_at(o, "a"));
 	assert_int_equal(json_array_count(json_array_at(o, "a")), 2);
 	assert_int_equal(json_array_count(json_array_at(o, "nope")), 0);
+	assert_int_equal(json_array_count(json_object_at(o, "o")), 0);
 	assert_int_equal(json_need_int(o, "f", "s", &number, &err), -1);
 	assert_string_equal(err.msg, "f: s: must be a int");
 	assert_int_equal(json_need_text(o, "f", "q", &text, &err), -1);

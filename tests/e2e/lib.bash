@@ -5,6 +5,7 @@
 # In a test: compose <<END (writes app.yml), up, stack ..., run (of bats), eventually SECONDS COMMAND, and the look-ups
 # below. $P is the name of the test's project.
 
+# shellcheck shell=bash disable=SC2034,SC2154 # bats and the tests use what is set here, and set what is used
 bats_require_minimum_version 1.5.0
 LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")/../lib" && pwd)
 ROOT=$(cd "$LIB/../.." && pwd)
@@ -51,9 +52,10 @@ up() {
 eventually() { # SECONDS COMMAND...
 	local end=$((SECONDS + $1))
 	shift
-	until "$@"; do
+	until "$@" 2>"$BATS_TEST_TMPDIR/last-try"; do
 		if [ $SECONDS -ge $end ]; then
 			echo "not within the time: $*" >&2
+			cat "$BATS_TEST_TMPDIR/last-try" >&2
 			return 1
 		fi
 		sleep 0.05
