@@ -151,9 +151,11 @@ static int finish_external(struct shape *shape, struct node *map, const struct p
 	}
 	for (size_t i = 0; i < map->count; i++) {
 		const char *key = map->members[i].key;
+		const struct node *value = map->members[i].value;
+		bool is_empty = value->kind == NODE_MAP && value->count == 0;
 
-		if (strcmp(key, "external") != 0 && strcmp(key, "name") != 0 &&
-		    !key_is_extension(key) && strcmp(key, "x-stack") != 0)
+		if (strcmp(key, "external") != 0 && strcmp(key, "name") != 0 && !is_empty &&
+		    !key_is_extension(key))
 			return problem_error(shape->problems, PROBLEM_CONFLICT,
 					     map->members[i].key_place,
 					     path_text(shape->arena, path),
