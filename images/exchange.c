@@ -294,8 +294,9 @@ static void request_done(void *ctx, const struct fetch_result *result)
 		finish(exchange, result->status, &err);
 		return;
 	}
+	/* Several may ask at once before the first knows better. */
 	if (result->failure == FETCH_NOT_TLS && !exchange->is_at_target && endpoint->allows_http &&
-	    !endpoint->has_answered) {
+	    (!endpoint->has_answered || endpoint->is_http)) {
 		endpoint->is_http = true;
 		send_request(exchange, false);
 		return;

@@ -314,10 +314,14 @@ static void finish(struct fetch_request *request, CURLcode code)
 		.content_length = request->content_length,
 	};
 	struct fetch_spec spec = request->spec;
+	long os_error = 0;
 
+	curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &os_error);
 	if (request->too_large)
 		snprintf(result.text, sizeof(result.text), "headers above %d bytes",
 			 HEADERS_MAX_BYTES);
+	else if (code == CURLE_COULDNT_CONNECT && os_error > 0)
+		snprintf(result.text, sizeof(result.text), "%s", strerrordesc_np((int)os_error));
 	else if (result.failure != FETCH_OK)
 		snprintf(result.text, sizeof(result.text), "%.190s",
 			 request->error[0] ? request->error : curl_easy_strerror(code));

@@ -11,3 +11,4 @@ PKGS_orchestrator := libuv
 SRCS_orchestrator += $(addprefix orchestrator/,transfer.c transfer_image.c transfer_layer.c \
 	transfer_loop.c transfer_login.c transfer_progress.c transfer_push.c transfer_store.c \
 	transfer_upload.c)
+KTESTS += tests/orchestrator/k_transfer

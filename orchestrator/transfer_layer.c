@@ -35,12 +35,32 @@ static void succeed(struct layer_pull *layer)
 	layer_pull_schedule(layer->pull);
 }
 
-/* image_pull_fail takes each image out of the list of waiters. */
+static bool has_same_source(const struct layer_pull *layer, const struct image_pull *image)
+{
+	return strcmp(layer->domain, image->ref.domain) == 0 &&
+	       strcmp(layer->path, image->ref.path) == 0;
+}
+
+/* Images of the repository that failed us fail; others get the layer from theirs. image_pull_fail
+ * takes an image out of the list of waiters. */
 static void fail(struct layer_pull *layer, const struct err *err)
 {
+	size_t i = 0;
+
 	leave_queue(layer);
-	while (layer->waiter_count)
-		image_pull_fail(layer->waiters[0], err);
+	while (i < layer->waiter_count)
+		if (has_same_source(layer, layer->waiters[i]))
+			image_pull_fail(layer->waiters[i], err);
+		else
+			i++;
+	if (layer->waiter_count) {
+		free(layer->domain);
+		free(layer->path);
+		layer->domain = xstrdup(layer->waiters[0]->ref.domain);
+		layer->path = xstrdup(layer->waiters[0]->ref.path);
+		layer->is_fresh = layer->origin_only = false;
+		layer->state = LAYER_QUEUED;
+	}
 	layer_pull_schedule(layer->pull);
 }
 
@@ -261,13 +281,16 @@ static void begin_open(struct layer_pull *layer, unsigned flags)
 
 /* ---- QUEUED ---- */
 
-static struct layer_pull *find_layer(struct pull *pull, const char *digest, const char *diff_id)
+static struct layer_pull *find_layer(struct pull *pull, const struct descriptor *wanted,
+				     const char *diff_id)
 {
 	struct layer_pull *layer;
 
 	TAILQ_FOREACH(layer, &pull->layers, link)
 	{
-		if (layer->state != LAYER_OVER && strcmp(layer->descriptor->digest, digest) == 0 &&
+		if (layer->state != LAYER_OVER &&
+		    strcmp(layer->descriptor->digest, wanted->digest) == 0 &&
+		    layer->descriptor->size_bytes == wanted->size_bytes &&
 		    strcmp(layer->diff_id, diff_id) == 0)
 			return layer;
 	}
@@ -278,8 +301,7 @@ void layer_pull_want(struct image_pull *image, size_t number)
 {
 	struct pull *pull = image->pull;
 	const struct descriptor *descriptor = &image->manifest->layers[number];
-	struct layer_pull *layer =
-		find_layer(pull, descriptor->digest, image->config->diff_ids[number]);
+	struct layer_pull *layer = find_layer(pull, descriptor, image->config->diff_ids[number]);
 
 	if (!layer) {
 		layer = xcalloc(1, sizeof(*layer));

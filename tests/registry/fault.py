@@ -443,7 +443,7 @@ def main():
     options = parser.parse_args()
     Faults.port, Faults.second = options.port, options.second
     Faults.scheme = "https" if options.tls else "http"
-    Faults.log_file = open(options.log, "w", encoding="utf-8") if options.log else None
+    Faults.log_file = open(options.log, "a", encoding="utf-8") if options.log else None
     serve(options.port, options.tls)
     if options.second:
         serve(options.second, options.tls)

@@ -1,0 +1,501 @@
+/* tests/orchestrator/k_transfer - pulls from a registry that misbehaves (tests/registry/fault.py).
+ *
+ * Runs in a network namespace of its own; the registry and the storage that it redirects to are on
+ * its loopback. Every refused pull must leave nothing behind.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/stamp.h"
+#include "base/tree.h"
+#include "orchestrator/transfer.h"
+
+#define HOST "127.0.0.1:5001"
+
+static char dir[] = "/var/tmp/k_transfer.XXXXXX";
+static char *root, *run, *log_path;
+static int dir_fd;
+static pid_t server;
+
+static void loopback_up(void)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+	AUTO(fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	request.ifr_flags = IFF_UP | IFF_RUNNING;
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &request), 0);
+}
+
+static void put(const char *name, const char *text)
+{
+	AUTO(fd) int fd = openat(dir_fd, name, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_int_equal(file_write_all(fd, text, strlen(text)), 0);
+}
+
+static void start_server(void)
+{
+	AUTO(free) char *ready = xformat("%s/ready", dir);
+
+	server = fork();
+	if (server == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execlp("python3", "python3", "tests/registry/fault.py", "5001", "--second", "5002",
+		       "--log", log_path, "--ready", ready, (char *)NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 500 && access(ready, F_OK) < 0; i++)
+		usleep(20000);
+	assert_int_equal(access(ready, F_OK), 0);
+}
+
+static int set_up_all(void **state)
+{
+	AUTO(free) char *config = NULL;
+
+	(void)state;
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	loopback_up();
+	assert_non_null(mkdtemp(dir));
+	dir_fd = open(dir, O_DIRECTORY | O_CLOEXEC);
+	root = xformat("%s/lib", dir);
+	run = xformat("%s/run", dir);
+	log_path = xformat("%s/log", dir);
+	config = xformat("%s/stack.json", dir);
+	setenv("DOCKER_CONFIG", dir, 1);
+	setenv("HOME", dir, 1);
+	setenv("STACK_CONFIG", config, 1);
+	unsetenv("REGISTRY_AUTH_FILE");
+	unsetenv("XDG_RUNTIME_DIR");
+	unsetenv("STACK_DEFAULT_PLATFORM");
+	start_server();
+	return 0;
+}
+
+static int tear_down_all(void **state)
+{
+	AUTO(fd) int tmp_fd = open("/var/tmp", O_DIRECTORY | O_CLOEXEC);
+	struct err err = ERR_NONE;
+
+	(void)state;
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	close(dir_fd);
+	free(root);
+	free(run);
+	free(log_path);
+	return tree_remove(tmp_fd, strrchr(dir, '/') + 1, &err);
+}
+
+static int set_up(void **state)
+{
+	struct err err = ERR_NONE;
+
+	(void)state;
+	tree_remove(dir_fd, "lib", &err);
+	tree_remove(dir_fd, "run", &err);
+	assert_int_equal(truncate(log_path, 0), 0);
+	put("config.json", "{}");
+	put("stack.json", "{\"images\":{\"snapshotter\":\"dir\",\"durability\":\"none\"}}");
+	return 0;
+}
+
+struct seen {
+	unsigned done, failed, exists;
+	uint64_t most_bytes, die_at_bytes; /* die: as in a power cut; 0: never */
+};
+
+static void watch(void *ctx, const struct transfer_progress *progress)
+{
+	struct seen *seen = ctx;
+
+	seen->done += progress->status == TRANSFER_IMAGE_DONE;
+	seen->failed += progress->status == TRANSFER_IMAGE_FAILED;
+	seen->exists += progress->status == TRANSFER_EXISTS;
+	if (progress->current_bytes > seen->most_bytes)
+		seen->most_bytes = progress->current_bytes;
+	if (seen->die_at_bytes && seen->most_bytes >= seen->die_at_bytes)
+		raise(SIGKILL);
+}
+
+static int pull(const char *fault, struct seen *seen, struct err *err)
+{
+	AUTO(free) char *ref = xformat(HOST "/%s/x:1", fault);
+	const char *const refs[] = { ref };
+	const struct transfer_options options = {
+		.root = root,
+		.runtime_root = run,
+		.progress = watch,
+		.progress_ctx = seen,
+	};
+
+	*err = ERR_NONE;
+	return transfer_pull(refs, 1, &options, err);
+}
+
+static char *log_text(void)
+{
+	struct err err = ERR_NONE;
+	char *text = NULL;
+	size_t len;
+
+	assert_int_equal(file_read(AT_FDCWD, log_path, 1 << 20, &text, &len, &err), 0);
+	return text;
+}
+
+static unsigned count_in_log(const char *needle)
+{
+	AUTO(free) char *text = log_text();
+	unsigned count = 0;
+
+	for (const char *at = strstr(text, needle); at; at = strstr(at + 1, needle))
+		count++;
+	return count;
+}
+
+static unsigned entries(const char *name)
+{
+	AUTO(free) char *path = xformat("%s/images/%s", root, name);
+	DIR *list = opendir(path);
+	const struct dirent *entry;
+	unsigned count = 0;
+
+	while (list && (entry = readdir(list)))
+		count += entry->d_name[0] != '.';
+	if (list)
+		closedir(list);
+	return count;
+}
+
+static size_t images_in_store(void)
+{
+	struct err err = ERR_NONE;
+	AUTO(store) struct store *store = transfer_store_open(root, run, NULL, &err);
+	struct image_record **records = NULL;
+	size_t count = 0;
+
+	assert_non_null(store);
+	assert_int_equal(store_list(store, &records, &count, &err), 0);
+	image_records_free(records, count);
+	return count;
+}
+
+static void pull_well(const char *fault)
+{
+	struct seen seen = { 0 };
+	struct err err;
+
+	if (pull(fault, &seen, &err) < 0)
+		fail_msg("%s: %s", fault, err.msg);
+	assert_int_equal(seen.done, 1);
+	assert_int_equal(images_in_store(), 1);
+}
+
+/* ---- what is overcome ---- */
+
+static void a_cut_connection_resumes_where_it_was_cut(void **state)
+{
+	(void)state;
+	pull_well("cut");
+	assert_int_equal(count_in_log("range=bytes=1048576-"), 1);
+	assert_int_equal(count_in_log("range=bytes=2097152-"), 1);
+	assert_int_equal(count_in_log(" sent=1048576"), 3);
+}
+
+static void a_server_without_ranges_is_read_past_what_is_known(void **state)
+{
+	(void)state;
+	pull_well("cutnorange");
+	assert_int_equal(count_in_log("range=bytes=1048576-"), 1);
+}
+
+static void another_range_than_asked_for_starts_over(void **state)
+{
+	(void)state;
+	pull_well("liarrange");
+}
+
+static void busy_servers_are_asked_again(void **state)
+{
+	uint64_t begin = stamp_monotonic_us();
+
+	(void)state;
+	pull_well("busy");
+	assert_int_equal(count_in_log("/manifests/1 503"), 2);
+	pull_well("later"); /* Retry-After: 1, for the manifest and for what follows */
+	assert_true(stamp_monotonic_us() - begin >= 1000000);
+	assert_int_equal(count_in_log("/manifests/1 429"), 1);
+}
+
+static void a_slow_drip_is_no_error(void **state)
+{
+	(void)state;
+	pull_well("drip");
+}
+
+static void a_redirect_to_another_host_takes_no_authorization_along(void **state)
+{
+	(void)state;
+	pull_well("redirect");
+	assert_true(count_in_log("GET /signed/") >= 2);
+	assert_int_equal(count_in_log(" 400 auth=yes"), 0);
+	assert_true(count_in_log(" 307 auth=yes") >= 2);
+}
+
+static void an_expired_address_is_asked_for_anew(void **state)
+{
+	(void)state;
+	pull_well("signed");
+	assert_true(count_in_log("GET /expired/") >= 1);
+}
+
+static void a_token_that_dies_in_mid_pull_loses_no_bytes(void **state)
+{
+	(void)state;
+	pull_well("expire");
+	assert_true(count_in_log("GET /token") >= 3);
+	assert_int_equal(count_in_log("206 auth=yes range=bytes=1048576-"), 1);
+}
+
+static void a_password_is_exchanged_for_a_token(void **state)
+{
+	(void)state;
+	put("config.json", "{\"auths\":{\"" HOST "\":{\"auth\":\"dXNlcjpwYXNz\"}}}");
+	pull_well("token");
+	assert_int_equal(count_in_log("GET /token"), 1); /* one for manifest and blobs */
+}
+
+static void an_identity_token_is_posted(void **state)
+{
+	(void)state;
+	put("config.json", "{\"auths\":{\"" HOST "\":{\"identitytoken\":\"identity-secret\"}}}");
+	pull_well("refresh");
+	assert_int_equal(count_in_log("POST /token 200"), 1);
+}
+
+static void an_index_with_an_attestation_gives_the_image(void **state)
+{
+	(void)state;
+	pull_well("index");
+}
+
+static void an_unchanged_image_costs_one_request(void **state)
+{
+	struct seen seen = { 0 };
+	struct err err;
+
+	(void)state;
+	pull_well("plain");
+	assert_int_equal(truncate(log_path, 0), 0);
+	assert_int_equal(pull("plain", &seen, &err), 0);
+	assert_int_equal(seen.done, 1);
+	assert_int_equal(count_in_log("HEAD "), 1);
+	assert_int_equal(count_in_log("GET "), 0);
+}
+
+static void equal_layers_of_several_images_travel_once(void **state)
+{
+	static const char *const refs[] = { HOST "/plain/a:1", HOST "/plain/b:1", HOST "/plain/a:1",
+					    HOST "/plain/c:1" };
+	struct seen seen = { 0 };
+	struct err err = ERR_NONE;
+	const struct transfer_options options = {
+		.root = root,
+		.runtime_root = run,
+		.progress = watch,
+		.progress_ctx = &seen,
+	};
+
+	(void)state;
+	assert_int_equal(transfer_pull(refs, 4, &options, &err), 0);
+	assert_int_equal(seen.done, 4);
+	assert_int_equal(count_in_log("sent=3"), 1); /* the big one: 3 MiB */
+	assert_int_equal(entries("layers"), 2);
+}
+
+static void one_bad_image_does_not_spoil_the_others(void **state)
+{
+	static const char *const refs[] = { HOST "/wrongdigest/a:1", HOST "/plain/b:1", "Bad Name",
+					    HOST "/plain/c:7" };
+	struct seen seen = { 0 };
+	struct err err = ERR_NONE;
+	const struct transfer_options options = {
+		.root = root,
+		.runtime_root = run,
+		.progress = watch,
+		.progress_ctx = &seen,
+	};
+
+	(void)state;
+	assert_int_equal(transfer_pull(refs, 4, &options, &err), -1);
+	assert_true(seen.failed >=
+		    2); /* the first may get its layer from the second's repository */
+	assert_int_equal(seen.done + seen.failed, 4);
+	assert_int_equal(images_in_store(), 1);
+}
+
+static void a_mirror_without_the_image_is_passed_over_and_gets_no_password(void **state)
+{
+	(void)state;
+	put("config.json", "{\"auths\":{\"" HOST "\":{\"auth\":\"dXNlcjpwYXNz\"}}}");
+	put("stack.json", "{\"images\":{\"snapshotter\":\"dir\"}}");
+	put("registries.json",
+	    "{\"registries\":{\"" HOST "\":{\"mirrors\":[\"http://127.0.0.1:5002\"]}}}");
+	pull_well("token");
+	assert_int_equal(count_in_log(" 400 auth=yes"), 0);
+	put("registries.json", "{}");
+}
+
+static void a_killed_pull_goes_on_from_its_bytes(void **state)
+{
+	struct seen seen = { 0 };
+	struct err err;
+	pid_t child;
+	int status;
+
+	(void)state;
+	child = fork();
+	if (child == 0) {
+		seen.die_at_bytes = 1 << 20;
+		pull("drip", &seen, &err);
+		_exit(1);
+	}
+	waitpid(child, &status, 0);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(images_in_store(), 0);
+	assert_int_equal(truncate(log_path, 0), 0);
+	pull_well("plain");
+	assert_int_equal(count_in_log("206 range=bytes=1"), 1);
+}
+
+/* ---- what is refused ---- */
+
+static void faults_are_told_in_one_line_and_leave_nothing(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *fault; enum err_code code; const char *says; } rows[] = {
+		{ "long", ERR_INVALID, "layer 1 of 2: the registry announces another size" },
+		{ "endless", ERR_INVALID, "sends more than it should" },
+		{ "wrongdigest", ERR_INVALID, "layer 1 of 2" },
+		{ "wrongmanifest", ERR_INVALID, "manifest: digest is" },
+		{ "rate", ERR_BUSY, "rate limit of " HOST " reached (100 pulls per 6 h)" },
+		{ "loop", ERR_INVALID, "redirects" },
+		{ "nowhere", ERR_INVALID, "redirects to no usable address" },
+		{ "never", ERR_DENIED, "access denied" },
+		{ "token", ERR_DENIED, "stack login " HOST },
+		{ "badrealm", ERR_DENIED, "speaks plain HTTP; no password is sent" },
+		{ "negotiate", ERR_UNSUPPORTED, "Negotiate" },
+		{ "garbage", ERR_INVALID, "not JSON" },
+		{ "huge", ERR_INVALID, "too large" },
+		{ "headers", ERR_INVALID, "headers above" },
+		{ "selfindex", ERR_INVALID, "deeper than 2" },
+		{ "empty", ERR_NOT_FOUND, "not found in registry " HOST },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct seen seen = { 0 };
+		struct err err;
+
+		if (pull(rows[i].fault, &seen, &err) == 0)
+			fail_msg("%s: pulled", rows[i].fault);
+		if (err.code != rows[i].code || !strstr(err.msg, rows[i].says))
+			fail_msg("%s: %s (%s)", rows[i].fault, err.msg, err_code_name(err.code));
+		assert_null(strpbrk(err.msg, "\n\r\x1b"));
+		assert_int_equal(seen.failed, 1);
+		assert_int_equal(images_in_store(), 0);
+		if (entries("layers") + entries("names") + entries("records") + entries("tmp"))
+			fail_msg("%s: leaves %u layers, %u names, %u records, %u in tmp",
+				 rows[i].fault, entries("layers"), entries("names"),
+				 entries("records"), entries("tmp"));
+		assert_int_equal(set_up(NULL), 0);
+	}
+}
+
+static void a_wrong_password_is_told_and_never_kept(void **state)
+{
+	AUTO(free) char *where = NULL;
+	AUTO(free) char *text = NULL;
+	const struct transfer_options options = { .root = root, .runtime_root = run };
+	struct err err = ERR_NONE;
+
+	(void)state;
+	put("config.json", "{\"auths\":{\"" HOST "\":{\"auth\":\"dXNlcjp3cm9uZw==\"}}}");
+	{
+		struct seen seen = { 0 };
+
+		assert_int_equal(pull("token", &seen, &err), -1);
+		assert_int_equal(err.code, ERR_DENIED);
+		assert_non_null(strstr(err.msg, "wrong user name or password"));
+		assert_null(strstr(err.msg, "wrong="));
+	}
+	err = ERR_NONE;
+	assert_int_equal(transfer_login("127.0.0.1:5009", "me", "x", &options, &where, &err), -1);
+	assert_non_null(strstr(err.msg, "cannot connect"));
+	assert_null(where);
+}
+
+static void nobody_listening_is_told_soon(void **state)
+{
+	static const char *const refs[] = { "127.0.0.1:5009/a:1" };
+	const struct transfer_options options = { .root = root, .runtime_root = run };
+	uint64_t begin = stamp_monotonic_us();
+	struct err err = ERR_NONE;
+
+	(void)state;
+	assert_int_equal(transfer_pull(refs, 1, &options, &err), -1);
+	assert_string_equal(err.msg, "image 127.0.0.1:5009/a:1: registry 127.0.0.1:5009: cannot "
+				     "connect: Connection refused");
+	assert_true(stamp_monotonic_us() - begin < 10000000);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup(f, set_up)
+	const struct CMUnitTest tests[] = {
+		TEST(a_cut_connection_resumes_where_it_was_cut),
+		TEST(a_server_without_ranges_is_read_past_what_is_known),
+		TEST(another_range_than_asked_for_starts_over),
+		TEST(busy_servers_are_asked_again),
+		TEST(a_slow_drip_is_no_error),
+		TEST(a_redirect_to_another_host_takes_no_authorization_along),
+		TEST(an_expired_address_is_asked_for_anew),
+		TEST(a_token_that_dies_in_mid_pull_loses_no_bytes),
+		TEST(a_password_is_exchanged_for_a_token),
+		TEST(an_identity_token_is_posted),
+		TEST(an_index_with_an_attestation_gives_the_image),
+		TEST(an_unchanged_image_costs_one_request),
+		TEST(equal_layers_of_several_images_travel_once),
+		TEST(one_bad_image_does_not_spoil_the_others),
+		TEST(a_mirror_without_the_image_is_passed_over_and_gets_no_password),
+		TEST(a_killed_pull_goes_on_from_its_bytes),
+		TEST(faults_are_told_in_one_line_and_leave_nothing),
+		TEST(a_wrong_password_is_told_and_never_kept),
+		TEST(nobody_listening_is_told_soon),
+	};
+
+	return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
+}
