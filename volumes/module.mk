@@ -6,3 +6,4 @@ SRCS_volumes := volumes/attributes.c volumes/bind.c volumes/idmap.c volumes/secr
 USES_volumes := base
 PKGS_volumes := libcrypto
 TESTS        += tests/volumes/test_volume tests/volumes/test_bind
+KTESTS       += tests/volumes/k_seed tests/volumes/k_volume

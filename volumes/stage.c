@@ -51,8 +51,9 @@ static int open_stages(const char *runtime_path, struct err *err)
 	if (plain < 0 || folder_is_mount(plain))
 		return TAKE_FD(plain);
 	clone = mount_clone(plain, false, err);
-	if (clone < 0 || mount_set(clone, 0, 0, MS_PRIVATE, -1, false, err) < 0 ||
-	    mount_attach(clone, plain, STAGE, err) < 0)
+	/* What is attached below a shared mount becomes shared: private only afterwards. */
+	if (clone < 0 || mount_attach(clone, plain, STAGE, err) < 0 ||
+	    mount_set(clone, 0, 0, MS_PRIVATE, -1, false, err) < 0)
 		return err_wrap(err, "%s/" STAGE, runtime_path);
 	close(TAKE_FD(plain));
 	return file_open_dir(runtime, STAGE, false, err);
