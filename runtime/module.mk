@@ -1,11 +1,29 @@
 # runtime/ - one container; program stack-runtime, statically linked: it starts fast and loads nothing.
-SRCS_runtime := 
+SRCS_runtime := $(addprefix runtime/,capability.c cgroup.c cgroup_control.c cgroup_files.c \
+                cgroup_stats.c cgroup_systemd.c cgroup_v1.c cgroup_v1_devices.c cgroup_v2.c \
+                cgroup_v2_devices.c config.c config_decode.c config_linux.c config_process.c \
+                config_resources.c config_seccomp.c console.c create.c create_attend.c \
+                device_rules.c devices.c exec.c features.c hooks.c init.c label.c lifecycle.c \
+                limits.c mount_options.c mounts.c mounts_cgroup.c mounts_copy.c namespaces.c \
+                net_device.c options.c privileges.c program.c relay.c rootfs.c rootpath.c \
+                seccomp.c settle.c state.c sync.c)
 USES_runtime := base
-PKGS_runtime := libseccomp libcap
+PKGS_runtime := libseccomp
+LDLIBS_runtime := -lm
+# The program: its verbs beside main.
+SRCS_runtime += $(addprefix runtime/,verb_control.c verb_create.c verb_events.c verb_exec.c \
+                verb_show.c verb_spec.c verb_table.c verb_update.c)
+PROGRAMS              += stack-runtime
+MAIN_stack-runtime    := runtime/main.c
+FOLDER_stack-runtime  := runtime
+LINK_stack-runtime    := -static-pie
 # The monitor's rooms.
-SRCS_runtime += runtime/log_file.c runtime/log_journal.c runtime/log_record.c runtime/log_writer.c \
-                runtime/monitor_log.c runtime/monitor_spec.c runtime/netns.c runtime/terminal.c
+SRCS_runtime += $(addprefix runtime/,attach_hub.c attach_replay.c attach_socket.c exec_session.c \
+                log_file.c log_journal.c log_record.c log_writer.c monitor.c monitor_end.c \
+                monitor_foreign.c monitor_log.c monitor_loop.c monitor_own.c monitor_setup.c \
+                monitor_spec.c netns.c poller.c probe.c reaper.c terminal.c)
 PKGS_runtime += zlib
 TESTS        += tests/runtime/test_monitor_spec tests/runtime/test_log_record \
-                tests/runtime/test_log_file tests/runtime/test_monitor_log tests/runtime/test_terminal
-KTESTS       += tests/runtime/k_netns
+                tests/runtime/test_log_file tests/runtime/test_monitor_log \
+                tests/runtime/test_terminal tests/runtime/test_attach_hub
+KTESTS       += tests/runtime/k_netns tests/runtime/k_probe

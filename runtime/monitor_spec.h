@@ -1,18 +1,20 @@
 /* runtime/monitor_spec - what a monitor is told: monitor.json as a struct.
  *
  * One JSON object, "version": 1; unknown keys are ignored, a newer version is refused by name. The
- *writer (the supervisor) only ever adds keys. docs/monitor.md holds the whole form; in short:
+ * writer (the supervisor) only ever adds keys; docs/monitor.md says what each means. An example:
  *
- *	{"version":1, "id":"<64 hex>", "name":"shop-web-1", "project":"shop", "service":"web",
- *"life":3, "run_dir":"/run/stack/containers/ID",        state.json, monitor.sock, exec/; its parent
- *is the runtime's root, its last part is the id "container_dir":"/…/containers/ID", exit.json
- *	 "slot_dir":"/…/slots/web.1",                 log.json (absent: no log is written)
- *	 "bundle":"/…/containers/ID/bundle",          absent: container_dir/bundle
- *	 "rootfs":{"lowers":["/top","/bottom"],"upper":"/…","work":"/…","readonly":false,"volatile":true},
- *	 "netns":{"path":"/run/stack/netns/shop.web.1","make":true},
+ *	{"version":1, "id":"ab..", "name":"shop-web-1", "project":"shop", "service":"web", "life":3,
+ *	 "run_dir":"/run/stack/containers/ab..",
+ *	 "container_dir":"/var/lib/stack/projects/shop/containers/ab..",
+ *	 "slot_dir":"/var/lib/stack/projects/shop/slots/web.1",
+ *	 "bundle":"/somewhere/else",
+ *	 "rootfs":{"lowers":["/top","/bottom"], "upper":"/u", "work":"/w",
+ *	           "readonly":false, "volatile":true},
+ *	 "netns":{"path":"/run/stack/netns/shop.web.1", "make":true},
  *	 "sockets":["route","netfilter","dns"],
- *	 "log":{"driver":"json-file","max_size":10000000,"max_file":3,"compress":true,
- *	        "mode":"blocking","max_buffer":1048576,"attrs":{"tag":"x"},"tag":"x","image":"nginx:1.27"},
+ *	 "log":{"driver":"json-file", "max_size":10000000, "max_file":3, "compress":true,
+ *	        "mode":"blocking", "max_buffer":1048576, "attrs":{"tag":"x"}, "tag":"x",
+ *	        "image":"nginx:1.27"},
  *	 "stdin_open":false, "cgroup_oom":true, "runtime":"/usr/bin/crun"}
  *
  * Owns: the reading of that form. Pure: no file, no side effect.
