@@ -1,0 +1,436 @@
+/* runtime/exec - a second process in a running container.
+ *
+ * Owns: the way into the container's namespaces and cgroup. May not touch: the last stages
+ * (settle), init.
+ */
+#include "runtime/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
+#include <linux/magic.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/json.h"
+#include "base/stages.h"
+#include "runtime/devices.h"
+#include "runtime/init.h"
+#include "runtime/limits.h"
+#include "runtime/namespaces.h"
+#include "runtime/seccomp.h"
+#include "runtime/settle.h"
+#include "runtime/sync.h"
+
+struct exec_job {
+	const struct exec_spec *spec;
+	int init_pidfd, proc_fd, near_fd, far_fd, own_pid_fd;
+	int root_fd;        /* of init, where the mount namespace is the host's */
+	unsigned long join; /* CLONE_NEW* that differ from ours */
+	int cgroup_fds[INIT_CGROUP_FDS];
+	size_t cgroup_fd_count;
+	struct seccomp_program filter;
+	struct exec_session session;
+	int exit_code;
+};
+
+static bool differs(int proc_fd, pid_t pid, const char *file)
+{
+	struct stat ours, theirs;
+	char path[64];
+
+	snprintf(path, sizeof(path), "%d/ns/%s", (int)pid, file);
+	if (fstatat(proc_fd, path, &theirs, 0) < 0)
+		return false;
+	snprintf(path, sizeof(path), "self/ns/%s", file);
+	return fstatat(proc_fd, path, &ours, 0) == 0 &&
+	       (ours.st_ino != theirs.st_ino || ours.st_dev != theirs.st_dev);
+}
+
+static int find_namespaces(struct exec_job *job, struct err *err)
+{
+	pid_t pid = job->spec->state->init.pid;
+	struct statfs fs;
+	char path[64];
+
+	job->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (job->proc_fd < 0 || fstatfs(job->proc_fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return err_set(err, ERR_DENIED, "/proc of the host is no proc file system");
+	for (int i = 0; i < NAMESPACE_COUNT; i++)
+		if (differs(job->proc_fd, pid, namespace_table[i].file))
+			job->join |= (unsigned long)namespace_table[i].flag;
+	if (!(job->join & CLONE_NEWNS)) {
+		snprintf(path, sizeof(path), "%d/root", (int)pid);
+		job->root_fd = openat(job->proc_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (job->root_fd < 0)
+			return err_sys(err, errno, "open the root of init");
+	}
+	/* Still the same process: else what was just read is another's. */
+	return process_is_alive(job->spec->state->init)
+		       ? 0
+		       : err_set(err, ERR_NOT_FOUND, "cannot exec in a stopped container");
+}
+
+static int check_state(const struct exec_spec *spec, struct err *err)
+{
+	enum status status = state_status((struct state *)(uintptr_t)spec->state);
+
+	if (status == STATUS_STOPPED || status == STATUS_CREATING)
+		return err_set(err, ERR_NOT_FOUND, "cannot exec in a stopped container");
+	if (status == STATUS_PAUSED && !(spec->flags & EXEC_IGNORE_PAUSED))
+		return err_set(
+			err, ERR_BUSY,
+			"cannot exec in a paused container (use --ignore-paused to override)");
+	return 0;
+}
+
+/* A v2 container that keeps its processes in a leaf refuses ours at its top: the cgroup of init
+ * then. */
+static int open_init_cgroup(struct exec_job *job)
+{
+	char path[64], text[4096], folder[4200];
+	AUTO(fd) int fd = -1;
+	const char *at;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%d/cgroup", (int)job->spec->state->init.pid);
+	fd = openat(job->proc_fd, path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return -1;
+	text[n] = '\0';
+	at = strstr(text, "0::/");
+	if (!at)
+		return -1;
+	snprintf(folder, sizeof(folder), "/sys/fs/cgroup%.*s/cgroup.procs",
+		 (int)strcspn(at + 3, "\n"), at + 3);
+	return open(folder, O_WRONLY | O_CLOEXEC);
+}
+
+static int step_check(void *context, struct err *err)
+{
+	struct exec_job *job = context;
+
+	if (check_state(job->spec, err) < 0)
+		return -1;
+	job->init_pidfd = process_open(job->spec->state->init);
+	if (job->init_pidfd < 0)
+		return err_set(err, ERR_NOT_FOUND, "cannot exec in a stopped container");
+	return find_namespaces(job, err);
+}
+
+static int step_prepare(void *context, struct err *err)
+{
+	struct exec_job *job = context;
+	const struct exec_spec *spec = job->spec;
+	int pair[2], count;
+
+	if (spec->state->cgroup) {
+		count = cgroup_join_fds(spec->state->cgroup, spec->cgroups, true, job->cgroup_fds,
+					INIT_CGROUP_FDS, err);
+		if (count < 0)
+			return -1;
+		job->cgroup_fd_count = (size_t)count;
+	}
+	if (spec->config->seccomp.set &&
+	    filter_compile(&spec->config->seccomp, -1, &job->filter, err) < 0)
+		return -1;
+	if (sync_pair(pair, err) < 0)
+		return -1;
+	job->near_fd = pair[0];
+	job->far_fd = pair[1];
+	return 0;
+}
+
+static int join_cgroup(struct exec_job *job, struct err *err)
+{
+	for (size_t i = 0; i < job->cgroup_fd_count; i++) {
+		AUTO(fd) int fd = -1;
+
+		if (cgroup_join_self(&job->cgroup_fds[i], 1) == 0)
+			continue;
+		fd = errno == EBUSY && cgroup_layout(job->spec->state->cgroup) == CGROUP_V2
+			     ? open_init_cgroup(job)
+			     : -1;
+		if (fd < 0 || cgroup_join_self(&fd, 1) < 0)
+			return err_sys(err, errno ? errno : EBUSY, "join the cgroup");
+	}
+	return 0;
+}
+
+static int enter(struct exec_job *job, struct err *err)
+{
+	unsigned long flags = job->join & ~(unsigned long)CLONE_NEWPID;
+
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (limits_affinity(0, "process.execCPUAffinity.initial",
+			    job->spec->process->cpu_affinity_initial, err) < 0 ||
+	    join_cgroup(job, err) < 0 ||
+	    limits_affinity(0, "process.execCPUAffinity.final",
+			    job->spec->process->cpu_affinity_final, err) < 0)
+		return -1;
+	if (flags && setns(job->init_pidfd, (int)flags) < 0)
+		return err_sys(err, errno, "join the container's namespaces");
+	if (job->root_fd >= 0 && (fchdir(job->root_fd) < 0 || chroot(".") < 0))
+		return err_sys(err, errno, "enter the container's root");
+	if (chdir("/") < 0)
+		return err_sys(err, errno, "chdir /");
+	if (flags & CLONE_NEWUSER) {
+		setgroups(0, NULL);
+		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+			return err_sys(err, errno, "become root of the user namespace");
+	}
+	return 0;
+}
+
+static int session(struct exec_job *job, struct err *err)
+{
+	const struct config_process *process = job->spec->process;
+	AUTO(fd) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO(fd) int master = -1;
+	AUTO(fd) int slave = -1;
+	char name[80];
+
+	setsid();
+	snprintf(name, sizeof(name), "_ses.%.60s", job->spec->state->id);
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) < 0 && errno == ENOMEM)
+		return err_sys(err, errno, "session keyring");
+	if (!process->terminal)
+		return 0;
+	if (console_make(root_fd, process->console_height, process->console_width, process->uid,
+			 process->gid, &master, &slave, err) < 0 ||
+	    console_take(slave, err) < 0)
+		return -1;
+	return sync_send(job->far_fd, SYNC_CONSOLE, 0, NULL, master) < 0
+		       ? err_sys(err, errno, "hand over the terminal")
+		       : 0;
+}
+
+static int place_stdio(const struct exec_job *job, struct err *err)
+{
+	const struct config_process *process = job->spec->process;
+
+	if (process->terminal)
+		return 0;
+	for (int i = 0; i < 3; i++) {
+		int wanted = job->spec->stdio_fds[i];
+		struct stat st;
+
+		if (wanted < 0 && i == 0) {
+			AUTO(fd) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+			if (null_fd < 0 || dup2(null_fd, 0) < 0)
+				return err_sys(err, errno, "open /dev/null");
+			continue;
+		}
+		if (wanted >= 0 && wanted != i && dup2(wanted, i) < 0)
+			return err_sys(err, errno, "stdio %d", i);
+		if (fstat(i, &st) == 0 && st.st_uid != process->uid &&
+		    !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)) &&
+		    fchown(i, process->uid, (gid_t)-1) < 0)
+			continue;
+	}
+	return 0;
+}
+
+static void __attribute__((noreturn)) child_main(struct exec_job *job)
+{
+	const struct exec_spec *spec = job->spec;
+	struct settle_job settle_job = {
+		.config = spec->config,
+		.process = spec->process,
+		.filter = spec->config->seccomp.set ? &job->filter : NULL,
+		.rootless = spec->state->cgroup && geteuid() != 0,
+		.setgroups_denied = job->join & CLONE_NEWUSER && geteuid() != 0,
+		.area = "exec",
+	};
+	int *ours[] = { &job->far_fd, &job->proc_fd, &job->init_pidfd, &job->root_fd };
+	struct err err = ERR_NONE;
+	sigset_t none;
+
+	for (int number = 1; number < 65; number++)
+		if (number != SIGKILL && number != SIGSTOP)
+			signal(number, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (settle_descriptors(NULL, 0, spec->preserve_fds, NULL, 0, &err) == 0 &&
+	    enter(job, &err) == 0 && place_stdio(job, &err) == 0 && session(job, &err) == 0 &&
+	    (!spec->extra_fd_count ||
+	     settle_descriptors(spec->extra_fds, spec->extra_fd_count, 0, ours, 4, &err) == 0)) {
+		settle_job.sync_fd = job->far_fd;
+		settle_job.proc_fd = job->proc_fd;
+		if (settle(&settle_job, &err) == 0)
+			settle_exec(&settle_job, &err);
+	}
+	sync_send_error(job->far_fd, &err, settle_job.exit_code ? settle_job.exit_code : 255);
+	_exit(255);
+}
+
+static int step_clone(void *context, struct err *err)
+{
+	struct exec_job *job = context;
+	pid_t pid;
+
+	if (job->join & CLONE_NEWPID) { /* for the child alone; we go back right after */
+		job->own_pid_fd = openat(job->proc_fd, "self/ns/pid", O_RDONLY | O_CLOEXEC);
+		if (job->own_pid_fd < 0 || setns(job->init_pidfd, CLONE_NEWPID) < 0)
+			return err_sys(err, errno, "join the pid namespace");
+	}
+	pid = namespaces_clone(0, -1, &job->session.pidfd);
+	if (pid == 0)
+		child_main(job);
+	if (pid < 0)
+		err_sys(err, errno, "clone");
+	if (job->own_pid_fd >= 0 && setns(job->own_pid_fd, CLONE_NEWPID) < 0)
+		return err_sys(err, errno, "return to our pid namespace");
+	job->session.pid = pid;
+	close(TAKE_FD(job->far_fd));
+	return pid < 0 ? -1 : 0;
+}
+
+static void undo_clone(void *context)
+{
+	struct exec_job *job = context;
+
+	if (job->session.pidfd < 0)
+		return;
+	process_signal(job->session.pidfd, SIGKILL);
+	while (waitid(P_PIDFD, (id_t)job->session.pidfd, &(siginfo_t){ 0 }, WEXITED) < 0 &&
+	       errno == EINTR)
+		;
+	close(TAKE_FD(job->session.pidfd));
+}
+
+static int send_listener(struct exec_job *job, int fd, struct err *err)
+{
+	const struct config_seccomp *seccomp = &job->spec->config->seccomp;
+	AUTO(json) struct json_object *state = state_to_oci(job->spec->state, STATUS_RUNNING);
+
+	if (filter_send_listener(seccomp->listener_path, seccomp->listener_metadata, fd,
+				 job->session.pid, state, err) < 0)
+		return -1;
+	return sync_send(job->near_fd, SYNC_GO, 0, NULL, -1) < 0 ? err_sys(err, errno, "go on") : 0;
+}
+
+static int step_attend(void *context, struct err *err)
+{
+	struct exec_job *job = context;
+
+	for (;;) {
+		struct sync_message message;
+		AUTO(fd) int fd = -1;
+		int status = sync_receive(job->near_fd, &message, &fd);
+
+		if (status < 0)
+			return err_sys(err, errno, "wait for the program");
+		if (status == 0)
+			return 0; /* executed */
+		if (message.kind == SYNC_ERROR) {
+			job->exit_code = message.number;
+			return err_set(err, (enum err_code)message.code, "%s", message.text);
+		}
+		if (message.kind == SYNC_LOG && job->spec->warn)
+			job->spec->warn(job->spec->warn_context, message.text);
+		if (message.kind == SYNC_CONSOLE && job->session.console_fd < 0)
+			job->session.console_fd = TAKE_FD(fd);
+		if (message.kind == SYNC_LISTENER && send_listener(job, fd, err) < 0)
+			return -1;
+	}
+}
+
+static const struct step exec_steps[] = {
+	{"check",    step_check, NULL },
+	{ "prepare",      step_prepare, NULL },
+	{ "clone", step_clone, undo_clone },
+	{ "attend",      step_attend, NULL },
+	{ 0  },
+};
+
+int exec_start(const struct exec_spec *spec, struct exec_session *out, int *out_exit_code,
+	       struct err *err)
+{
+	struct exec_job job = {
+		.spec = spec,
+		.init_pidfd = -1,
+		.proc_fd = -1,
+		.near_fd = -1,
+		.far_fd = -1,
+		.own_pid_fd = -1,
+		.root_fd = -1,
+		.session = {.pidfd = -1, .console_fd = -1}
+	};
+	int *fds[] = { &job.init_pidfd, &job.proc_fd,    &job.near_fd,
+		       &job.far_fd,     &job.own_pid_fd, &job.root_fd };
+	int status = stages_run("exec", exec_steps, &job, err);
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+	for (size_t i = 0; i < job.cgroup_fd_count; i++)
+		close(job.cgroup_fds[i]);
+	free(job.filter.at);
+	if (status < 0) {
+		if (job.session.console_fd >= 0)
+			close(job.session.console_fd);
+		if (out_exit_code)
+			*out_exit_code = job.exit_code ? job.exit_code : 255;
+		return -1;
+	}
+	*out = job.session;
+	return 0;
+}
+
+struct config_process *exec_process_merge(struct arena *arena,
+					  const struct config_process *container,
+					  const struct config_process *given)
+{
+	struct config_process *out = arena_alloc(arena, sizeof(*out));
+
+	*out = *given;
+	if (!given->has_caps) {
+		out->caps = container->caps;
+		out->has_caps = container->has_caps;
+	}
+	if (!given->cwd)
+		out->cwd = container->cwd;
+	if (!given->env.at)
+		out->env = container->env;
+	if (!given->rlimit_count) {
+		out->rlimits = container->rlimits;
+		out->rlimit_count = container->rlimit_count;
+	}
+	if (!given->apparmor_profile)
+		out->apparmor_profile = container->apparmor_profile;
+	if (!given->selinux_label)
+		out->selinux_label = container->selinux_label;
+	if (!given->umask.set)
+		out->umask = container->umask;
+	if (!given->oom_score_adj.set)
+		out->oom_score_adj = container->oom_score_adj;
+	if (!given->scheduler.set)
+		out->scheduler = container->scheduler;
+	if (!given->io_class.set) {
+		out->io_class = container->io_class;
+		out->io_priority = container->io_priority;
+	}
+	if (!given->cpu_affinity_initial && !given->cpu_affinity_final) {
+		out->cpu_affinity_initial = container->cpu_affinity_initial;
+		out->cpu_affinity_final = container->cpu_affinity_final;
+	}
+	out->no_new_privileges |= container->no_new_privileges;
+	return out;
+}

@@ -1,0 +1,39 @@
+/* runtime/settle - the last stages before the exec, the same for init and for exec'd processes:
+ * limits, labels, rights, cwd, program, filter. Child side, in the container's namespaces and below
+ * its root.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "runtime/config.h"
+#include "runtime/seccomp.h"
+
+struct settle_job {
+	const struct config *config; /* of the container: personality, memory policy */
+	const struct config_process *process;
+	const struct seccomp_program *filter; /* NULL: none */
+	int proc_fd, sync_fd;
+	bool rootless, setgroups_denied;
+	unsigned listen_fds;
+	const char *area; /* "create", "exec": for crash points */
+
+	/* Results. */
+	char **env;
+	char *program;
+	int exit_code;
+	bool entered;
+};
+
+/* On return (0) only execve is left to do. */
+int settle(struct settle_job *job, struct err *err);
+/* execve, and when it fails the error with its exit code in job. */
+int settle_exec(struct settle_job *job, struct err *err);
+/* Moves extra_fds to 3, 4, ...; marks everything above the kept ones close-on-exec. Call after the
+ * last descriptor was opened; own descriptors (in `ours`, changed in place) are moved out of the
+ * way. */
+int settle_descriptors(const int *extra_fds, size_t extra_count, unsigned preserved, int **ours,
+		       size_t ours_count, struct err *err);
+/* A warning by way of the parent: context is a pointer to the socket's fd. */
+void settle_warn(void *context, const char *text);
