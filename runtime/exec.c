@@ -271,6 +271,10 @@ static void __attribute__((noreturn)) child_main(struct exec_job *job)
 	    enter(job, &err) == 0 && place_stdio(job, &err) == 0 && session(job, &err) == 0 &&
 	    (!spec->extra_fd_count ||
 	     settle_descriptors(spec->extra_fds, spec->extra_fd_count, 0, ours, 4, &err) == 0)) {
+		close(job->near_fd);
+		close(job->init_pidfd);
+		auto_fd(&job->own_pid_fd);
+		auto_fd(&job->root_fd);
 		settle_job.sync_fd = job->far_fd;
 		settle_job.proc_fd = job->proc_fd;
 		if (settle(&settle_job, &err) == 0)

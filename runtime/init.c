@@ -210,7 +210,14 @@ static int step_pivot(void *context, struct err *err)
 
 static int step_finish_root(void *context, struct err *err)
 {
-	return rootfs_finish(context, err);
+	struct init_job *job = context;
+	int status = rootfs_finish(job, err);
+
+	/* Nothing that leads out may be open when the container's own paths are looked up. */
+	close(TAKE_FD(job->root_fd));
+	if (job->dev_null_fd >= 0)
+		close(TAKE_FD(job->dev_null_fd));
+	return status;
 }
 
 /* Descriptors become the container user's, so that it can open them anew by /dev/stdout; never a
@@ -385,6 +392,9 @@ void init_main(struct init_job *job)
 	struct settle_job last = { .process = job->config->process };
 
 	reset_signals();
+	for (size_t i = 0; i < sizeof(job->parent_fds) / sizeof(int); i++)
+		if (job->parent_fds[i] >= 0)
+			close(job->parent_fds[i]);
 	job->exit_code = 0;
 	if (place_stdio(job, &err) < 0 ||
 	    settle_descriptors(NULL, 0, job->spec->preserve_fds, NULL, 0, &err) < 0 ||

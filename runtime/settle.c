@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/stages.h"
 #include "runtime/label.h"
 #include "runtime/limits.h"
@@ -50,7 +51,11 @@ static int step_label(void *context, struct err *err)
 {
 	struct settle_job *job = context;
 
-	return label_apply(job->process, job->proc_fd, err);
+	int status = label_apply(job->process, job->proc_fd, err);
+
+	/* The host's /proc: gone before any path of the container is looked up (CVE-2024-21626). */
+	close(TAKE_FD(job->proc_fd));
+	return status;
 }
 
 /* As root first: folders of root with 0700 are common. */
