@@ -19,5 +19,5 @@ MAIN_stack-netd := netplug/netd_main.c
 FOLDER_stack-netd := netplug
 LINK_stack-netd := -Wl,--as-needed
 TESTS           += tests/netplug/test_hosts_files tests/netplug/test_zone tests/netplug/test_dns
-KTESTS          += tests/netplug/k_netd
-$(BUILD)/tests/netplug/k_netd: $(BUILD)/stack-netd
+KTESTS          += tests/netplug/k_netd tests/netplug/k_relay
+$(BUILD)/tests/netplug/k_netd $(BUILD)/tests/netplug/k_relay: $(BUILD)/stack-netd
