@@ -31,8 +31,8 @@ static void read_info(const struct nlattr *nest, struct arena *arena, struct lin
 {
 	const struct nlattr *attr;
 
-	rtnl_each_nested(attr, nest) if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
-		link->kind = arena_strdup(arena, mnl_attr_get_str(attr));
+	rtnl_each_nested(attr, nest) if (mnl_attr_get_type(attr) == IFLA_INFO_KIND) link->kind =
+		arena_strdup(arena, mnl_attr_get_str(attr));
 }
 
 static int note_link(const struct nlmsghdr *message, void *ctx)
@@ -184,6 +184,7 @@ static void complete_bridge(struct rtnl *rtnl, const struct bridge_want *want, u
 	struct nlattr *spec, *family, *conf;
 
 	mnl_attr_put_strz(message, IFLA_IFALIAS, want->alias);
+	mnl_attr_put_u32(message, IFLA_GROUP, want->group);
 	spec = mnl_attr_nest_start(message, IFLA_AF_SPEC);
 	family = mnl_attr_nest_start(message, AF_INET);
 	conf = mnl_attr_nest_start(message, IFLA_INET_CONF);
@@ -345,19 +346,30 @@ int link_delete_group(struct rtnl *rtnl, unsigned group, struct err *err)
 	return rtnl_flush(rtnl, NULL, NULL, err);
 }
 
+static void begin_move(struct rtnl *rtnl, const char *name, unsigned group)
+{
+	struct nlmsghdr *message =
+		rtnl_begin(rtnl, RTM_SETLINK, 0, RTNL_MAY_MISS, 0, "move a link to another group");
+
+	rtnl_put_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message, IFLA_IFNAME, name);
+	mnl_attr_put_u32(message, IFLA_GROUP, group);
+}
+
+int link_keep(struct rtnl *rtnl, const char *const *names, size_t count, struct err *err)
+{
+	for (size_t i = 0; i < count; i++)
+		begin_move(rtnl, names[i], 0);
+	return rtnl_flush(rtnl, NULL, NULL, err);
+}
+
 int link_delete_names(struct rtnl *rtnl, unsigned trash_group, const char *const *names,
 		      size_t count, struct err *err)
 {
 	if (trash_group < GROUP_FIRST)
 		return err_set(err, ERR_INTERNAL, "link group %u is not ours", trash_group);
-	for (size_t i = 0; i < count; i++) {
-		struct nlmsghdr *message = rtnl_begin(rtnl, RTM_SETLINK, 0, RTNL_MAY_MISS, 0,
-						      "move a link to the trash group");
-
-		rtnl_put_header(message, sizeof(struct ifinfomsg));
-		mnl_attr_put_strz(message, IFLA_IFNAME, names[i]);
-		mnl_attr_put_u32(message, IFLA_GROUP, trash_group);
-	}
+	for (size_t i = 0; i < count; i++)
+		begin_move(rtnl, names[i], trash_group);
 	begin_delete_group(rtnl, trash_group);
 	return rtnl_flush(rtnl, NULL, NULL, err);
 }

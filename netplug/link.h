@@ -65,6 +65,10 @@ int link_delete_group(struct rtnl *rtnl, unsigned group, struct err *err);
 int link_delete_names(struct rtnl *rtnl, unsigned trash_group, const char *const *names,
 		      size_t count, struct err *err);
 
+/* Takes links out of their group before it is deleted: bridges of networks that others still use.
+ * Missing ones are fine. link_ensure_bridges puts them back. */
+int link_keep(struct rtnl *rtnl, const char *const *names, size_t count, struct err *err);
+
 /* groups.json: a pair of interface group numbers per owner, even: live, odd: trash, from 1024 up.
  * Takes or finds the owner's (a project's name, or "network:NAME" for networks made by hand). */
 int link_group_take(const struct netplug *np, const char *owner, unsigned *out_group,

@@ -213,6 +213,16 @@ void nft_add_rule(struct nft *nft, uint8_t family, const char *table, const char
 		       steps, count, comment);
 }
 
+void nft_add_rule_before(struct nft *nft, uint8_t family, const char *table, const char *chain,
+			 const struct nft_step *steps, size_t count, const char *comment,
+			 uint64_t handle)
+{
+	struct nlmsghdr *message = begin(nft, NFT_MSG_NEWRULE, NLM_F_CREATE, family, 0, chain);
+
+	nft_write_rule(message, table, chain, steps, count, comment);
+	mnl_attr_put_u64(message, NFTA_RULE_POSITION, htobe64(handle));
+}
+
 void nft_del_rule(struct nft *nft, uint8_t family, const char *table, const char *chain,
 		  uint64_t handle, unsigned flags)
 {

@@ -105,6 +105,10 @@ void nft_del_chain(struct nft *nft, uint8_t family, const char *table, const cha
 void nft_add_set(struct nft *nft, const struct nft_set *set);
 void nft_add_rule(struct nft *nft, uint8_t family, const char *table, const char *chain,
 		  const struct nft_step *steps, size_t count, const char *comment, unsigned flags);
+/* In front of the rule with that handle. */
+void nft_add_rule_before(struct nft *nft, uint8_t family, const char *table, const char *chain,
+			 const struct nft_step *steps, size_t count, const char *comment,
+			 uint64_t handle);
 /* handle 0: all rules of the chain. */
 void nft_del_rule(struct nft *nft, uint8_t family, const char *table, const char *chain,
 		  uint64_t handle, unsigned flags);

@@ -152,28 +152,61 @@ struct rule_reader {
 	void *ctx;
 };
 
-static bool drops(const struct nlattr *data)
+static uint32_t verdict_of(const struct nlattr *data)
 {
 	const struct nlattr *attr, *inner, *code;
 
 	rtnl_each_nested(attr, data) if (mnl_attr_get_type(attr) == NFTA_IMMEDIATE_DATA)
 		rtnl_each_nested(inner, attr) if (mnl_attr_get_type(inner) == NFTA_DATA_VERDICT)
-			rtnl_each_nested(code,
-					 inner) if (mnl_attr_get_type(code) == NFTA_VERDICT_CODE &&
-						    mnl_attr_get_u32(code) ==
-							    htonl(NF_DROP)) return true;
-	return false;
+			rtnl_each_nested(
+				code,
+				inner) if (mnl_attr_get_type(code) ==
+					   NFTA_VERDICT_CODE) return ntohl(mnl_attr_get_u32(code));
+	return (uint32_t)NFT_CONTINUE;
 }
 
-/* Does the rule drop whatever comes: no test in front of the verdict. */
-static bool is_plain_drop(const struct nlattr *list)
+static uint32_t number_in(const struct nlattr *data, uint16_t type)
+{
+	const struct nlattr *attr;
+
+	rtnl_each_nested(attr, data) if (mnl_attr_get_type(attr) ==
+					 type) return ntohl(mnl_attr_get_u32(attr));
+	return 0;
+}
+
+/* The text that a comparison looks for; nft pads link names to 16 bytes, iptables ends them with a
+ * NUL. */
+static const char *compared_text(const struct nlattr *data)
+{
+	const struct nlattr *attr, *value;
+
+	if (number_in(data, NFTA_CMP_OP) != NFT_CMP_EQ)
+		return NULL;
+	rtnl_each_nested(attr, data) if (mnl_attr_get_type(attr) == NFTA_CMP_DATA)
+		rtnl_each_nested(value, attr)
+	{
+		const char *text = mnl_attr_get_payload(value);
+		size_t len = mnl_attr_get_payload_len(value);
+
+		if (len && strnlen(text, len) < len)
+			return text;
+	}
+	return NULL;
+}
+
+/* Judges a rule by its first steps: a verdict without a test, or the comparison of a link's name.
+ */
+static void read_steps(const struct nlattr *list, struct nft_rule_info *info)
 {
 	const struct nlattr *item, *attr;
+	bool is_first = true, name_loaded = false;
+	const char *link = NULL;
 
 	rtnl_each_nested(item, list)
 	{
 		const char *name = "";
 		const struct nlattr *data = NULL;
+		uint32_t key;
 
 		rtnl_each_nested(attr, item)
 		{
@@ -184,10 +217,25 @@ static bool is_plain_drop(const struct nlattr *list)
 		}
 		if (strcmp(name, "counter") == 0 || strcmp(name, "log") == 0)
 			continue;
-		return strcmp(name, "reject") == 0 ||
-		       (strcmp(name, "immediate") == 0 && data && drops(data));
+		if (is_first && strcmp(name, "meta") == 0 && data) {
+			key = number_in(data, NFTA_META_KEY);
+			name_loaded = key == NFT_META_IIFNAME || key == NFT_META_OIFNAME;
+			info->link_is_in = key == NFT_META_IIFNAME;
+			is_first = false;
+			continue;
+		}
+		if (name_loaded && strcmp(name, "cmp") == 0 && data)
+			info->link = compared_text(data);
+		if (is_first) {
+			uint32_t verdict = strcmp(name, "immediate") == 0 && data
+						   ? verdict_of(data)
+						   : (uint32_t)NFT_CONTINUE;
+
+			info->is_drop = strcmp(name, "reject") == 0 || verdict == NF_DROP;
+			info->is_return = verdict == (uint32_t)NFT_RETURN;
+		}
+		return;
 	}
-	return false;
 }
 
 static void read_rule(const struct nlmsghdr *message, void *ctx)
@@ -205,7 +253,7 @@ static void read_rule(const struct nlmsghdr *message, void *ctx)
 		else if (mnl_attr_get_type(attr) == NFTA_RULE_USERDATA)
 			info.comment = nft_read_comment(attr);
 		else if (mnl_attr_get_type(attr) == NFTA_RULE_EXPRESSIONS)
-			info.is_drop = is_plain_drop(attr);
+			read_steps(attr, &info);
 	}
 	if (!reader->chain || strcmp(reader->chain, info.chain) == 0)
 		reader->each(&info, reader->ctx);

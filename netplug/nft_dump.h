@@ -25,6 +25,9 @@ struct nft_rule_info {
 	uint64_t handle;
 	const char *comment; /* "" when none */
 	bool is_drop;        /* nothing but (a counter and) drop or reject */
+	bool is_return;      /* nothing but (a counter and) return */
+	const char *link; /* it accepts what has this link name and tests nothing else; or NULL */
+	bool link_is_in;  /* of the incoming link */
 };
 /* chain NULL: all of the table. An absent table has no rules. */
 int nft_dump_rules(struct nft *nft, uint8_t family, const char *table, const char *chain,
