@@ -206,7 +206,7 @@ static void read_steps(const struct nlattr *list, struct nft_rule_info *info)
 	{
 		const char *name = "";
 		const struct nlattr *data = NULL;
-		uint32_t key;
+		uint32_t key, verdict;
 
 		rtnl_each_nested(attr, item)
 		{
@@ -224,16 +224,18 @@ static void read_steps(const struct nlattr *list, struct nft_rule_info *info)
 			is_first = false;
 			continue;
 		}
-		if (name_loaded && strcmp(name, "cmp") == 0 && data)
-			info->link = compared_text(data);
+		if (name_loaded && !link && strcmp(name, "cmp") == 0 && data) {
+			link = compared_text(data);
+			if (link)
+				continue;
+		}
+		verdict = strcmp(name, "immediate") == 0 && data ? verdict_of(data)
+								 : (uint32_t)NFT_CONTINUE;
 		if (is_first) {
-			uint32_t verdict = strcmp(name, "immediate") == 0 && data
-						   ? verdict_of(data)
-						   : (uint32_t)NFT_CONTINUE;
-
 			info->is_drop = strcmp(name, "reject") == 0 || verdict == NF_DROP;
 			info->is_return = verdict == (uint32_t)NFT_RETURN;
 		}
+		info->link = verdict == NF_ACCEPT ? link : NULL;
 		return;
 	}
 }
