@@ -26,4 +26,5 @@ PKGS_runtime += zlib
 TESTS        += tests/runtime/test_monitor_spec tests/runtime/test_log_record \
                 tests/runtime/test_log_file tests/runtime/test_monitor_log \
                 tests/runtime/test_terminal tests/runtime/test_attach_hub
-KTESTS       += tests/runtime/k_netns tests/runtime/k_probe
+KTESTS       += tests/runtime/k_netns tests/runtime/k_probe tests/runtime/k_monitor \
+                tests/runtime/k_monitor_attach
