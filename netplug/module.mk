@@ -22,3 +22,4 @@ LINK_stack-netd := -Wl,--as-needed
 TESTS           += tests/netplug/test_hosts_files tests/netplug/test_zone tests/netplug/test_dns
 KTESTS          += tests/netplug/k_netd tests/netplug/k_relay
 $(BUILD)/tests/netplug/k_netd $(BUILD)/tests/netplug/k_relay: $(BUILD)/stack-netd
+FUZZERS         += tests/fuzz/fuzz_netplug_dns

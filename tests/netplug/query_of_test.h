@@ -59,7 +59,7 @@ static inline size_t answer_name(const uint8_t *m, size_t len, size_t at, char *
 {
 	size_t used = 0, end = 0;
 
-	for (int hops = 0; at < len && hops < 64; hops++) {
+	for (int hops = 0; at < len && hops < 300; hops++) {
 		if (m[at] >= 0xc0) {
 			end = end ? end : at + 2;
 			at = (size_t)(m[at] & 0x3f) << 8 | m[at + 1];
