@@ -140,7 +140,7 @@ static struct json_object *compose(const struct record *record)
 	return object;
 }
 
-int record_write(int containers_fd, const struct record *record, struct err *err)
+int record_save(int containers_fd, const struct record *record, struct err *err)
 {
 	AUTO(json) struct json_object *object = compose(record);
 	AUTO(free) char *text = NULL;

@@ -65,7 +65,7 @@ void record_free(struct record *record);
 AUTO_TYPE(record, record_free);
 
 /* Writes containers/ID/record.json (the folder must be there). */
-int record_write(int containers_fd, const struct record *record, struct err *err);
+int record_save(int containers_fd, const struct record *record, struct err *err);
 /* Reads one; ERR_NOT_FOUND when there is none, ERR_INVALID when torn or newer than we understand. A life of
  * another boot reads as ended (RECORD_EXITED, code 255 unless exit.json tells). */
 struct record *record_read(int containers_fd, const char *id, struct err *err);

@@ -132,7 +132,7 @@ void slot_write_record(struct slot *slot)
 {
 	struct err err = ERR_NONE;
 
-	if (slot->record && record_write(slot->sv->dirs->containers_fd, slot->record, &err) < 0)
+	if (slot->record && record_save(slot->sv->dirs->containers_fd, slot->record, &err) < 0)
 		log_error("record-not-written", KV_S("container", slot->record->id), KV_S("error", err.msg));
 }
 

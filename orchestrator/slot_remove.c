@@ -42,7 +42,7 @@ int slot_create_blocking(const struct supervisor *sv, struct record *record, con
 	record->state = RECORD_CREATING;
 	if (mkdirat(sv->dirs->containers_fd, record->id, 0700) < 0)
 		return err_sys(err, errno, "make the container's folder");
-	if (record_write(sv->dirs->containers_fd, record, err) < 0)
+	if (record_save(sv->dirs->containers_fd, record, err) < 0)
 		return -1;
 	crash_point("create", "folders");
 	slot_fd = file_open_dir(sv->dirs->slots_fd, slot_name, true, err);
@@ -57,7 +57,7 @@ int slot_create_blocking(const struct supervisor *sv, struct record *record, con
 		return -1;
 	crash_point("create", "record-created");
 	record->state = RECORD_CREATED;
-	return record_write(sv->dirs->containers_fd, record, err);
+	return record_save(sv->dirs->containers_fd, record, err);
 }
 
 /* The slot's own anonymous volumes; one that cannot go is told and stays for prune. */

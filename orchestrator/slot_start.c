@@ -56,7 +56,7 @@ static int record_intent(void *data, struct err *err)
 	record->life++;
 	record->state = RECORD_STARTING;
 	record->stopped_by_hand = false;
-	return record_write(job->sv->dirs->containers_fd, record, err);
+	return record_save(job->sv->dirs->containers_fd, record, err);
 }
 
 static void undo_record(struct start_job *job)
@@ -71,7 +71,7 @@ static void undo_record(struct start_job *job)
 						  .started_at_us = stamp_now_us(),
 						  .finished_at_us = stamp_now_us() };
 	snprintf(record->last_exit.error, sizeof(record->last_exit.error), "%.199s", job->flow.err.msg);
-	record_write(job->sv->dirs->containers_fd, record, &ignored);
+	record_save(job->sv->dirs->containers_fd, record, &ignored);
 }
 
 static int record_stopped(void *data, struct err *err)
@@ -134,12 +134,17 @@ static int release_volumes(void *data, struct err *err)
 	return 0;
 }
 
-/* Names of the volumes go into the record, so that the end of this life finds them without the model. */
-static void note_volumes(struct start_job *job)
+/* What only image and volumes tell goes into the record: ps shows it, and a stop or the end of this life find it
+ * without model and image. */
+static void note_facts(struct start_job *job)
 {
+	struct bundle_spec spec = { .service = job->service, .image = job->image };
 	struct json_object *info = record_info(job->slot->record);
 	struct json_object *names = json_add_array(info, "volumes_in_use");
 
+	json_add_text(info, "command_text", bundle_command_text(job->arena, &spec));
+	if (!job->service->stop_signal && job->image->stop_signal[0])
+		json_add_text(info, "stop_signal", job->image->stop_signal);
 	for (size_t i = 0; i < job->storage.volume_count; i++)
 		json_push_text(names, job->storage.volumes[i]);
 	free(job->slot->record->info);
@@ -161,7 +166,7 @@ static int write_bundle(void *data, struct err *err)
 					.want_sockets = job->needs_names,
 					.arena = job->arena };
 
-	note_volumes(job);
+	note_facts(job);
 	return slot_files_write(&spec, &job->paths, &job->launch.config_fd, &job->launch.monitor_fd, err);
 }
 
@@ -274,7 +279,7 @@ static int record_running(void *data, struct err *err)
 	record->health = job->service->healthcheck || job->image->healthcheck.is_set
 				 ? health_first_state(job->service, job->image)
 				 : HEALTH_NONE;
-	return record_write(job->sv->dirs->containers_fd, record, err);
+	return record_save(job->sv->dirs->containers_fd, record, err);
 }
 
 /* clang-format off */

@@ -60,6 +60,7 @@ void image_pull_fail(struct image_pull *image, const struct err *err)
 	if (image->is_over)
 		return;
 	err_wrap(&told, "image %s", image->texts[0]);
+	text_plain(told.msg);
 	if (image->pull->first_err.code == ERR_OK)
 		image->pull->first_err = told;
 	transfer_report(image, &progress);

@@ -1,0 +1,157 @@
+/* orchestrator/cli/cli - what every command needs.
+ *
+ * Owns: the way from flags and environment to roots and a project. May not touch: what a command does.
+ */
+#include "orchestrator/cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/text.h"
+#include "orchestrator/observe.h"
+#include "specs/problem.h"
+
+extern char **environ;
+
+int cli_roots(struct cli *cli, struct err *err)
+{
+	const struct options *globals = options_globals(cli->options);
+
+	if (cli->roots)
+		return 0;
+	cli->roots = roots_open(options_text(globals, "root"), options_text(globals, "runtime-root"), err);
+	if (cli->roots)
+		return 0;
+	if (geteuid() != 0 && err->code == ERR_DENIED)
+		return err_set(err, ERR_DENIED,
+			       "stack needs root to run containers: use sudo (or --root and --runtime-root for "
+			       "folders of your own)");
+	return -1;
+}
+
+static void tell_problems(struct cli *cli, const struct problems *problems)
+{
+	const struct problem *problem;
+	size_t shown = problems->error_count < PROBLEMS_MAX ? problems->error_count : PROBLEMS_MAX;
+
+	for (size_t i = 0; i < problems->warning_count; i++) {
+		problem = &problems->warnings[i];
+		fprintf(stderr, "warning: %s\n", problem_text(cli->arena, problem));
+	}
+	for (size_t i = 0; i < shown; i++)
+		fprintf(stderr, "%s\n", problem_text(cli->arena, &problems->errors[i]));
+	if (problems->error_count > shown)
+		fprintf(stderr, "... and %zu more\n", problems->error_count - shown);
+}
+
+static void fill(struct cli *cli, struct load_options *load)
+{
+	const struct options *globals = options_globals(cli->options);
+	char *directory = getcwd(NULL, 0);
+
+	load->working_dir = arena_strdup(cli->arena, directory ? directory : "/");
+	free(directory);
+	load->files = options_list(globals, "file", &load->file_count);
+	load->project_directory = options_text(globals, "project-directory");
+	load->project_name = options_text(globals, "project-name");
+	load->env = (const char *const *)environ;
+	load->env_files = options_list(globals, "env-file", &load->env_file_count);
+	load->profiles = options_list(globals, "profile", &load->profile_count);
+	load->uid = getuid();
+	load->gid = getgid();
+	load->stdin_fd = STDIN_FILENO;
+}
+
+int cli_load(struct cli *cli, unsigned flags, const char *const *services, struct load_result *out,
+	     struct err *err)
+{
+	struct load_options load = { .flags = flags };
+
+	fill(cli, &load);
+	load.services = services;
+	while (services && services[load.service_count])
+		load.service_count++;
+	if (project_load(cli->arena, &load, out) < 0) {
+		tell_problems(cli, &out->problems);
+		return err_set(err, ERR_INVALID, "%s", "");
+	}
+	tell_problems(cli, &out->problems);
+	return 0;
+}
+
+int cli_project_name(struct cli *cli, const char **out_name, struct err *err)
+{
+	struct load_options load = { .flags = LOAD_NAME_ONLY };
+	struct load_result result;
+
+	fill(cli, &load);
+	if (project_load(cli->arena, &load, &result) < 0 && !result.name) {
+		tell_problems(cli, &result.problems);
+		return err_set(err, ERR_INVALID, "%s", "");
+	}
+	*out_name = result.name;
+	return 0;
+}
+
+int cli_project_dirs(struct cli *cli, bool must_exist, struct project_dirs **out, struct err *err)
+{
+	const char *name;
+
+	if (cli_roots(cli, err) < 0 || cli_project_name(cli, &name, err) < 0)
+		return -1;
+	*out = project_dirs_open(cli->roots, name, false, err);
+	if (*out)
+		return 0;
+	if (err->code == ERR_NOT_FOUND && !must_exist) {
+		*err = ERR_NONE;
+		return 0;
+	}
+	return -1;
+}
+
+int cli_check_services(struct cli *cli, const struct project_dirs *dirs, const char *const *services,
+		       struct err *err)
+{
+	struct observed *observed;
+	int status = 0;
+
+	if (!services || !services[0])
+		return 0;
+	observed = observe_project(dirs, err);
+	if (!observed)
+		return -1;
+	for (size_t i = 0; services[i] && status == 0; i++)
+		if (!observed_has_service(observed, services[i]))
+			status = err_set(err, ERR_NOT_FOUND, "no such service: %s", services[i]);
+	observed_free(observed);
+	(void)cli;
+	return status;
+}
+
+void cli_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("warning: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+bool cli_ask(const char *question)
+{
+	char answer[16] = "";
+
+	fprintf(stderr, "%s [yN] ", question);
+	fflush(stderr);
+	if (!fgets(answer, sizeof(answer), stdin))
+		return false;
+	answer[strcspn(answer, "\n")] = '\0';
+	return strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0;
+}

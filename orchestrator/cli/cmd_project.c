@@ -1,0 +1,435 @@
+/* orchestrator/cli/cmd_project - commands that change a project: up, create, start, stop, restart, kill, rm, down ...
+ *
+ * Owns: their flags and what each asks of the supervisor. May not touch: how it is done there.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "orchestrator/cli/client.h"
+#include "orchestrator/cli/commands.h"
+#include "orchestrator/cli/logs.h"
+#include "orchestrator/cli/request.h"
+#include "orchestrator/observe.h"
+
+#define OPT_TIMEOUT                                                                                \
+	OPT_NUMBER("timeout", 't', "SECONDS", "Stop time-out, over stop_grace_period", .min = 0,   \
+		   .max = 86400)
+
+/* clang-format off */
+const struct option_row up_options[] = {
+	OPT_FLAG("detach", 'd', "Leave it running in the background"),
+	OPT_FLAG("wait", 0, "Wait until services are healthy or running; implies --detach"),
+	OPT_NUMBER("wait-timeout", 0, "SECONDS", "How long to wait with --wait", .min = 0, .max = 86400),
+	OPT_FLAG("abort-on-container-exit", 0, "Stop everything when a container ends"),
+	OPT_FLAG("abort-on-container-failure", 0, "Stop everything when a container ends with a failure"),
+	OPT_TEXT("exit-code-from", 0, "SERVICE", "End with the status of this service; implies --abort-on-container-exit"),
+	OPT_FLAG("build", 0, "Build images first"),
+	OPT_FLAG("no-build", 0, "Never build an image"),
+	OPT_CHOICE("pull", 0, "always|missing|never", "When to pull, over pull_policy"),
+	OPT_FLAG("force-recreate", 0, "Recreate containers even if nothing changed"),
+	OPT_FLAG("no-recreate", 0, "Leave existing containers as they are"),
+	OPT_FLAG("always-recreate-deps", 0, "Recreate what the services depend on, too"),
+	OPT_FLAG("renew-anon-volumes", 'V', "New anonymous volumes instead of those of the former containers"),
+	OPT_FLAG("no-deps", 0, "Only the named services"),
+	OPT_FLAG("no-start", 0, "Create and do not start"),
+	OPT_LIST("scale", 0, "SERVICE=NUM", "Replicas of a service, over the file"),
+	OPT_FLAG("remove-orphans", 0, "Remove containers of services that the file does not know", .env = "COMPOSE_REMOVE_ORPHANS"),
+	OPT_TIMEOUT,
+	OPT_LIST("attach", 0, "SERVICE", "Show only the logs of these services"),
+	OPT_LIST("no-attach", 0, "SERVICE", "Do not show the logs of these services"),
+	OPT_FLAG("attach-dependencies", 0, "Show the logs of dependencies, too"),
+	OPT_FLAG("no-color", 0, "Logs without colours"),
+	OPT_FLAG("no-log-prefix", 0, "Logs without the container's name"),
+	OPT_FLAG("timestamps", 0, "Logs with their times"),
+	OPT_FLAG("quiet-pull", 0, "Pull without progress"),
+	OPT_FLAG("quiet-build", 0, "Build without progress"),
+	OPT_FLAG("yes", 'y', "No questions"),
+	OPT_END,
+};
+const struct option_row create_options[] = {
+	OPT_FLAG("build", 0, "Build images first"),
+	OPT_FLAG("no-build", 0, "Never build an image"),
+	OPT_CHOICE("pull", 0, "always|missing|never|build", "When to pull, over pull_policy"),
+	OPT_FLAG("quiet-pull", 0, "Pull without progress"),
+	OPT_FLAG("force-recreate", 0, "Recreate containers even if nothing changed"),
+	OPT_FLAG("no-recreate", 0, "Leave existing containers as they are"),
+	OPT_FLAG("remove-orphans", 0, "Remove containers of services that the file does not know"),
+	OPT_LIST("scale", 0, "SERVICE=NUM", "Replicas of a service, over the file"),
+	OPT_FLAG("yes", 'y', "No questions"),
+	OPT_END,
+};
+const struct option_row down_options[] = {
+	OPT_FLAG("volumes", 'v', "Remove the named volumes of the file (not external ones) and anonymous ones"),
+	OPT_FLAG("remove-orphans", 0, "Remove containers of services that the file does not know", .env = "COMPOSE_REMOVE_ORPHANS"),
+	OPT_CHOICE("rmi", 0, "local|all", "Remove images, too: without a name of their own, or all"),
+	OPT_TIMEOUT,
+	OPT_END,
+};
+const struct option_row stop_options[] = { OPT_TIMEOUT, OPT_END };
+const struct option_row restart_options[] = {
+	OPT_TIMEOUT,
+	OPT_FLAG("no-deps", 0, "Leave those out that restart with their dependency"),
+	OPT_END,
+};
+const struct option_row kill_options[] = {
+	OPT_TEXT("signal", 's', "SIGNAL", "Signal to send, name or number", .fallback = "SIGKILL"),
+	OPT_FLAG("remove-orphans", 0, "Remove containers of services that the file does not know"),
+	OPT_END,
+};
+const struct option_row rm_options[] = {
+	OPT_FLAG("force", 'f', "No question"),
+	OPT_FLAG("stop", 's', "Stop them first"),
+	OPT_FLAG("volumes", 'v', "Remove their anonymous volumes, too"),
+	OPT_END,
+};
+const struct option_row scale_options[] = { OPT_FLAG("no-deps", 0, "Leave dependencies alone"), OPT_END };
+const struct option_row plan_options_table[] = {
+	OPT_CHOICE("format", 0, "text|json", "Form of the output", .fallback = "text"),
+	OPT_FLAG("force-recreate", 0, "As with up"),
+	OPT_FLAG("no-deps", 0, "Only the named services"),
+	OPT_FLAG("remove-orphans", 0, "As with up"),
+	OPT_LIST("scale", 0, "SERVICE=NUM", "As with up"),
+	OPT_END,
+};
+/* clang-format on */
+
+static const char *const up_flags[] = { "force-recreate", "no-recreate",	"no-deps",
+					"always-recreate-deps", "renew-anon-volumes", "remove-orphans",
+					"quiet-pull",	  NULL };
+static const char *const create_flags[] = { "force-recreate", "no-recreate", "remove-orphans",
+					    "quiet-pull", NULL };
+static const char *const plan_flags[] = { "force-recreate", "no-deps", "remove-orphans", NULL };
+
+/* ---- up ---- */
+
+static const struct {
+	const char *one, *other;
+} exclusive[] = {
+	{ "detach", "abort-on-container-exit" },
+	{ "detach", "abort-on-container-failure" },
+	{ "detach", "attach" },
+	{ "detach", "attach-dependencies" },
+	{ "wait", "abort-on-container-exit" },
+	{ "build", "no-build" },
+	{ "force-recreate", "no-recreate" },
+	{ "abort-on-container-exit", "abort-on-container-failure" },
+};
+
+static int check_exclusive(const struct options *options, struct err *err)
+{
+	for (size_t i = 0; i < sizeof(exclusive) / sizeof(*exclusive); i++)
+		if (options_is_given(options, exclusive[i].one) && options_is_given(options, exclusive[i].other))
+			return err_set(err, ERR_INVALID, "--%s and --%s exclude each other",
+				       exclusive[i].one, exclusive[i].other);
+	return 0;
+}
+
+/* Opens the machine to the outside, in words: what `up` says once. */
+static void tell_exposed(const struct project *project)
+{
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct service *service = &project->services[i];
+
+		if (service->privileged)
+			cli_warn("service %s is privileged: it can do to this machine what root can",
+				 service->name);
+	}
+}
+
+static void tell_nothing_done(struct cli *cli, const struct json_object *result)
+{
+	int64_t kept = json_int_or(result, "kept", 0);
+
+	if (json_array_count(json_array_at(result, "actions")) == 0 && kept &&
+	    cli->progress != PROGRESS_QUIET && cli->progress != PROGRESS_JSON)
+		fprintf(stderr, "Nothing to do: %lld container%s as the file says\n", (long long)kept,
+			kept == 1 ? " is" : "s are");
+}
+
+static int send_up(struct cli *cli, const struct options *options, const struct load_result *loaded,
+		   struct client *client, const char *op, const char *const *flags, struct err *err)
+{
+	AUTO(json) struct json_object *result = NULL;
+	struct json_object *wishes;
+	struct json_object *request = request_new(options_arguments(options), &wishes);
+
+	request_add_model(request, loaded->project);
+	request_add_flags(wishes, options, flags);
+	if (request_add_scale(wishes, options_list(options, "scale", NULL), err) < 0) {
+		json_object_put(request);
+		return -1;
+	}
+	json_add_text(wishes, "pull", options_text(options, "pull"));
+	if (strcmp(op, "up") == 0) {
+		request_add_timeout(wishes, options, "timeout", "timeout_us");
+		request_add_timeout(wishes, options, "wait-timeout", "wait_timeout_us");
+		json_add_bool(wishes, "wait", options_flag(options, "wait"));
+	}
+	if (client_follow(cli, client, op, request, "Running", &result, err) < 0)
+		return -1;
+	tell_nothing_done(cli, result);
+	return 0;
+}
+
+int up_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	struct load_result loaded;
+	AUTO(client) struct client *client = NULL;
+	bool detached = options_flag(options, "detach") || options_flag(options, "wait") ||
+			options_flag(options, "no-start");
+
+	if (check_exclusive(options, err) < 0 ||
+	    cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 || cli_roots(cli, err) < 0)
+		return -1;
+	if (options_flag(options, "build"))
+		return err_set(err, ERR_UNSUPPORTED, "building images is not yet possible");
+	tell_exposed(loaded.project);
+	client = client_open(cli, loaded.project->name, true, err);
+	if (!client || send_up(cli, options, &loaded, client,
+			       options_flag(options, "no-start") ? "create" : "up", up_flags, err) < 0)
+		return -1;
+	if (detached)
+		return 0;
+	return logs_foreground(cli, options, loaded.project, client, err);
+}
+
+int create_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	struct load_result loaded;
+	AUTO(client) struct client *client = NULL;
+
+	if (cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 || cli_roots(cli, err) < 0)
+		return -1;
+	client = client_open(cli, loaded.project->name, true, err);
+	if (!client || send_up(cli, options, &loaded, client, "create", create_flags, err) < 0)
+		return -1;
+	return 0;
+}
+
+int scale_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	static const char *const flags[] = { "no-deps", NULL };
+	const char *const *words = options_arguments(options);
+	struct load_result loaded;
+	AUTO(client) struct client *client = NULL;
+	struct json_object *wishes, *request, *names;
+
+	if (cli_load(cli, 0, NULL, &loaded, err) < 0 || cli_roots(cli, err) < 0)
+		return -1;
+	request = request_new(NULL, &wishes);
+	names = json_array_at(request, "services");
+	request_add_model(request, loaded.project);
+	request_add_flags(wishes, options, flags);
+	if (request_add_scale(wishes, words, err) < 0) {
+		json_object_put(request);
+		return -1;
+	}
+	json_each(json_object_at(wishes, "scale"), name, count) {
+		(void)count;
+		json_push_text(names, name);
+	}
+	client = client_open(cli, loaded.project->name, true, err);
+	if (!client) {
+		json_object_put(request);
+		return -1;
+	}
+	return client_follow(cli, client, "up", request, "Running", NULL, err);
+}
+
+/* ---- operations on what exists ---- */
+
+/* Sends op with the flags and the time-out; a project that was never up has nothing to do. */
+static int operate(struct cli *cli, const struct options *options, const char *op, const char *title,
+		   const char *const *flags, bool has_timeout, struct json_object **out, struct err *err)
+{
+	struct project_dirs *found = NULL;
+	AUTO(project_dirs) struct project_dirs *dirs = NULL;
+	AUTO(client) struct client *client = NULL;
+	struct json_object *wishes, *request;
+
+	if (cli_project_dirs(cli, false, &found, err) < 0)
+		return -1;
+	dirs = found;
+	if (!dirs) {
+		if (options_argument_count(options))
+			return err_set(err, ERR_NOT_FOUND, "no such service: %s", options_argument(options, 0));
+		if (strcmp(op, "down") == 0)
+			cli_warn("no resource found to remove");
+		return 0;
+	}
+	if (cli_check_services(cli, dirs, options_arguments(options), err) < 0)
+		return -1;
+	client = client_open(cli, dirs->name, true, err);
+	if (!client)
+		return -1;
+	request = request_new(options_arguments(options), &wishes);
+	request_add_flags(wishes, options, flags);
+	if (has_timeout)
+		request_add_timeout(wishes, options, "timeout", "timeout_us");
+	if (strcmp(op, "kill") == 0)
+		json_add_text(wishes, "signal", options_text(options, "signal"));
+	return client_follow(cli, client, op, request, title, out, err);
+}
+
+static const char *const no_flags[] = { NULL };
+
+int start_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	return operate(cli, options, "start", "Starting", no_flags, false, NULL, err);
+}
+
+int stop_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	return operate(cli, options, "stop", "Stopping", no_flags, true, NULL, err);
+}
+
+int restart_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	static const char *const flags[] = { "no-deps", NULL };
+
+	return operate(cli, options, "restart", "Restarting", flags, true, NULL, err);
+}
+
+int down_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	static const char *const flags[] = { "volumes", "remove-orphans", NULL };
+
+	return operate(cli, options, "down", "Running", flags, true, NULL, err);
+}
+
+int kill_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	AUTO(json) struct json_object *result = NULL;
+	struct json_object *killed;
+
+	if (operate(cli, options, "kill", "Killing", no_flags, false, &result, err) < 0)
+		return -1;
+	killed = json_array_at(result, "killed");
+	if (json_array_count(killed) == 0)
+		fprintf(stderr, "no container to kill\n");
+	for (size_t i = 0; i < json_array_count(killed) && cli->progress != PROGRESS_QUIET; i++)
+		fprintf(stderr, " Container %s  Killed\n",
+			json_object_get_string(json_object_array_get_idx(killed, i)));
+	return 0;
+}
+
+static int freeze(struct cli *cli, const struct options *options, const char *op, const char *verb,
+		  struct err *err)
+{
+	AUTO(json) struct json_object *result = NULL;
+	struct json_object *names;
+
+	if (operate(cli, options, op, "Running", no_flags, false, &result, err) < 0)
+		return -1;
+	names = json_array_at(result, "names");
+	for (size_t i = 0; i < json_array_count(names) && cli->progress != PROGRESS_QUIET; i++)
+		fprintf(stderr, " Container %s  %s\n",
+			json_object_get_string(json_object_array_get_idx(names, i)), verb);
+	return 0;
+}
+
+int pause_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	return freeze(cli, options, "pause", "Paused", err);
+}
+
+int unpause_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	return freeze(cli, options, "unpause", "Unpaused", err);
+}
+
+/* The containers that rm would take, as a question. */
+static bool ask_removal(struct cli *cli, const struct options *options, struct err *err, bool *out_any)
+{
+	struct project_dirs *found = NULL;
+	AUTO(project_dirs) struct project_dirs *dirs = NULL;
+	AUTO(observed) struct observed *observed = NULL;
+	bool stops = options_flag(options, "stop");
+	size_t count = 0;
+
+	*out_any = false;
+	if (cli_project_dirs(cli, false, &found, err) < 0 || !found)
+		return false;
+	dirs = found;
+	observed = observe_project(dirs, err);
+	for (size_t i = 0; observed && i < observed->count; i++) {
+		if (observed->containers[i].alive && !stops)
+			continue;
+		if (count++ == 0)
+			fputs("Going to remove", stdout);
+		printf("%s %s", count > 1 ? "," : "", observed->containers[i].record->name);
+	}
+	if (!count)
+		return false;
+	puts("");
+	fflush(stdout);
+	*out_any = true;
+	return cli_ask("Are you sure?");
+}
+
+int rm_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	static const char *const flags[] = { "volumes", NULL };
+	bool any;
+
+	if (!options_flag(options, "force") && !ask_removal(cli, options, err, &any)) {
+		if (err->code)
+			return -1;
+		if (!any)
+			fprintf(stderr, "No stopped containers\n");
+		return 0;
+	}
+	if (options_flag(options, "stop") &&
+	    operate(cli, options, "stop", "Stopping", no_flags, false, NULL, err) < 0)
+		return -1;
+	return operate(cli, options, "rm", "Removing", flags, false, NULL, err);
+}
+
+/* ---- plan ---- */
+
+static void print_plan(struct json_object *plan)
+{
+	struct json_object *actions = json_array_at(plan, "actions");
+
+	for (size_t i = 0; i < json_array_count(actions); i++) {
+		struct json_object *action = json_object_array_get_idx(actions, i);
+
+		printf("%-14s  %-24s  %s\n", json_text_or(action, "action", ""),
+		       json_text_or(action, "name", ""), json_text_or(action, "reason", ""));
+	}
+	if (json_array_count(actions) == 0)
+		puts("Nothing to do");
+}
+
+int plan_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	struct load_result loaded;
+	AUTO(client) struct client *client = NULL;
+	AUTO(json) struct json_object *plan = NULL;
+	struct json_object *wishes, *request;
+
+	if (cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 || cli_roots(cli, err) < 0)
+		return -1;
+	request = request_new(options_arguments(options), &wishes);
+	request_add_model(request, loaded.project);
+	request_add_flags(wishes, options, plan_flags);
+	json_add_bool(wishes, "dry_run", true);
+	if (request_add_scale(wishes, options_list(options, "scale", NULL), err) < 0) {
+		json_object_put(request);
+		return -1;
+	}
+	client = client_open(cli, loaded.project->name, true, err);
+	if (!client) {
+		json_object_put(request);
+		return -1;
+	}
+	if (client_request(client, "up", request, NULL, NULL, &plan, err) < 0)
+		return -1;
+	if (strcmp(options_text(options, "format"), "json") == 0)
+		puts(json_object_to_json_string_ext(plan, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+								  JSON_C_TO_STRING_NOSLASHESCAPE));
+	else
+		print_plan(plan);
+	return json_array_count(json_array_at(plan, "actions")) ? 2 : 0;
+}

@@ -1,0 +1,35 @@
+/* orchestrator/cli/commands - the functions behind the command table of main, one row there each. All are
+ * command_run: the exit status, or -1 with *err. */
+#pragma once
+#include "orchestrator/cli/cli.h"
+
+/* cmd_project: what changes a project */
+extern const struct option_row up_options[], down_options[], create_options[], stop_options[],
+	restart_options[], kill_options[], rm_options[], pull_options[], plan_options_table[],
+	scale_options[];
+command_run up_command, down_command, create_command, start_command, stop_command, restart_command,
+	kill_command, rm_command, pause_command, unpause_command, scale_command, pull_command,
+	plan_command;
+
+/* cmd_inspect: what looks */
+extern const struct option_row ps_options[], logs_options[], ls_options[], images_options[],
+	port_options[], events_options[], version_options[];
+command_run ps_command, logs_command, ls_command, images_command, port_command, top_command,
+	events_command, version_command;
+
+/* cmd_enter: what goes into a container */
+extern const struct option_row exec_options[], run_options[], attach_options[];
+command_run exec_command, run_command, attach_command;
+
+/* cmd_image: images of the machine */
+extern const struct option_row image_ls_options[], image_pull_options[], image_rm_options[],
+	image_load_options[], image_save_options[], image_inspect_options[];
+command_run image_ls_command, image_pull_command, image_rm_command, image_load_command,
+	image_save_command, image_inspect_command, image_tag_command;
+
+/* cmd_config */
+extern const struct option_row config_options_table[];
+command_run config_command;
+
+/* cmd_system */
+command_run supervisor_status_command, supervisor_stop_command, completion_command;

@@ -1,0 +1,85 @@
+/* orchestrator/cli/follow - a request's events as progress on stderr.
+ *
+ * Owns: the translation of events to progress lines. May not touch: the conversation (client).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "orchestrator/cli/client.h"
+#include "orchestrator/cli/human.h"
+
+struct follower {
+	struct cli *cli;
+	struct progress *progress;
+};
+
+static enum progress_state state_of(const char *word)
+{
+	if (strcmp(word, "done") == 0)
+		return PROGRESS_DONE;
+	if (strcmp(word, "failed") == 0)
+		return PROGRESS_FAILED;
+	return PROGRESS_WORKING;
+}
+
+/* A line of a pull worker (orchestrator/transfer.h). */
+static void take_pull(struct follower *follower, struct json_object *line)
+{
+	const char *layer = json_text_or(line, "layer", NULL), *image = json_text_or(line, "image", "");
+	const char *status = json_text_or(line, "status", ""), *error = json_text_or(line, "error", NULL);
+	char short_id[HUMAN_LEN];
+	struct progress_event event = { .kind = layer ? "" : "Image",
+					.name = layer ? human_short_id(layer, short_id) : image,
+					.parent = layer ? image : NULL,
+					.verb = error ? "Error" : status,
+					.detail = error,
+					.current = (uint64_t)json_int_or(line, "current", 0),
+					.total = (uint64_t)json_int_or(line, "total", 0) };
+
+	event.state = error ? PROGRESS_FAILED
+		      : strcmp(status, "done") == 0 || strcmp(status, "exists") == 0 ||
+					strcmp(status, "pulled") == 0
+			      ? PROGRESS_DONE
+			      : PROGRESS_WORKING;
+	if (layer && follower->cli->progress == PROGRESS_PLAIN)
+		return; /* layer by layer is for terminals and programs */
+	progress_event(follower->progress, &event);
+}
+
+static void take_event(void *ctx, struct json_object *event)
+{
+	struct follower *follower = ctx;
+	struct progress_event shown = { 0 };
+	struct json_object *pull = json_object_at(event, "pull");
+
+	if (!event) {
+		progress_tick(follower->progress);
+		return;
+	}
+	if (pull) {
+		take_pull(follower, pull);
+		return;
+	}
+	if (json_text_or(event, "notice", NULL)) {
+		progress_note(follower->progress, json_text_or(event, "notice", ""));
+		return;
+	}
+	shown.kind = json_text_or(event, "kind", "");
+	shown.name = json_text_or(event, "name", "");
+	shown.verb = json_text_or(event, "verb", "");
+	shown.detail = json_text_or(event, "detail", NULL);
+	shown.state = state_of(json_text_or(event, "state", ""));
+	if (shown.name[0])
+		progress_event(follower->progress, &shown);
+}
+
+int client_follow(struct cli *cli, struct client *client, const char *op, struct json_object *message,
+		  const char *title, struct json_object **out, struct err *err)
+{
+	struct follower follower = { cli, progress_new(stderr, cli->progress, title, 0) };
+	int status = client_request(client, op, message, take_event, &follower, out, err);
+
+	progress_free(follower.progress);
+	return status;
+}

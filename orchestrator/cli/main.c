@@ -1,0 +1,229 @@
+/* orchestrator/cli/main - program stack: the table of commands, and the way from argv to one of them.
+ *
+ * Owns: the command table, the exit status, the last error line. May not touch: what a command does.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "orchestrator/cli/cli.h"
+#include "orchestrator/cli/commands.h"
+#include "orchestrator/cli/complete.h"
+#include "orchestrator/cli/help.h"
+
+#define EXAMPLES(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define SERVICES_USAGE "[SERVICE...]"
+
+/* clang-format off */
+static const struct option_row global_options[] = {
+	OPT_LIST("file", 'f', "FILE", "Stack file; \"-\" is stdin", .env = "COMPOSE_FILE", .flags = OPTION_PATHS),
+	OPT_TEXT("project-name", 'p', "NAME", "Name of the project", .env = "COMPOSE_PROJECT_NAME"),
+	OPT_TEXT("project-directory", 0, "DIR", "Base of relative paths, .env and the name"),
+	OPT_LIST("env-file", 0, "FILE", "Variables, instead of .env"),
+	OPT_LIST("profile", 0, "PROFILE", "Profile to enable; * enables all", .env = "COMPOSE_PROFILES"),
+	OPT_NUMBER("parallel", 0, "N", "Things done at once, -1: no limit", .env = "COMPOSE_PARALLEL_LIMIT"),
+	OPT_CHOICE("ansi", 0, "auto|always|never", "Colours and cursor movements", .fallback = "auto", .env = "COMPOSE_ANSI"),
+	OPT_CHOICE("progress", 0, "auto|tty|plain|json|quiet", "Form of progress", .fallback = "auto", .env = "COMPOSE_PROGRESS"),
+	OPT_TEXT("root", 0, "DIR", "State that survives a reboot (default /var/lib/stack)", .env = "STACK_ROOT"),
+	OPT_TEXT("runtime-root", 0, "DIR", "State that does not (default /run/stack)", .env = "STACK_RUNTIME_ROOT"),
+	OPT_TEXT("config", 0, "FILE", "Settings of the machine", .env = "STACK_CONFIG"),
+	OPT_FLAG("compatibility", 0, "Names with _ instead of -", .flags = OPTION_HIDDEN),
+	OPT_FLAG("all-resources", 0, "Keep unused networks and volumes", .flags = OPTION_HIDDEN),
+	OPT_FLAG("verbose", 0, "Say more", .flags = OPTION_HIDDEN),
+	OPT_FLAG("version", 'v', "Print the version"),
+	OPT_END,
+};
+
+static const struct command image_commands[] = {
+	{ "ls", "list", "[REF]", "List images", NULL, EXAMPLES("stack image ls", "all images that have a name"), NULL,
+	  image_ls_options, NULL, image_ls_command, 0, 1, ARGUMENT_IMAGE, 0 },
+	{ "pull", NULL, "REF...", "Fetch images from their registries", NULL, EXAMPLES("stack image pull nginx:1.27", "one image"), NULL,
+	  image_pull_options, NULL, image_pull_command, 1, ARGUMENTS_ANY, ARGUMENT_IMAGE, 0 },
+	{ "rm", "remove", "REF...", "Remove names of images, and images without a name left", NULL, EXAMPLES("stack image rm nginx:1.26", "one name"), NULL,
+	  image_rm_options, NULL, image_rm_command, 1, ARGUMENTS_ANY, ARGUMENT_IMAGE, 0 },
+	{ "tag", NULL, "SOURCE NAME", "Give an image another name", NULL, EXAMPLES("stack image tag app:1 app:stable", "a second name"), NULL,
+	  NULL, NULL, image_tag_command, 2, 2, ARGUMENT_IMAGE, 0 },
+	{ "inspect", NULL, "REF...", "Show an image in detail", NULL, EXAMPLES("stack image inspect nginx", "as JSON"), NULL,
+	  image_inspect_options, NULL, image_inspect_command, 1, ARGUMENTS_ANY, ARGUMENT_IMAGE, 0 },
+	{ "load", NULL, "", "Bring in images of an archive (docker save, OCI layout)", NULL, EXAMPLES("stack image load -i app.tar", "from a file"), NULL,
+	  image_load_options, NULL, image_load_command, 0, 0, ARGUMENT_FILE, 0 },
+	{ "save", NULL, "REF...", "Write images into an archive", NULL, EXAMPLES("stack image save -o app.tar app:1", "that docker load reads"), NULL,
+	  image_save_options, NULL, image_save_command, 1, ARGUMENTS_ANY, ARGUMENT_IMAGE, 0 },
+	{ .name = NULL },
+};
+
+static const struct command supervisor_commands[] = {
+	{ "status", NULL, "", "Show the process behind a project", NULL, EXAMPLES("stack -p shop supervisor status", "as JSON"), NULL,
+	  NULL, NULL, supervisor_status_command, 0, 0, ARGUMENT_OTHER, 0 },
+	{ "stop", NULL, "", "End it; containers go on", NULL, EXAMPLES("stack -p shop supervisor stop", "the next command starts it again"), NULL,
+	  NULL, NULL, supervisor_stop_command, 0, 0, ARGUMENT_OTHER, 0 },
+	{ .name = NULL },
+};
+
+static const struct command commands[] = {
+	{ "up", NULL, SERVICES_USAGE, "Create and start what the file describes", NULL,
+	  EXAMPLES("stack up", "in the foreground, with merged logs", "stack -f app.yml up -d --wait", "in the background, when everything is healthy"),
+	  NULL, up_options, NULL, up_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "down", NULL, SERVICES_USAGE, "Stop and remove containers and networks", NULL,
+	  EXAMPLES("stack down", "volumes stay", "stack down -v", "volumes of the file go, too"),
+	  NULL, down_options, NULL, down_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "ps", NULL, SERVICES_USAGE, "List containers", NULL, EXAMPLES("stack ps -a", "stopped ones, too"),
+	  NULL, ps_options, NULL, ps_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "logs", NULL, SERVICES_USAGE, "Show the output of containers", NULL, EXAMPLES("stack logs -f --tail 20 web", "the last lines, and what comes"),
+	  NULL, logs_options, NULL, logs_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "exec", NULL, "SERVICE COMMAND [ARG...]", "Run a command in a running container", NULL, EXAMPLES("stack exec db psql -U postgres", "with a terminal"),
+	  NULL, exec_options, NULL, exec_command, 2, ARGUMENTS_ANY, ARGUMENT_SERVICE, COMMAND_STOPS },
+	{ "run", NULL, "SERVICE [COMMAND] [ARG...]", "Run a command in a new container of a service", NULL, EXAMPLES("stack run --rm web sh", "removed at the end"),
+	  NULL, run_options, NULL, run_command, 1, ARGUMENTS_ANY, ARGUMENT_SERVICE, COMMAND_STOPS },
+	{ "attach", NULL, "SERVICE", "Join the streams of a container", NULL, EXAMPLES("stack attach web", "ctrl-p ctrl-q leaves it"),
+	  NULL, attach_options, NULL, attach_command, 1, 1, ARGUMENT_SERVICE, 0 },
+	{ "create", NULL, SERVICES_USAGE, "Create containers and do not start them", NULL, EXAMPLES("stack create", "start follows"),
+	  NULL, create_options, NULL, create_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "start", NULL, SERVICES_USAGE, "Start existing containers", NULL, EXAMPLES("stack start web", "and what it depends on"),
+	  NULL, NULL, NULL, start_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "stop", NULL, SERVICES_USAGE, "Stop containers", NULL, EXAMPLES("stack stop -t 5", "with five seconds of grace"),
+	  NULL, stop_options, NULL, stop_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "restart", NULL, SERVICES_USAGE, "Stop and start containers", NULL, EXAMPLES("stack restart web", "one service"),
+	  NULL, restart_options, NULL, restart_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "kill", NULL, SERVICES_USAGE, "Send a signal to containers", NULL, EXAMPLES("stack kill -s HUP web", "reload"),
+	  NULL, kill_options, NULL, kill_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "pause", NULL, SERVICES_USAGE, "Freeze containers", NULL, EXAMPLES("stack pause", "all of the project"),
+	  NULL, NULL, NULL, pause_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "unpause", NULL, SERVICES_USAGE, "Let frozen containers go on", NULL, EXAMPLES("stack unpause", "all of the project"),
+	  NULL, NULL, NULL, unpause_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "rm", NULL, SERVICES_USAGE, "Remove stopped containers", NULL, EXAMPLES("stack rm -fs job", "stop and remove, no question"),
+	  NULL, rm_options, NULL, rm_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "scale", NULL, "SERVICE=NUM...", "Change the number of replicas", NULL, EXAMPLES("stack scale web=3", "three of them"),
+	  NULL, scale_options, NULL, scale_command, 1, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "pull", NULL, SERVICES_USAGE, "Fetch the images of services", NULL, EXAMPLES("stack pull", "all of the file"),
+	  NULL, pull_options, NULL, pull_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "config", "convert", SERVICES_USAGE, "Check the files and show what they resolve to", NULL, EXAMPLES("stack config --format json", "for other programs"),
+	  NULL, config_options_table, NULL, config_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "plan", NULL, SERVICES_USAGE, "Show what up would do, and why", NULL, EXAMPLES("stack plan", "0: nothing to do, 2: changes"),
+	  NULL, plan_options_table, NULL, plan_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "ls", NULL, "", "List projects", NULL, EXAMPLES("stack ls -a", "also without running containers"),
+	  NULL, ls_options, NULL, ls_command, 0, 0, ARGUMENT_OTHER, 0 },
+	{ "images", NULL, SERVICES_USAGE, "List the images of a project's containers", NULL, EXAMPLES("stack images", "one line a container"),
+	  NULL, images_options, NULL, images_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "port", NULL, "SERVICE PORT", "Print the published port", NULL, EXAMPLES("stack port web 80", "0.0.0.0:8080"),
+	  NULL, port_options, NULL, port_command, 2, 2, ARGUMENT_SERVICE, 0 },
+	{ "top", NULL, SERVICES_USAGE, "Show the processes of containers", NULL, EXAMPLES("stack top", "with host pids"),
+	  NULL, NULL, NULL, top_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "events", NULL, SERVICES_USAGE, "Show what happens", NULL, EXAMPLES("stack events --json", "one object a line"),
+	  NULL, events_options, NULL, events_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "image", NULL, "COMMAND", "Images of this machine", NULL, NULL, "Machine", NULL, image_commands, NULL, 0, 0, ARGUMENT_OTHER, 0 },
+	{ "supervisor", NULL, "COMMAND", "The process behind a project", NULL, NULL, "Machine", NULL, supervisor_commands, NULL, 0, 0, ARGUMENT_OTHER, 0 },
+	{ "completion", NULL, "bash|zsh|fish", "Print a completion script", NULL, EXAMPLES("stack completion bash > /etc/bash_completion.d/stack", "for bash"), "Machine",
+	  NULL, NULL, completion_command, 1, 1, ARGUMENT_OTHER, 0 },
+	{ "version", NULL, "", "Print the version", NULL, EXAMPLES("stack version --short", "the number alone"), "Machine",
+	  version_options, NULL, version_command, 0, 0, ARGUMENT_OTHER, 0 },
+	{ .name = NULL },
+};
+
+static const struct command root = {
+	.name = "stack",
+	.arguments = "COMMAND",
+	.summary = "Bring up what one file describes, and keep it so",
+	.examples = EXAMPLES("stack up -d", "start the application of this folder", "stack logs -f", "follow its output", "stack down", "end it"),
+	.options = global_options,
+	.children = commands,
+};
+/* clang-format on */
+
+/* Programs beside our own binary (a build folder), else in libexec (an installation). */
+static char *program_beside(const char *own, const char *name)
+{
+	const char *slash = strrchr(own, '/');
+	char *path = xformat("%.*s/%s", (int)(slash - own), own, name);
+
+	if (access(path, X_OK) == 0)
+		return path;
+	free(path);
+	return xformat("%.*s/../libexec/stack/%s", (int)(slash - own), own, name);
+}
+
+static void find_programs(struct cli *cli)
+{
+	char own[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+	own[n < 0 ? 0 : n] = '\0';
+	if (n <= 0)
+		snprintf(own, sizeof(own), "/usr/local/bin/stack");
+	cli->program = xstrdup(own);
+	cli->runtime = program_beside(own, "stack-runtime");
+	cli->netd = program_beside(own, "stack-netd");
+}
+
+static const char *environment(void *ctx, const char *name)
+{
+	(void)ctx;
+	return getenv(name);
+}
+
+static int usage_error(const struct options *options, const struct err *err)
+{
+	if (err->code == ERR_NOT_FOUND)
+		help_print(stdout, options);
+	fprintf(stderr, "stack: %s\n", err->msg);
+	return 1;
+}
+
+static int run(struct cli *cli, struct options *options, struct err *err)
+{
+	const struct command *command = options_command(options);
+
+	if (options_apply_env(options, environment, NULL, err) < 0)
+		return -1;
+	cli->options = options;
+	cli->ansi = options_text(options_globals(options), "ansi");
+	if (progress_form_choose(options_text(options_globals(options), "progress"), cli->ansi, stderr,
+				 &cli->progress, err) < 0)
+		return -1;
+	return command->run(cli, options, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = { .arena = arena_new(), .own_argc = argc, .own_argv = argv };
+	AUTO(options) struct options *options = options_new(&root);
+	struct err err = ERR_NONE;
+	int status;
+
+	if (options_parse(options, argc, argv, &err) < 0)
+		return usage_error(options, &err);
+	if (options_flag(options_globals(options), "version") && options_command(options) == &root) {
+		puts("stack version " STACK_VERSION);
+		return 0;
+	}
+	if (options_wants_help(options) || !options_command(options)->run) {
+		help_print(stdout, options);
+		return 0;
+	}
+	find_programs(&cli);
+	status = run(&cli, options, &err);
+	if (status < 0) {
+		if (err.msg[0])
+			fprintf(stderr, "stack: %s\n", err.msg);
+		status = err.code == ERR_CANCELLED ? 130 : 1;
+	}
+	if (fflush(stdout) != 0 && errno != EPIPE)
+		fprintf(stderr, "stack: write output: %s\n", strerrordesc_np(errno));
+	if (cli.roots)
+		roots_close(cli.roots);
+	free(cli.program);
+	free(cli.runtime);
+	free(cli.netd);
+	arena_free(cli.arena);
+	return status;
+}
+
+int completion_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	(void)cli;
+	return complete_print_script(stdout, &root, options_argument(options, 0), err);
+}

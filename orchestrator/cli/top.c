@@ -1,0 +1,120 @@
+/* orchestrator/cli/top - the processes of a container as `ps -ef` shows them.
+ *
+ * Owns: the reading of /proc/PID/stat and cmdline. May not touch: cgroups.
+ */
+#include "orchestrator/cli/top.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+struct process_row {
+	int pid, ppid;
+	uid_t uid;
+	unsigned long ticks;
+	unsigned long long start_ticks;
+	char name[64];
+	char command[512];
+};
+
+static ino_t namespace_of(int pid)
+{
+	char path[48];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+static bool read_row(int pid, struct process_row *out)
+{
+	char path[48];
+	AUTO(free) char *stat_text = NULL;
+	AUTO(free) char *command = NULL;
+	struct err err = ERR_NONE;
+	struct stat st;
+	unsigned long user, system;
+	size_t len = 0;
+	char *name, *end;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	if (stat(path, &st) < 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (file_read(AT_FDCWD, path, 65536, &stat_text, NULL, &err) < 0)
+		return false;
+	name = strchr(stat_text, '(');
+	end = strrchr(stat_text, ')');
+	if (!name || !end ||
+	    sscanf(end + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %llu",
+		   &out->ppid, &user, &system, &out->start_ticks) != 4)
+		return false;
+	*end = '\0';
+	out->pid = pid;
+	out->uid = st.st_uid;
+	out->ticks = user + system;
+	snprintf(out->name, sizeof(out->name), "%.63s", name + 1);
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	if (file_read(AT_FDCWD, path, 65536, &command, &len, &err) < 0 || !len) {
+		snprintf(out->command, sizeof(out->command), "[%s]", out->name);
+		return true;
+	}
+	for (size_t i = 0; i + 1 < len; i++)
+		if (!isprint((unsigned char)command[i]))
+			command[i] = ' ';
+	snprintf(out->command, sizeof(out->command), "%.511s", command);
+	return true;
+}
+
+static void add_row(struct table *table, const struct record *record, const struct process_row *row)
+{
+	char number[16], pid[16], ppid[16], start[16], spent[32], user[64];
+	unsigned long seconds = row->ticks / (unsigned long)sysconf(_SC_CLK_TCK);
+	struct timespec boot, now;
+	time_t at;
+	struct tm tm;
+	struct passwd *entry = getpwuid(row->uid);
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	clock_gettime(CLOCK_REALTIME, &now);
+	at = now.tv_sec - boot.tv_sec + (time_t)(row->start_ticks / (unsigned long)sysconf(_SC_CLK_TCK));
+	localtime_r(&at, &tm);
+	strftime(start, sizeof(start), "%H:%M", &tm);
+	snprintf(number, sizeof(number), "%u", record->slot);
+	snprintf(pid, sizeof(pid), "%d", row->pid);
+	snprintf(ppid, sizeof(ppid), "%d", row->ppid);
+	snprintf(spent, sizeof(spent), "%02lu:%02lu:%02lu", seconds / 3600, seconds / 60 % 60, seconds % 60);
+	if (entry)
+		snprintf(user, sizeof(user), "%s", entry->pw_name);
+	else
+		snprintf(user, sizeof(user), "%u", (unsigned)row->uid);
+	table_row(table, (const char *const[]){ record->service, number, user, pid, ppid, "0", start, "?",
+						spent, row->command, NULL });
+}
+
+void top_rows(struct table *table, const struct record *record)
+{
+	ino_t wanted = namespace_of(record->init.pid);
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+
+	while (dir && wanted && (entry = readdir(dir)) != NULL) {
+		struct process_row row;
+		int pid = atoi(entry->d_name);
+
+		if (pid > 0 && namespace_of(pid) == wanted && read_row(pid, &row))
+			add_row(table, record, &row);
+	}
+	if (dir)
+		closedir(dir);
+}
