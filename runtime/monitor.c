@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "runtime/monitor_life.h"
+#include "runtime/netns.h"
 #include "runtime/reaper.h"
 
 #define TRIM_BYTES 16384 /* of free memory at the heap's end; more goes back to the kernel */
@@ -119,9 +120,13 @@ int monitor_main(int argc, char **argv)
 	struct err err = ERR_NONE;
 	int status;
 
+	if (argc > 2 && strcmp(argv[1], "--drop-netns") == 0)
+		return netns_drop_main(argc - 1, argv + 1);
 	if (argc > 1) {
-		fprintf(stderr, "usage: %s   (started by a supervisor; see docs/monitor.md)\n",
-			argv[0]);
+		fprintf(stderr,
+			"usage: %s   (started by a supervisor; see docs/monitor.md)\n"
+			"       %s --drop-netns PATH...\n",
+			argv[0], argv[0]);
 		return strcmp(argv[1], "--help") != 0;
 	}
 	empty_life(&life);

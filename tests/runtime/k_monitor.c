@@ -398,6 +398,35 @@ static void grandchildren_end_with_init_and_leave_no_zombies(void **state)
 	monitor_bench_drop(&bench);
 }
 
+static void a_stage_that_fails_leaves_nothing(void **state)
+{
+	static const char *const stages[] = {
+		"monitor:join-netns",   "monitor:read-config",  "monitor:open-log",
+		"monitor:mount-rootfs", "monitor:open-streams", "monitor:create",
+		"monitor:open-socket",  "monitor:say-created",  "monitor:start",
+		"create:state-folder",  "create:cgroup",        "create:clone",
+		"create:init",
+	};
+	struct monitor_bench bench;
+
+	(void)state;
+	monitor_bench_make(&bench);
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+		AUTO(json) struct json_object *result = NULL;
+		AUTO(free) char *run_dir = xformat("%s/run/%s", bench.path, bench.id);
+
+		setenv("STACK_FAIL_AT", stages[i], 1);
+		result = monitor_bench_whole(&bench);
+		unsetenv("STACK_FAIL_AT");
+		expect_outcome(result, 125, 0);
+		if (!strstr(json_text_or(result, "error", ""), "made to fail"))
+			fail_msg("%s: %s", stages[i], json_object_to_json_string(result));
+		assert_int_equal(access(run_dir, F_OK), -1);
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	}
+	monitor_bench_drop(&bench);
+}
+
 static void another_runtime_may_make_the_container(void **state)
 {
 	static const struct {
@@ -445,6 +474,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_bad_sysctl_fails_the_start),
 		cmocka_unit_test(the_writable_layer_outlives_a_life),
 		cmocka_unit_test(grandchildren_end_with_init_and_leave_no_zombies),
+		cmocka_unit_test(a_stage_that_fails_leaves_nothing),
 		cmocka_unit_test(another_runtime_may_make_the_container),
 	};
 	int status;

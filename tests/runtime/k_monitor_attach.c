@@ -99,6 +99,54 @@ static void attached_clients_see_output_and_give_input(void **state)
 	monitor_bench_drop(&bench);
 }
 
+static void a_stalled_client_does_not_hold_the_container(void **state)
+{
+	struct monitor_bench bench;
+	AUTO(json) struct json_object *result = NULL;
+	int stalled, last, count = 0;
+	AUTO(free) char *got = xcalloc(65536, 1);
+	ssize_t n;
+
+	(void)state;
+	monitor_bench_make(&bench);
+	bench.args = SH("read x; seq 1 1000000; echo end");
+	bench.spec = ",\"stdin_open\":true";
+	bench.log = "{\"driver\":\"none\"}";
+	monitor_bench_run(&bench);
+	json_object_put(monitor_bench_ask(&bench, "{\"op\":\"attach\"}", &stalled));
+	json_object_put(monitor_bench_ask(&bench, "{\"op\":\"attach\",\"raw\":true,\"stdin\":true}",
+					  &last));
+	assert_int_equal(send(last, "go\n", 3, 0), 3);
+	while ((n = recv(last, got, 65536, 0)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			count += got[i] == '\n';
+	assert_int_equal(count, 1000001);
+	close(last);
+	close(stalled);
+	result = monitor_bench_end(&bench, false);
+	expect_outcome(result, 0, 0);
+	monitor_bench_drop(&bench);
+}
+
+/* The program closes its terminal for a while: neither the end of the output nor a busy monitor. */
+static void a_terminal_that_is_let_go_for_a_while_is_kept(void **state)
+{
+	struct monitor_bench bench;
+	AUTO(json) struct json_object *result = NULL;
+	AUTO(free) char *log = NULL;
+
+	(void)state;
+	monitor_bench_make(&bench);
+	bench.args = SH("exec <&- >&- 2>&-; sleep 0.3; exec >/dev/console; echo back");
+	bench.process = ",\"terminal\":true";
+	monitor_bench_run(&bench);
+	result = monitor_bench_end(&bench, false);
+	expect_outcome(result, 0, 0);
+	log = monitor_bench_log(&bench);
+	assert_string_equal(log, "back\r\n");
+	monitor_bench_drop(&bench);
+}
+
 static void an_open_connection_is_told_the_end(void **state)
 {
 	struct monitor_bench bench;
@@ -298,6 +346,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attached_clients_see_output_and_give_input),
+		cmocka_unit_test(a_stalled_client_does_not_hold_the_container),
+		cmocka_unit_test(a_terminal_that_is_let_go_for_a_while_is_kept),
 		cmocka_unit_test(an_open_connection_is_told_the_end),
 		cmocka_unit_test(bad_requests_are_refused_one_by_one),
 		cmocka_unit_test(probes_answer_from_inside),
