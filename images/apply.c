@@ -18,6 +18,7 @@
 #define AUFS_LEN     8u
 #define OPAQUE       ".wh..wh..opq"
 #define TARGET_MAX   4095u
+#define LINK_MODE    0777u /* the only one that a file system gives a link */
 
 static const char *const kept_xattrs[] = { "security.capability", "system.posix_acl_access",
 					   "system.posix_acl_default" };
@@ -59,8 +60,10 @@ static int set_attributes(struct apply *apply, uint32_t inode, const struct tar_
 		it->major = entry->major;
 		it->minor = entry->minor;
 	}
-	if (entry->type == TAR_SYMLINK)
+	if (entry->type == TAR_SYMLINK) {
+		it->mode = LINK_MODE;
 		return 0; /* no attribute of a kept name fits a link */
+	}
 	for (size_t i = 0; i < entry->xattr_count && count < TAR_XATTR_MAX; i++)
 		if (apply_keeps_xattr(entry->xattrs[i].name))
 			kept[count++] = entry->xattrs[i];

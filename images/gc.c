@@ -76,7 +76,7 @@ static int mark_lease(void *ctx, const char *digest, struct err *err)
 	return 0;
 }
 
-int gc_mark_all(struct store *store, struct digest_set *set, struct err *err)
+int gc_mark_records(struct store *store, struct digest_set *set, struct err *err)
 {
 	struct image_record **records;
 	size_t count;
@@ -86,6 +86,13 @@ int gc_mark_all(struct store *store, struct digest_set *set, struct err *err)
 	for (size_t i = 0; i < count; i++)
 		gc_mark_image(set, records[i]);
 	image_records_free(records, count);
+	return 0;
+}
+
+int gc_mark_all(struct store *store, struct digest_set *set, struct err *err)
+{
+	if (gc_mark_records(store, set, err) < 0)
+		return -1;
 	return lease_each(store, mark_lease, set, err);
 }
 

@@ -15,7 +15,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/stamp.h"
-#include "images/store_internal.h"
+#include "images/gc.h"
 
 #define LEASE_MAX (64u << 20)
 
@@ -119,55 +119,20 @@ int lease_each(struct store *store, int (*each)(void *ctx, const char *digest, s
 	return store_each(store->leases_fd, each_lease, &job, err);
 }
 
-struct search {
-	const char *digest;
-	bool found;
-};
-
-static int compare_line(void *ctx, const char *digest, struct err *err)
+static int mark_digest(void *ctx, const char *digest, struct err *err)
 {
-	struct search *search = ctx;
-
 	(void)err;
-	search->found |= strcmp(digest, search->digest) == 0;
+	digest_set_add(ctx, digest);
 	return 0;
 }
 
-bool lease_of_others_has(struct store *store, const struct lease *own, const char *digest)
+static int mark_others(const struct lease *lease, struct digest_set *live, struct err *err)
 {
-	struct search search = { digest, false };
-	struct each_line job = { store, compare_line, &search, own ? own->name : NULL };
-	struct err ignored = ERR_NONE;
+	struct each_line job = { lease->store, mark_digest, live, lease->name };
 
-	if (store_each(store->leases_fd, each_lease, &job, &ignored) < 0)
-		return true;
-	return search.found;
-}
-
-struct use {
-	struct store *store;
-	const char *digest;
-	bool used;
-};
-
-static bool is_in_record(struct store *store, const char *digest)
-{
-	struct image_record **records = NULL;
-	struct err ignored = ERR_NONE;
-	size_t count = 0;
-	bool found = false;
-
-	if (store_list(store, &records, &count, &ignored) < 0)
-		return true;
-	for (size_t i = 0; i < count; i++) {
-		found |= strcmp(records[i]->id, digest) == 0 ||
-			 strcmp(records[i]->manifest_digest, digest) == 0;
-		for (size_t k = 0; k < records[i]->layer_count; k++)
-			found |= strcmp(records[i]->layers[k].diff_id, digest) == 0 ||
-				 strcmp(records[i]->layers[k].digest, digest) == 0;
-	}
-	image_records_free(records, count);
-	return found;
+	return gc_mark_records(lease->store, live, err) < 0
+		       ? -1
+		       : store_each(lease->store->leases_fd, each_lease, &job, err);
 }
 
 /* Takes away what came in under this lease and is nobody's. */
@@ -175,19 +140,22 @@ static void drop(struct lease *lease)
 {
 	struct store *store = lease->store;
 	struct err ignored = ERR_NONE;
+	struct digest_set live = { 0 };
 	AUTO(fd) int lock = store_lock(store, true, true, &ignored);
+	bool known = lock >= 0 && mark_others(lease, &live, &ignored) == 0;
 
-	for (size_t i = 0; lock >= 0 && i < lease->count; i++) {
+	for (size_t i = 0; known && i < lease->count; i++) {
 		char key[STORE_KEY_MAX];
-		const char *digest = lease->digests[i];
 
-		if (lease_of_others_has(store, lease, digest) || is_in_record(store, digest))
+		if (digest_set_has(&live, lease->digests[i]))
 			continue;
-		store_key(digest, key);
+		store_key(lease->digests[i], key);
 		store_trash_move(store, store->layers_fd, key, &ignored);
+		store_trash_move(store, store->chains_fd, key, &ignored);
 		store_trash_move(store, store->blobs_fd, key, &ignored);
 		unlinkat(store->digests_fd, key, 0);
 	}
+	digest_set_clear(&live);
 }
 
 void lease_end(struct lease *lease, unsigned flags)

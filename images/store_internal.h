@@ -61,9 +61,6 @@ uint64_t store_disk_bytes(int dir_fd, const char *name);
 /* Calls each for every digest that a living lease names. Under the exclusive lock. */
 int lease_each(struct store *store, int (*each)(void *ctx, const char *digest, struct err *err),
 	       void *ctx, struct err *err);
-/* True when another living lease names it. Under the exclusive lock. */
-bool lease_of_others_has(struct store *store, const struct lease *own, const char *digest);
-
 /* images/record */
 int record_write(struct store *store, const struct image_record *record, struct err *err);
 /* Removes a record; names and layers are not looked at. */
