@@ -34,12 +34,14 @@ static int check_slave(int fd, struct err *err)
 	return 0;
 }
 
-int console_make(int root_fd, unsigned height, unsigned width, uid_t uid, gid_t gid,
-		 int *out_master, int *out_slave, struct err *err)
+int console_make(int root_fd, const struct console_spec *spec, int *out_master, int *out_slave,
+		 struct err *err)
 {
 	AUTO(fd) int master = rootpath_open(root_fd, "/dev/pts/ptmx", O_RDWR | O_NOCTTY);
 	AUTO(fd) int slave = -1;
-	struct winsize size = { .ws_row = (unsigned short)height, .ws_col = (unsigned short)width };
+	struct winsize size = { .ws_row = (unsigned short)spec->height,
+				.ws_col = (unsigned short)spec->width };
+	struct termios mode;
 	struct statfs fs;
 	int unlock = 0;
 
@@ -54,11 +56,16 @@ int console_make(int root_fd, unsigned height, unsigned width, uid_t uid, gid_t 
 		return err_sys(err, errno, "open the terminal");
 	if (check_slave(slave, err) < 0)
 		return -1;
-	if (fchown(slave, uid, gid) < 0 && errno != EINVAL && errno != EPERM)
+	/* The group stays as the devpts mount gives it: tty. */
+	if (fchown(slave, spec->uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM)
 		return err_sys(err, errno, "chown the terminal");
 	if (fchmod(slave, 0620) < 0 && errno != EPERM)
 		return err_sys(err, errno, "chmod the terminal");
-	if ((height || width) && ioctl(slave, TIOCSWINSZ, &size) < 0)
+	if (spec->plain_lines && tcgetattr(slave, &mode) == 0) {
+		mode.c_oflag &= ~(tcflag_t)ONLCR;
+		tcsetattr(slave, TCSANOW, &mode);
+	}
+	if ((spec->height || spec->width) && ioctl(slave, TIOCSWINSZ, &size) < 0)
 		return err_sys(err, errno, "set the terminal's size");
 	*out_master = TAKE_FD(master);
 	*out_slave = TAKE_FD(slave);

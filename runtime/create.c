@@ -395,10 +395,7 @@ static int step_clone(void *context, struct err *err)
 		return -1;
 	job->socket_fd = pair[0];
 	job->init.sync_fd = pair[1];
-	memcpy(job->init.parent_fds,
-	       (const int[4]){ pair[0], job->lock_fd, job->state.dir_fd,
-			       job->cgroup ? cgroup_clone_fd(job->cgroup) : -1 },
-	       sizeof(job->init.parent_fds));
+
 	job->state.created_unix_ns = stamp_now_ns();
 	if ((job->by_helper ? clone_by_helper(job, err) : clone_init(job, err)) < 0)
 		return -1;

@@ -31,6 +31,7 @@
 	4u /* init waits for ROOT/ID/exec.fifo (the CLI's create); else for the socket */
 #define CREATE_ROOTLESS       8u
 #define CREATE_SYSTEMD_CGROUP 16u
+#define CREATE_PLAIN_LINES    64u /* the terminal adds no carriage returns */
 #define CREATE_NO_CGROUP      32u /* --cgroup-manager=disabled */
 
 struct create_spec {

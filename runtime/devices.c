@@ -84,10 +84,11 @@ static int make_node(struct init_job *job, int dir_fd, const char *name,
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		if ((st.st_mode & S_IFMT) == (wanted->mode & S_IFMT) &&
 		    st.st_rdev == wanted->number) {
-			if (fchownat(dir_fd, name, wanted->uid, wanted->gid,
-				     AT_SYMLINK_NOFOLLOW) < 0 ||
+			if (fchownat(dir_fd, name, wanted->uid, wanted->gid, AT_SYMLINK_NOFOLLOW) <
+				    0 ||
 			    fchmodat(dir_fd, name, wanted->mode & 07777u, 0) < 0)
-				return 0; /* read-only or the host's: it is that device, and that is enough */
+				return 0; /* read-only or the host's: it is that device, and that is
+					     enough */
 			return 0;
 		}
 		if (S_ISLNK(st.st_mode))

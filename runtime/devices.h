@@ -13,8 +13,13 @@ int devices_open_null(struct init_job *job, struct err *err);
 
 /* A pty of the devpts at PTS_FD's root (the container's /dev/pts): master and slave, size and owner
  * set. The slave is found through the master. */
-int console_make(int root_fd, unsigned height, unsigned width, uid_t uid, gid_t gid,
-		 int *out_master, int *out_slave, struct err *err);
+struct console_spec {
+	unsigned height, width; /* 0: as the kernel makes it */
+	uid_t uid;              /* of the slave; its group stays the mount's */
+	bool plain_lines;       /* output has no carriage returns: whoever shows it adds them */
+};
+int console_make(int root_fd, const struct console_spec *spec, int *out_master, int *out_slave,
+		 struct err *err);
 /* Binds the slave on /dev/console. */
 int console_bind(struct init_job *job, int slave_fd, struct err *err);
 /* Makes it the controlling terminal and 0, 1, 2. */

@@ -203,6 +203,7 @@ static int session(struct exec_job *job, struct err *err)
 	AUTO(fd) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	AUTO(fd) int master = -1;
 	AUTO(fd) int slave = -1;
+	struct console_spec spec;
 	char name[80];
 
 	setsid();
@@ -211,9 +212,11 @@ static int session(struct exec_job *job, struct err *err)
 		return err_sys(err, errno, "session keyring");
 	if (!process->terminal)
 		return 0;
-	if (console_make(root_fd, process->console_height, process->console_width, process->uid,
-			 process->gid, &master, &slave, err) < 0 ||
-	    console_take(slave, err) < 0)
+	spec = (struct console_spec){ .height = process->console_height,
+				      .width = process->console_width,
+				      .uid = process->uid,
+				      .plain_lines = job->spec->flags & EXEC_PLAIN_LINES };
+	if (console_make(root_fd, &spec, &master, &slave, err) < 0 || console_take(slave, err) < 0)
 		return -1;
 	return sync_send(job->far_fd, SYNC_CONSOLE, 0, NULL, master) < 0
 		       ? err_sys(err, errno, "hand over the terminal")

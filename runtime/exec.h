@@ -14,6 +14,7 @@
 #include "runtime/state.h"
 
 #define EXEC_IGNORE_PAUSED 1u
+#define EXEC_PLAIN_LINES   2u /* the terminal adds no carriage returns */
 
 struct exec_spec {
 	const struct state *state;            /* of the container (state_read) */

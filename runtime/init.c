@@ -150,12 +150,16 @@ static int step_console(void *context, struct err *err)
 {
 	struct init_job *job = context;
 	const struct config_process *process = job->config->process;
+	struct console_spec spec;
 	AUTO(fd) int master = -1;
 
 	if (!process || !process->terminal)
 		return 0;
-	if (console_make(job->root_fd, process->console_height, process->console_width,
-			 process->uid, process->gid, &master, &job->console_fd, err) < 0 ||
+	spec = (struct console_spec){ .height = process->console_height,
+				      .width = process->console_width,
+				      .uid = process->uid,
+				      .plain_lines = job->spec->flags & CREATE_PLAIN_LINES };
+	if (console_make(job->root_fd, &spec, &master, &job->console_fd, err) < 0 ||
 	    console_bind(job, job->console_fd, err) < 0)
 		return -1;
 	if (sync_send(job->sync_fd, SYNC_CONSOLE, 0, NULL, master) < 0)
@@ -351,6 +355,31 @@ static int place_stdio(const struct init_job *job, struct err *err)
 	return 0;
 }
 
+/* What the caller had open is none of the container's business, not even until the exec. */
+static int close_others(const struct init_job *job, struct err *err)
+{
+	const struct create_spec *spec = job->spec;
+	size_t most = 8 + job->config->mount_count + job->cgroup_fd_count + NAMESPACE_COUNT +
+		      spec->extra_fd_count,
+	       count = 0;
+	AUTO(free) int *keep = xcalloc(most, sizeof(int));
+
+	keep[count++] = job->sync_fd;
+	keep[count++] = job->go_fifo_fd;
+	keep[count++] = job->word_fifo_fd;
+	keep[count++] = job->proc_fd;
+	keep[count++] = job->root_tree_fd;
+	for (size_t i = 0; i < job->config->mount_count; i++)
+		keep[count++] = job->mount_fds[i];
+	for (size_t i = 0; i < job->cgroup_fd_count; i++)
+		keep[count++] = job->cgroup_fds[i];
+	for (size_t i = 0; i < NAMESPACE_COUNT; i++)
+		keep[count++] = job->namespace_fds[i];
+	for (size_t i = 0; i < spec->extra_fd_count; i++)
+		keep[count++] = spec->extra_fds[i];
+	return settle_close_others(keep, count, spec->preserve_fds, err);
+}
+
 /* After start: hooks, exec. In the CLI's case the caller of create is long gone, so words go
  * through the fifo. */
 static void __attribute__((noreturn)) fail_late(struct init_job *job, const struct err *err)
@@ -392,11 +421,8 @@ void init_main(struct init_job *job)
 	struct settle_job last = { .process = job->config->process };
 
 	reset_signals();
-	for (size_t i = 0; i < sizeof(job->parent_fds) / sizeof(int); i++)
-		if (job->parent_fds[i] >= 0)
-			close(job->parent_fds[i]);
 	job->exit_code = 0;
-	if (place_stdio(job, &err) < 0 ||
+	if (place_stdio(job, &err) < 0 || close_others(job, &err) < 0 ||
 	    settle_descriptors(NULL, 0, job->spec->preserve_fds, NULL, 0, &err) < 0 ||
 	    stages_run("create", init_steps, job, &err) < 0)
 		fail(job, &err);

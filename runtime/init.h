@@ -26,12 +26,11 @@ struct init_job {
 	char *hook_state; /* OCI state for hooks of the container's side; pid is put in place of
 			     "pid":0 */
 
-	int parent_fds[4]; /* the parent's own, closed first; -1 */
-	int sync_fd;       /* ours */
-	int go_fifo_fd;    /* read end of exec.fifo, or -1 */
-	int word_fifo_fd;  /* write end of start.fifo, or -1 */
-	int proc_fd;       /* the caller's /proc */
-	int root_tree_fd;  /* detached tree of the root, or -1 */
+	int sync_fd;      /* ours */
+	int go_fifo_fd;   /* read end of exec.fifo, or -1 */
+	int word_fifo_fd; /* write end of start.fifo, or -1 */
+	int proc_fd;      /* the caller's /proc */
+	int root_tree_fd; /* detached tree of the root, or -1 */
 	int *mount_fds; /* detached trees by index of config->mounts, -1 where init opens the source
 			 */
 	int cgroup_fds[INIT_CGROUP_FDS];

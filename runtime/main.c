@@ -243,6 +243,11 @@ static int run_verb(struct runtime *runtime, const struct verb *verb, int argc, 
 	}
 	if (count && state_check_id(args[0], err) < 0)
 		return -1;
+	if (runtime->debug) {
+		AUTO(free) char *text = xformat("command %s %s", verb->name, count ? args[0] : "");
+
+		runtime_log(runtime, "debug", text);
+	}
 	return verb->run(runtime, &flags, args, count, err);
 }
 

@@ -58,15 +58,11 @@ struct relay {
 	struct termios saved;
 };
 
-/* Our side raw, but line ends are still ours to translate; theirs must not add a second CR. */
+/* Our side raw, but line ends are still ours to translate: the pty adds no CR. */
 static void set_raw(struct relay *relay)
 {
-	struct termios raw, theirs;
+	struct termios raw;
 
-	if (tcgetattr(relay->console_fd, &theirs) == 0) {
-		theirs.c_oflag &= ~(tcflag_t)ONLCR;
-		tcsetattr(relay->console_fd, TCSANOW, &theirs);
-	}
 	if (!isatty(0) || tcgetattr(0, &relay->saved) < 0)
 		return;
 	raw = relay->saved;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -140,6 +141,28 @@ int settle_exec(struct settle_job *job, struct err *err)
 	execve(job->program, (char *const *)(uintptr_t)job->process->args.at, job->env);
 	job->exit_code = errno == ENOENT || errno == ENOTDIR ? 127 : 126;
 	return err_sys(err, errno, "exec %s", job->program);
+}
+
+static int compare_fds(const void *left, const void *right)
+{
+	return *(const int *)left - *(const int *)right;
+}
+
+int settle_close_others(int *keep, size_t count, unsigned preserved, struct err *err)
+{
+	unsigned from = 3 + preserved;
+
+	qsort(keep, count, sizeof(int), compare_fds);
+	for (size_t i = 0; i < count; i++) {
+		unsigned fd = (unsigned)keep[i];
+
+		if (keep[i] < (int)from)
+			continue;
+		if (fd > from && syscall(SYS_close_range, from, fd - 1, 0) < 0)
+			return err_sys(err, errno, "close_range");
+		from = fd + 1;
+	}
+	return syscall(SYS_close_range, from, ~0u, 0) < 0 ? err_sys(err, errno, "close_range") : 0;
 }
 
 int settle_descriptors(const int *extra_fds, size_t extra_count, unsigned preserved, int **ours,

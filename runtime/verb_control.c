@@ -12,7 +12,8 @@
 int verb_kill(struct runtime *runtime, struct flags *flags, const char **args, size_t count,
 	      struct err *err)
 {
-	int number = count > 1 ? process_signal_number(args[1]) : SIGTERM;
+	bool probe = count > 1 && strcmp(args[1], "0") == 0;
+	int number = probe ? 0 : count > 1 ? process_signal_number(args[1]) : SIGTERM;
 	AUTO(state) struct state *state = NULL;
 
 	if (number < 0)

@@ -74,6 +74,8 @@ static int prepare(struct runtime *runtime, const struct flags *flags, const cha
 	    !out->config->process->console_height)
 		relay_terminal_size(&out->config->process->console_height,
 				    &out->config->process->console_width);
+	if (foreground)
+		create_flags |= CREATE_PLAIN_LINES;
 	if (runtime->rootless)
 		create_flags |= CREATE_ROOTLESS;
 	if (runtime->systemd_cgroup)

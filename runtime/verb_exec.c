@@ -188,7 +188,8 @@ int verb_exec(struct runtime *runtime, struct flags *flags, const char **args, s
 		.stdio_fds = {0, 1, 2},
 		.preserve_fds = flags->preserve_fds,
 		.cgroups = flags->cgroups.at,
-		.flags = flags->ignore_paused ? EXEC_IGNORE_PAUSED : 0,
+		.flags = (flags->ignore_paused ? EXEC_IGNORE_PAUSED : 0) |
+			 (flags->detach ? 0 : EXEC_PLAIN_LINES),
 		.warn = runtime_warn,
 		.warn_context = runtime
 	};
