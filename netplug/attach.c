@@ -264,6 +264,17 @@ static int settle_existing(struct wiring *w, size_t tag, struct err *err)
 	return 0;
 }
 
+/* The bridge may be a new one. */
+static void join_bridge(struct wiring *w, size_t tag, unsigned upper)
+{
+	struct nlmsghdr *message =
+		rtnl_begin(w->host, RTM_SETLINK, 0, 0, (unsigned)tag, "put the link on its bridge");
+
+	rtnl_put_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message, IFLA_IFNAME, w->interfaces[tag]->host_name);
+	mnl_attr_put_u32(message, IFLA_MASTER, upper);
+}
+
 /* The second round: pairs whose names were taken. */
 static int settle(struct wiring *w, struct err *err)
 {
@@ -281,6 +292,8 @@ static int settle(struct wiring *w, struct err *err)
 			continue;
 		if (!w->exists[tag])
 			create_pair(w, tag, upper);
+		else if (w->interfaces[tag]->kind == ATTACH_VETH)
+			join_bridge(w, tag, upper);
 	}
 	return any ? rtnl_flush(w->host, note_failure, w, err) : 0;
 }
@@ -383,7 +396,9 @@ void attach_interface_of(struct arena *arena, const struct network_record *netwo
 		.addresses = addresses,
 		.metric = network->options.metric,
 	};
-	memcpy(out->mac, lease->mac, sizeof(out->mac));
+	/* A passthru child has its parent's address. */
+	if (network->driver != NETWORK_MACVLAN || out->mode != MACVLAN_MODE_PASSTHRU)
+		memcpy(out->mac, lease->mac, sizeof(out->mac));
 	naming_host_end(out->host_name, network->name, lease->slot, index, 0);
 	if (address_is_set(&lease->v4))
 		addresses[out->address_count++] = (struct prefix){ lease->v4, lease->v4_len };

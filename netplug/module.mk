@@ -7,7 +7,8 @@ SRCS_netplug := netplug/address.c netplug/naming.c netplug/rtnl.c netplug/uplink
                 netplug/network_file.c netplug/network_options.c netplug/lease.c \
                 netplug/conntrack.c netplug/foreign.c netplug/attach_verify.c
 TESTS        += tests/netplug/test_address tests/netplug/test_ipam
-KTESTS       += tests/netplug/k_nat tests/netplug/k_network
+KTESTS       += tests/netplug/k_nat tests/netplug/k_network tests/netplug/k_attach \
+                tests/netplug/k_repair
 USES_netplug := base
 PKGS_netplug := libmnl libseccomp
 # names: zone, resolver, relay
