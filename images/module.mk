@@ -11,15 +11,15 @@ SRCS_images += images/ref.c images/platform.c images/media.c images/config.c ima
 TESTS += $(addprefix tests/images/test_,ref platform media config user auth registry proto credentials)
 
 # the store: bytes to layers, layers to images
-SRCS_images += images/digest.c images/inflate.c images/decode.c images/tar.c images/tar_header.c \
-               images/tar_pax.c images/layer_tree.c images/apply.c images/apply_path.c \
+SRCS_images += images/digest.c images/inflate.c images/decode.c \
+               images/layer_tree.c images/apply.c images/apply_path.c \
                images/unpack.c images/erofs.c images/erofs_dir.c images/erofs_out.c images/ring.c \
                images/store.c images/lease.c images/record.c images/root.c images/probe.c \
                images/layer.c images/layer_feed.c images/layer_make.c images/layer_dir.c \
                images/chain.c images/commit.c images/snapshot.c images/archive_source.c \
                images/archive_load.c images/archive_save.c images/archive_export.c \
-               images/tar_out.c images/layer_blob.c images/gc.c images/maintain.c \
+               images/layer_blob.c images/gc.c images/maintain.c \
                images/maintain_df.c images/check.c images/check_layer.c
-TESTS += $(addprefix tests/images/test_,tar decode)
+TESTS += $(addprefix tests/images/test_,decode)
 FUZZERS += $(addprefix tests/fuzz/fuzz_images_,ref manifest auth_header)
 KTESTS += $(addprefix tests/images/k_,layers)

@@ -90,7 +90,7 @@ static bool is_arch(struct slice text)
 	return false;
 }
 
-int platform_parse(const char *text, struct platform *out, struct err *err)
+static int parse(const char *text, struct platform *out, struct err *err)
 {
 	struct slice rest = SLICE(text), part[3] = { { 0 } }, more;
 	struct platform platform = { .os = "linux" };
@@ -126,6 +126,14 @@ int platform_parse(const char *text, struct platform *out, struct err *err)
 	platform_normalise(&platform);
 	*out = platform;
 	return 0;
+}
+
+int platform_parse(const char *text, struct platform *out, struct err *err)
+{
+	if (parse(text, out, err) == 0)
+		return 0;
+	text_plain(err->msg);
+	return -1;
 }
 
 #if defined(__x86_64__)

@@ -229,7 +229,7 @@ static int split_name(const char *text, struct slice name, struct ref *out, stru
 	return 0;
 }
 
-int ref_parse(const char *text, struct ref *out, struct err *err)
+static int parse(const char *text, struct ref *out, struct err *err)
 {
 	struct slice whole = SLICE(text), name, digest;
 	const char *scheme = strstr(text, "://");
@@ -262,6 +262,14 @@ int ref_parse(const char *text, struct ref *out, struct err *err)
 		strcpy(ref.tag, "latest");
 	*out = ref;
 	return 0;
+}
+
+int ref_parse(const char *text, struct ref *out, struct err *err)
+{
+	if (parse(text, out, err) == 0)
+		return 0;
+	text_plain(err->msg);
+	return -1;
 }
 
 static const char *familiar_path(const struct ref *ref)
