@@ -153,7 +153,7 @@ static int op_sockets(struct request *request, struct err *err)
 {
 	struct json_object *list = json_array_at(request->message, "sockets");
 	enum netns_socket kinds[MONITOR_SOCKET_COUNT] = { NETNS_ROUTE, NETNS_NETFILTER, NETNS_DNS };
-	size_t count = list ? json_array_count(list) : MONITOR_SOCKET_COUNT;
+	size_t count = list ? json_array_count(list) : 3;
 	AUTO(fd) int netns = -1;
 
 	if (count > MONITOR_SOCKET_COUNT)

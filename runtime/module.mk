@@ -17,6 +17,9 @@ PROGRAMS              += stack-runtime
 MAIN_stack-runtime    := runtime/main.c
 FOLDER_stack-runtime  := runtime
 LINK_stack-runtime    := -static-pie
+TESTS   += tests/runtime/test_config tests/runtime/test_mount_options \
+           tests/runtime/test_device_rules tests/runtime/test_small_rooms
+FUZZERS += tests/fuzz/fuzz_runtime_config
 # The monitor's rooms.
 SRCS_runtime += $(addprefix runtime/,attach_hub.c attach_replay.c attach_socket.c exec_session.c \
                 log_file.c log_journal.c log_record.c log_writer.c monitor.c monitor_end.c \
@@ -28,3 +31,4 @@ TESTS        += tests/runtime/test_monitor_spec tests/runtime/test_log_record \
                 tests/runtime/test_terminal tests/runtime/test_attach_hub
 KTESTS       += tests/runtime/k_netns tests/runtime/k_probe tests/runtime/k_monitor \
                 tests/runtime/k_monitor_attach
+FUZZERS      += tests/fuzz/fuzz_runtime_monitor_spec

@@ -109,7 +109,7 @@ static int refuse(struct life *life, const struct err *err)
 
 	json_add_text(word, "error", err->msg);
 	json_add_int(word, "code", MONITOR_CODE_FAILED);
-	life_say(life, word, NULL, 0);
+	life_say(life, word);
 	log_error("monitor-failed", KV_S("error", err->msg));
 	return 1;
 }

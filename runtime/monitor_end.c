@@ -124,9 +124,9 @@ static void say_last_words(struct life *life)
 		failed = life_word("failed");
 		json_add_text(failed, "error", life->error.msg);
 		json_add_int(failed, "code", life->exit_code);
-		life_say(life, failed, NULL, 0);
+		life_say(life, failed);
 	}
-	life_say(life, exited, NULL, 0);
+	life_say(life, exited);
 	if (life->socket)
 		attach_socket_tell(life->socket, exited);
 }

@@ -90,11 +90,11 @@ struct life {
  * "running". */
 int life_prepare(struct life *life, struct err *err);
 int life_start(struct life *life, struct err *err);
-/* Takes one word from the pair: 1 release (its sysctls are written), 0 the other end is closed, -1
- * with *err. */
+/* Takes one word from the pair: 1 release (its sysctls are written), 2 one that we do not know (a
+ * newer caller's), 0 the other end is closed, -1 with *err. */
 int life_take_word(struct life *life, struct err *err);
-/* Says a word on the pair, with descriptors; a closed pair is fine. */
-void life_say(struct life *life, struct json_object *word, const int *fds, size_t fd_count);
+/* Says a word on the pair; a closed pair is fine. */
+void life_say(struct life *life, struct json_object *word);
 /* An object with op set, to be put. */
 struct json_object *life_word(const char *op);
 

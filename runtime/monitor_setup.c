@@ -30,7 +30,8 @@
 
 _Static_assert((int)MONITOR_SOCKET_ROUTE == (int)NETNS_ROUTE &&
 		       (int)MONITOR_SOCKET_NETFILTER == (int)NETNS_NETFILTER &&
-		       (int)MONITOR_SOCKET_DNS == (int)NETNS_DNS,
+		       (int)MONITOR_SOCKET_DNS == (int)NETNS_DNS &&
+		       (int)MONITOR_SOCKET_DNS_TCP == (int)NETNS_DNS_TCP,
 	       "the two lists of sockets differ");
 
 struct json_object *life_word(const char *op)
@@ -41,12 +42,12 @@ struct json_object *life_word(const char *op)
 	return word;
 }
 
-void life_say(struct life *life, struct json_object *word, const int *fds, size_t fd_count)
+void life_say(struct life *life, struct json_object *word)
 {
 	struct err err = ERR_NONE;
 
 	if (life->pair_fd >= 0)
-		message_send(life->pair_fd, word, fds, fd_count, &err);
+		message_send(life->pair_fd, word, NULL, 0, &err);
 }
 
 static int join_netns(void *ctx, struct err *err)
@@ -57,6 +58,7 @@ static int join_netns(void *ctx, struct err *err)
 	int fds[NETNS_SOCKETS_MAX];
 	size_t count = 0;
 	bool made = false;
+	int result;
 
 	if (life->spec->netns_path) {
 		life->netns_fd =
@@ -71,10 +73,11 @@ static int join_netns(void *ctx, struct err *err)
 			return -1;
 	}
 	json_add_bool(word, "made", made);
-	life_say(life, word, fds, count);
+	/* Not life_say: who never hears this would wait for ever. */
+	result = message_send(life->pair_fd, word, fds, count, err);
 	while (count)
 		close(fds[--count]);
-	return 0;
+	return result;
 }
 
 static int read_config(void *ctx, struct err *err)
@@ -281,7 +284,7 @@ static int say_created(void *ctx, struct err *err)
 	(void)err;
 	json_add_int(word, "pid", life->init.pid);
 	json_add_int(word, "start", (int64_t)life->init.start_ticks);
-	life_say(life, word, NULL, 0);
+	life_say(life, word);
 	return 0;
 }
 
@@ -325,13 +328,11 @@ int life_take_word(struct life *life, struct err *err)
 {
 	AUTO(json) struct json_object *word = NULL;
 	int result = message_receive(life->pair_fd, &word, NULL, NULL, err);
-	const char *op;
 
 	if (result <= 0)
 		return result;
-	op = json_text_or(word, "op", "");
-	if (strcmp(op, "release") != 0)
-		return err_set(err, ERR_UNSUPPORTED, "unknown word \"%.40s\"", op);
+	if (strcmp(json_text_or(word, "op", ""), "release") != 0)
+		return 2;
 	return write_sysctls(life, json_object_at(word, "sysctl"), err) < 0 ? -1 : 1;
 }
 
@@ -347,6 +348,6 @@ int life_start(struct life *life, struct err *err)
 	life->host.state = "running";
 	word = life_word("running");
 	json_add_text(word, "at", stamp_rfc3339(life->started_ns, at));
-	life_say(life, word, NULL, 0);
+	life_say(life, word);
 	return 0;
 }

@@ -22,6 +22,7 @@ static const char *const socket_names[] = {
 	[MONITOR_SOCKET_ROUTE] = "route",
 	[MONITOR_SOCKET_NETFILTER] = "netfilter",
 	[MONITOR_SOCKET_DNS] = "dns",
+	[MONITOR_SOCKET_DNS_TCP] = "dns-tcp",
 };
 _Static_assert(sizeof(socket_names) / sizeof(socket_names[0]) == MONITOR_SOCKET_COUNT,
 	       "a socket has no name");

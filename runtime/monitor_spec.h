@@ -34,6 +34,7 @@ enum monitor_socket {
 	MONITOR_SOCKET_ROUTE,     /* one fd: NETLINK_ROUTE */
 	MONITOR_SOCKET_NETFILTER, /* one fd: NETLINK_NETFILTER */
 	MONITOR_SOCKET_DNS,       /* three fds: UDP, listening TCP, UDP for upstream queries */
+	MONITOR_SOCKET_DNS_TCP,   /* one fd: TCP for long upstream answers */
 	MONITOR_SOCKET_COUNT
 };
 
@@ -79,5 +80,5 @@ struct monitor_spec *monitor_spec_read(int fd, struct err *err);
 void monitor_spec_free(struct monitor_spec *spec);
 AUTO_TYPE(monitor_spec, monitor_spec_free);
 
-/* "route", "netfilter", "dns" to a value; -1 when it is none. */
+/* "route", "netfilter", "dns", "dns-tcp" to a value; -1 when it is none. */
 int monitor_socket_from_name(const char *name);

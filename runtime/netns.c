@@ -207,6 +207,18 @@ static int add_socket(struct socket_job *job, int domain, int type, int protocol
 	return fd;
 }
 
+/* For servers of either family. */
+static int add_upstream(struct socket_job *job, struct err *err)
+{
+	int both = 0, fd = socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return add_socket(job, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0, err);
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &both, sizeof(both));
+	job->fds[job->count++] = fd;
+	return fd;
+}
+
 static int add_dns(struct socket_job *job, struct err *err)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
@@ -217,7 +229,7 @@ static int add_dns(struct socket_job *job, struct err *err)
 		return -1;
 	udp = add_socket(job, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0, err);
 	tcp = udp < 0 ? -1 : add_socket(job, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0, err);
-	if (tcp < 0 || add_socket(job, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0, err) < 0)
+	if (tcp < 0 || add_upstream(job, err) < 0)
 		return -1;
 	if (bind(udp, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    bind(tcp, (struct sockaddr *)&address, sizeof(address)) < 0)
@@ -241,6 +253,9 @@ static int open_sockets(void *ctx, struct err *err)
 			break;
 		case NETNS_DNS:
 			result = add_dns(job, err);
+			break;
+		case NETNS_DNS_TCP:
+			result = add_socket(job, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0, err);
 			break;
 		}
 		if (result < 0)

@@ -12,8 +12,8 @@
 
 #include "base/err.h"
 
-/* The most descriptors that netns_sockets gives: route, netfilter, three of DNS. */
-#define NETNS_SOCKETS_MAX 5
+/* The most descriptors that netns_sockets gives: route, netfilter, three of DNS, one more. */
+#define NETNS_SOCKETS_MAX 6
 
 /* The namespace pinned at `path`, as a descriptor of the caller's. Where nothing is pinned and make
  * is set, a new one is made, its lo set up, and bind-mounted there (folder mode 0700, made when
@@ -29,12 +29,14 @@ int netns_drop_main(int argc, char **argv);
 /* True when path is a pinned namespace (nsfs), without entering it. */
 bool netns_is_pinned(const char *path);
 
-enum netns_socket { NETNS_ROUTE, NETNS_NETFILTER, NETNS_DNS };
+enum netns_socket { NETNS_ROUTE, NETNS_NETFILTER, NETNS_DNS, NETNS_DNS_TCP };
 
 /* Opens the sockets named by kinds[] inside the namespace and puts them in out_fds in that order;
- * NETNS_DNS is three: UDP and listening TCP on 127.0.0.11 at ports that the kernel chose
- * (non-blocking; ask getsockname), and an unbound UDP socket for upstream queries. All
- * close-on-exec, the caller's. Enters; sets lo up for DNS. *out_count is 0 on error. */
+ * NETNS_DNS is three: UDP and listening TCP on 127.0.0.11 at ports that the kernel chose (ask
+ * getsockname), and an unbound UDP socket for upstream queries (AF_INET6, for servers of both
+ * families, where the kernel has IPv6); NETNS_DNS_TCP an unbound TCP socket (AF_INET) for long
+ * answers from there. Those of DNS are non-blocking. All close-on-exec, the caller's. Enters; sets
+ * lo up for DNS. *out_count is 0 on error. */
 int netns_sockets(int netns_fd, const enum netns_socket *kinds, size_t kind_count, int *out_fds,
 		  size_t *out_count, struct err *err);
 

@@ -344,6 +344,7 @@ static void the_namespace_is_made_then_joined_and_keeps_what_was_set(void **stat
 static void a_bad_sysctl_fails_the_start(void **state)
 {
 	struct monitor_bench bench;
+	struct err err = ERR_NONE;
 	AUTO(json) struct json_object *result = NULL;
 
 	(void)state;
@@ -351,6 +352,9 @@ static void a_bad_sysctl_fails_the_start(void **state)
 	monitor_bench_start(&bench);
 	json_object_put(monitor_bench_word(&bench, "prepared", NULL, NULL));
 	json_object_put(monitor_bench_word(&bench, "created", NULL, NULL));
+	/* A word of a newer caller is passed over. */
+	assert_int_equal(message_send_text(bench.pair_fd, "{\"op\":\"sing\"}", 13, NULL, 0, &err),
+			 0);
 	monitor_bench_release(&bench, "{\"net.ipv4.conf.eth9.forwarding\":\"1\"}");
 	result = monitor_bench_end(&bench, true);
 	expect_outcome(result, 125, 0);

@@ -113,7 +113,8 @@ static int lo_is_up(void *ctx, struct err *err)
 
 static void sockets_come_from_inside_in_the_order_asked(void **state)
 {
-	static const enum netns_socket kinds[] = { NETNS_DNS, NETNS_ROUTE, NETNS_NETFILTER };
+	static const enum netns_socket kinds[] = { NETNS_DNS, NETNS_ROUTE, NETNS_NETFILTER,
+						   NETNS_DNS_TCP };
 	struct folder folder;
 	struct err err = ERR_NONE;
 	struct sockaddr_in udp, tcp;
@@ -129,8 +130,8 @@ static void sockets_come_from_inside_in_the_order_asked(void **state)
 	folder_make(&folder);
 	snprintf(path, sizeof(path), "%s/x", folder.path);
 	netns = netns_open(path, true, &made, &err);
-	assert_int_equal(netns_sockets(netns, kinds, 3, fds, &count, &err), 0);
-	assert_int_equal(count, 5);
+	assert_int_equal(netns_sockets(netns, kinds, 4, fds, &count, &err), 0);
+	assert_int_equal(count, 6);
 	assert_int_equal(own_netns(), home);
 	assert_int_equal(getsockname(fds[0], (struct sockaddr *)&udp, &len), 0);
 	assert_int_equal(ntohl(udp.sin_addr.s_addr), 0x7f00000b);
@@ -145,6 +146,11 @@ static void sockets_come_from_inside_in_the_order_asked(void **state)
 	assert_int_equal(protocol, NETLINK_NETFILTER);
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(fcntl(fds[i], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	len = sizeof(protocol);
+	assert_int_equal(getsockopt(fds[2], IPPROTO_IPV6, IPV6_V6ONLY, &protocol, &len), 0);
+	assert_int_equal(protocol, 0); /* servers of both families */
+	assert_int_equal(getsockopt(fds[5], SOL_SOCKET, SO_TYPE, &protocol, &len), 0);
+	assert_int_equal(protocol, SOCK_STREAM);
 	/* The listener answers inside, not here (lo of this namespace is down). */
 	assert_int_equal(netns_run(netns, lo_is_up, &(in_port_t){ tcp.sin_port }, &err), -1);
 	for (size_t i = 0; i < count; i++)

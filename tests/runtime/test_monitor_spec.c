@@ -144,6 +144,7 @@ static void socket_names_are_known_both_ways(void **state)
 	assert_int_equal(monitor_socket_from_name("route"), MONITOR_SOCKET_ROUTE);
 	assert_int_equal(monitor_socket_from_name("netfilter"), MONITOR_SOCKET_NETFILTER);
 	assert_int_equal(monitor_socket_from_name("dns"), MONITOR_SOCKET_DNS);
+	assert_int_equal(monitor_socket_from_name("dns-tcp"), MONITOR_SOCKET_DNS_TCP);
 	assert_int_equal(monitor_socket_from_name(""), -1);
 }
 
