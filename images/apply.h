@@ -16,8 +16,8 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/tar.h"
 #include "images/layer_tree.h"
-#include "images/tar.h"
 
 /* What the layers below show at a path (no link in it is followed). */
 struct lower_entry {

@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/tar_out.h"
 #include "images/apply.h"
 #include "images/archive.h"
 #include "images/snapshot.h"
-#include "images/tar_out.h"
 
 #define LIST_BYTES 65536u
 

@@ -11,11 +11,11 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/stamp.h"
+#include "base/tar_out.h"
 #include "images/archive.h"
 #include "images/layer.h"
 #include "images/platform.h"
 #include "images/ref.h"
-#include "images/tar_out.h"
 
 #define OCI_INDEX    "application/vnd.oci.image.index.v1+json"
 #define OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"

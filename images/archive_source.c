@@ -13,10 +13,10 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/tar.h"
 #include "images/apply_path.h"
 #include "images/decode.h"
 #include "images/store_internal.h"
-#include "images/tar.h"
 
 #define MEMBERS_MAX 100000u
 #define LINKS_MAX   8u

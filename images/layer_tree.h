@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
-#include "images/tar.h"
+#include "base/tar.h"
 
 #define LAYER_TREE_NAMES_MAX (4u << 20)
 #define LAYER_TREE_TEXT_MAX  (512u << 20) /* names, targets, attributes, maps together */
