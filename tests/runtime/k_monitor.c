@@ -25,7 +25,9 @@
 #include "base/stamp.h"
 #include "base/tree.h"
 #include "runtime/cgroup.h"
+#include "runtime/lifecycle.h"
 #include "runtime/netns.h"
+#include "runtime/state.h"
 #include "tests/runtime/monitor_bench.h"
 
 static void exit_codes_are_recorded(void **state)
@@ -431,6 +433,61 @@ static void a_stage_that_fails_leaves_nothing(void **state)
 	monitor_bench_drop(&bench);
 }
 
+/* What `delete --force` does after a crash. */
+static void delete_by_force(struct monitor_bench *bench)
+{
+	AUTO(free) char *root = xformat("%s/run", bench->path);
+	struct err err = ERR_NONE;
+	struct state *state = state_read(root, bench->id, &err);
+
+	if (!state)
+		state = state_read_torn(root, bench->id, &err);
+	if (!state)
+		return; /* before there was anything */
+	err = ERR_NONE;
+	if (lifecycle_remove(state, NULL, LIFECYCLE_FORCE | LIFECYCLE_NO_HOOKS, NULL, NULL, &err) <
+	    0)
+		fail_msg("%s", err.msg);
+	state_free(state);
+}
+
+static void a_monitor_that_dies_at_any_stage_is_cleared_by_force(void **state)
+{
+	static const char *const stages[] = {
+		"monitor:join-netns",  "monitor:read-config", "monitor:mount-rootfs",
+		"monitor:create",      "monitor:open-socket", "monitor:say-created",
+		"monitor:start",       "monitor:finish",      "monitor:write-exit",
+		"create:state-folder", "create:intent",       "create:cgroup",
+		"create:clone",        "create:record",       "create:init",
+	};
+	struct monitor_bench bench;
+	AUTO(free) char *log = NULL;
+
+	(void)state;
+	monitor_bench_make(&bench);
+	bench.args = SH("echo x");
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++) {
+		AUTO(json) struct json_object *result = NULL;
+		int status;
+
+		setenv("STACK_CRASH_AT", stages[i], 1);
+		monitor_bench_start(&bench);
+		unsetenv("STACK_CRASH_AT");
+		monitor_bench_release(&bench, "{}");
+		assert_int_equal(waitpid(bench.monitor, &status, 0), bench.monitor);
+		if (!WIFSIGNALED(status))
+			fail_msg("%s is no stage", stages[i]);
+		delete_by_force(&bench);
+		while (waitpid(-1, NULL, 0) > 0)
+			; /* init became ours */
+		result = monitor_bench_whole(&bench);
+		expect_outcome(result, 0, 0);
+	}
+	log = monitor_bench_log(&bench);
+	assert_int_equal(strlen(log), 2 * (sizeof(stages) / sizeof(stages[0]) + 2));
+	monitor_bench_drop(&bench);
+}
+
 static void another_runtime_may_make_the_container(void **state)
 {
 	static const struct {
@@ -479,6 +536,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_writable_layer_outlives_a_life),
 		cmocka_unit_test(grandchildren_end_with_init_and_leave_no_zombies),
 		cmocka_unit_test(a_stage_that_fails_leaves_nothing),
+		cmocka_unit_test(a_monitor_that_dies_at_any_stage_is_cleared_by_force),
 		cmocka_unit_test(another_runtime_may_make_the_container),
 	};
 	int status;
