@@ -352,6 +352,8 @@ int network_lease(const struct netplug *np, struct lease_want *wants, size_t cou
 
 struct release {
 	const char *project, *slot;
+	const char *const *slots; /* with slot_count: any of them */
+	size_t slot_count;
 	bool (*is_alive)(void *ctx, const char *slot);
 	void *ctx;
 };
@@ -364,6 +366,11 @@ static bool is_due(const struct release *release, const char *slot)
 		return !release->is_alive(release->ctx, slot);
 	if (release->slot)
 		return strcmp(release->slot, slot) == 0;
+	for (size_t i = 0; i < release->slot_count; i++)
+		if (strcmp(release->slots[i], slot) == 0)
+			return true;
+	if (!release->project)
+		return false;
 	return strncmp(slot, release->project, len) == 0 && slot[len] == '/';
 }
 
@@ -422,6 +429,14 @@ int network_release(const struct netplug *np, const char *network, const char *p
 	struct release release = { .project = project, .slot = slot };
 
 	return release_all(np, network, &release, err) < 0 ? -1 : 0;
+}
+
+int network_release_slots(const struct netplug *np, const char *const *slots, size_t count,
+			  struct err *err)
+{
+	struct release release = { .slots = slots, .slot_count = count };
+
+	return release_all(np, NULL, &release, err) < 0 ? -1 : 0;
 }
 
 int network_reclaim(const struct netplug *np, const char *network,

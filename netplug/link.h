@@ -80,3 +80,19 @@ static inline unsigned link_group_trash(unsigned group)
 {
 	return group + 1;
 }
+/* Every row of the book. */
+int link_group_each(const struct netplug *np,
+		    int (*each)(void *ctx, const char *owner, unsigned group), void *ctx,
+		    struct err *err);
+
+/* A VLAN's parent "eth0.10" of a macvlan or ipvlan network is made over eth0 when it is missing,
+ * with the network's alias and group; other parents must be there. ERR_UNSUPPORTED: the kernel
+ * lacks 8021q. */
+int link_ensure_parent(struct rtnl *rtnl, const struct network_record *network, unsigned group,
+		       struct err *err);
+
+/* A socket that becomes readable when links change (RTNLGRP_LINK), for the caller's loop; read it
+ * dry: *out_lost is true when a link with an alias of ours was deleted, by whomever. Never blocks.
+ */
+int link_watch_open(struct err *err);
+int link_watch_read(int fd, bool *out_lost, struct err *err);

@@ -318,19 +318,32 @@ int nat_commit(struct nft *nft, struct nat_batch *batch, struct err *err)
 	return result;
 }
 
-static bool owner_is(const char *comment, const char *project, const char *owner)
-{
-	size_t len = strlen(project);
+/* Whose elements are meant: of some owners, of a project, or (both NULL) of everybody but the host.
+ */
+struct whose {
+	const char *project;
+	const char *const *owners;
+	size_t owner_count;
+};
 
-	if (owner)
-		return strncmp(comment, owner, OWNER_MAX - 1) == 0;
-	return strncmp(comment, project, len) == 0 && comment[len] == '/';
+static bool is_meant(const struct whose *whose, const char *comment)
+{
+	size_t len = whose->project ? strlen(whose->project) : 0;
+
+	for (size_t i = 0; i < whose->owner_count; i++)
+		if (strncmp(comment, whose->owners[i], OWNER_MAX - 1) == 0)
+			return true;
+	if (whose->owner_count)
+		return false;
+	if (!whose->project)
+		return comment[0] && strcmp(comment, NAT_HOST_OWNER) != 0;
+	return strncmp(comment, whose->project, len) == 0 && comment[len] == '/';
 }
 
 struct harvest {
 	struct nft *nft;
 	enum nat_set set;
-	const char *project, *owner;
+	const struct whose *whose;
 	struct nat_batch *out;
 	size_t others;
 };
@@ -340,7 +353,7 @@ static int sort_out(const struct nft_element *element, void *ctx)
 	struct harvest *harvest = ctx;
 	struct nft_element *copy;
 
-	if (!owner_is(element->comment, harvest->project, harvest->owner)) {
+	if (!is_meant(harvest->whose, element->comment)) {
 		harvest->others += strcmp(element->comment, NAT_HOST_OWNER) != 0;
 		return 0;
 	}
@@ -361,10 +374,10 @@ static int collect(struct harvest *harvest, struct err *err)
 }
 
 /* One look and one transaction, which holds only if nobody wrote in between. */
-static int remove_once(struct nft *nft, const char *project, const char *owner, struct err *err)
+static int remove_once(struct nft *nft, const struct whose *whose, struct err *err)
 {
 	AUTO(nat_batch) struct nat_batch *found = nat_batch_new();
-	struct harvest harvest = { .nft = nft, .project = project, .owner = owner, .out = found };
+	struct harvest harvest = { .nft = nft, .whose = whose, .out = found };
 	uint32_t generation;
 
 	if (nft_generation(nft, &generation, err) < 0 || collect(&harvest, err) < 0)
@@ -377,7 +390,7 @@ static int remove_once(struct nft *nft, const char *project, const char *owner, 
 	return nft_commit(nft, generation, NULL, NULL, err);
 }
 
-static int remove_some(struct nft *nft, const char *project, const char *owner, struct err *err)
+static int remove_some(struct nft *nft, const struct whose *whose, struct err *err)
 {
 	int there = nat_table_there(nft, err);
 
@@ -386,7 +399,7 @@ static int remove_some(struct nft *nft, const char *project, const char *owner, 
 	for (int i = 0; i < TRIES; i++) {
 		struct err local = ERR_NONE;
 
-		if (remove_once(nft, project, owner, &local) == 0)
+		if (remove_once(nft, whose, &local) == 0)
 			return 0;
 		*err = local;
 		if (local.code != ERR_BUSY)
@@ -397,12 +410,19 @@ static int remove_some(struct nft *nft, const char *project, const char *owner, 
 
 int nat_remove_project(struct nft *nft, const char *project, struct err *err)
 {
-	return remove_some(nft, project, NULL, err);
+	return remove_some(nft, &(struct whose){ .project = project }, err);
 }
 
 int nat_remove_owner(struct nft *nft, const char *owner, struct err *err)
 {
-	return remove_some(nft, "", owner, err);
+	return nat_remove_owners(nft, &owner, 1, err);
+}
+
+int nat_remove_owners(struct nft *nft, const char *const *owners, size_t count, struct err *err)
+{
+	if (!count)
+		return 0;
+	return remove_some(nft, &(struct whose){ .owners = owners, .owner_count = count }, err);
 }
 
 static char *field_text(enum nft_type type, const uint8_t *bytes, char *out, size_t size)
@@ -450,7 +470,8 @@ int nat_list(struct nft *nft, struct arena *arena, const char *project, struct n
 	     size_t *out_count, struct err *err)
 {
 	AUTO(nat_batch) struct nat_batch *found = nat_batch_new();
-	struct harvest harvest = { .nft = nft, .project = project, .out = found };
+	struct whose whose = { .project = project };
+	struct harvest harvest = { .nft = nft, .whose = &whose, .out = found };
 
 	*out = NULL;
 	*out_count = 0;
@@ -492,7 +513,8 @@ int nat_reconcile(struct nft *nft, const char *project, const struct nat_batch *
 {
 	AUTO(nat_batch) struct nat_batch *found = nat_batch_new();
 	AUTO(nat_batch) struct nat_batch *change = nat_batch_new();
-	struct harvest harvest = { .nft = nft, .project = project, .out = found };
+	struct whose whose = { .project = project };
+	struct harvest harvest = { .nft = nft, .whose = &whose, .out = found };
 	bool damaged = false;
 	int there = nat_table_there(nft, err);
 

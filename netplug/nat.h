@@ -55,9 +55,10 @@ int nat_commit(struct nft *nft, struct nat_batch *batch, struct err *err);
  * nothing of anybody is left. */
 int nat_remove_project(struct nft *nft, const char *project, struct err *err);
 int nat_remove_owner(struct nft *nft, const char *owner, struct err *err);
+int nat_remove_owners(struct nft *nft, const char *const *owners, size_t count, struct err *err);
 
-/* An element as the kernel has it, for adoption and comparison. key and value are text of one
- * normal form. */
+/* An element as the kernel has it, for adoption and comparison; texts in one normal form. project
+ * NULL: of all but the host. */
 struct nat_element {
 	const char *set, *key, *value, *owner;
 };

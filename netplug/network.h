@@ -165,6 +165,10 @@ int network_lease(const struct netplug *np, struct lease_want *wants, size_t cou
 int network_release(const struct netplug *np, const char *network, const char *project,
 		    const char *slot, struct err *err);
 
+/* The same for many slots: one write per network that changes. */
+int network_release_slots(const struct netplug *np, const char *const *slots, size_t count,
+			  struct err *err);
+
 /* Drops leases whose slot is_alive() denies (spec N-47). Returns how many, -1. */
 int network_reclaim(const struct netplug *np, const char *network,
 		    bool (*is_alive)(void *ctx, const char *slot), void *ctx, struct err *err);

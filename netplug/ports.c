@@ -449,7 +449,16 @@ static bool is_of(const char *slot, const char *project, const char *wanted)
 	return strncmp(slot, project, len) == 0 && slot[len] == '/';
 }
 
-int ports_release(const struct netplug *np, const char *project, const char *slot, struct err *err)
+static bool is_any_of(const char *slot, const char *const *slots, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(slots[i], slot) == 0)
+			return true;
+	return false;
+}
+
+static int strike(const struct netplug *np, const char *project, const char *const *slots,
+		  size_t slot_count, struct err *err)
 {
 	AUTO(arena) struct arena *arena = arena_new();
 	AUTO(fd) int lock = file_lock(np->state_fd, BOOK_LOCK, true, err);
@@ -459,12 +468,24 @@ int ports_release(const struct netplug *np, const char *project, const char *slo
 	if (lock < 0 || read_book(np, &book, err) < 0)
 		return -1;
 	for (size_t i = 0; i < book.count; i++)
-		if (!is_of(book.rows[i].slot, project, slot))
+		if (project ? !is_of(book.rows[i].slot, project, NULL)
+			    : !is_any_of(book.rows[i].slot, slots, slot_count))
 			book.rows[kept++] = book.rows[i];
 	if (kept == book.count)
 		return 0;
 	book.count = kept;
 	return write_book(np, &book, err);
+}
+
+int ports_release(const struct netplug *np, const char *project, const char *slot, struct err *err)
+{
+	return slot ? strike(np, NULL, &slot, 1, err) : strike(np, project, NULL, 0, err);
+}
+
+int ports_release_slots(const struct netplug *np, const char *const *slots, size_t count,
+			struct err *err)
+{
+	return strike(np, NULL, slots, count, err);
 }
 
 int ports_list(const struct netplug *np, struct arena *arena, const char *project,

@@ -57,6 +57,10 @@ int ports_hold(const struct netplug *np, const struct port_entry *entry, struct 
  * them. */
 int ports_release(const struct netplug *np, const char *project, const char *slot, struct err *err);
 
+/* The same for many slots in one write. */
+int ports_release_slots(const struct netplug *np, const char *const *slots, size_t count,
+			struct err *err);
+
 /* What the book says, sorted by address, protocol, port; project NULL: the machine's. */
 int ports_list(const struct netplug *np, struct arena *arena, const char *project,
 	       struct port_entry **out, size_t *out_count, struct err *err);
