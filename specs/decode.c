@@ -205,7 +205,8 @@ static void decode_scalar(const struct key *key, const struct node *node, void *
 	switch (key->kind) {
 	case KEY_TEXT:
 	case KEY_LOOSE:
-		put_pointer(out, key->offset, node->text);
+		if (*node->text || (key->flags & KEY_EMPTY_OK))
+			put_pointer(out, key->offset, node->text);
 		return;
 	case KEY_BOOL:
 	case KEY_EXTERNAL:

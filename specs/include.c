@@ -54,6 +54,19 @@ static int read_environment(const struct model_load *load, const struct node *en
 	return 0;
 }
 
+/* The context of a build is the folder of the include, also when it does not say so. */
+static void default_contexts(struct arena *arena, const struct node *model)
+{
+	const struct node *services = node_get(model, "services");
+
+	for (size_t i = 0; services && i < services->count; i++) {
+		struct node *build = node_get(services->members[i].value, "build");
+
+		if (build && build->kind == NODE_MAP && !node_get(build, "context"))
+			node_set_text(arena, build, "context", build->place, ".");
+	}
+}
+
 /* The same text, path for path: the short forms of ours against the resolved ones of the include.
  */
 static bool is_equal(const struct model_load *load, const char *kind, const char *name,
@@ -69,6 +82,7 @@ static bool is_equal(const struct model_load *load, const char *kind, const char
 	if (node_equal(ours, theirs))
 		return true;
 	node_set(loader->arena, map, name, ours->place, copy);
+	default_contexts(loader->arena, root);
 	paths_resolve(&base, root);
 	return node_equal(copy, theirs);
 }
@@ -149,6 +163,8 @@ static int include_one(const struct model_load *load, struct node *document,
 	sub.vars = &top;
 	model = loader_build(&sub, &sources);
 	base.directory = sub.directory;
+	if (model)
+		default_contexts(loader->arena, model);
 	if (!model || paths_resolve(&base, model) < 0)
 		return -1;
 	return take_over(load, document, model);

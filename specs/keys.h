@@ -61,6 +61,7 @@ enum key_flag {
 	KEY_REFUSED = 1u << 11,      /* accepted by `config` with a warning, refused by `up` */
 	KEY_ALL_OK = 1u << 12,       /* a number that may be "all": -1 */
 	KEY_ONE_OK = 1u << 13,       /* a list that may be one scalar */
+	KEY_EMPTY_OK = 1u << 14,     /* an empty text is a value, and not the same as nothing */
 };
 
 struct shape;

@@ -12,3 +12,4 @@ SRCS_specs := specs/check.c specs/checks.c specs/config_view.c specs/decode.c \
 USES_specs := base
 PKGS_specs := yaml-0.1 libcrypto json-c
 TESTS      += tests/specs/test_units tests/specs/test_vectors tests/specs/test_roundtrip
+FUZZERS    += $(addprefix tests/fuzz/fuzz_specs_,yaml interpolate dotenv short_forms)

@@ -20,7 +20,8 @@ static int resolve(const struct path_base *base, struct node *node, const struct
 	if (node->text[0] == '~' && node->text[1] && node->text[1] != '/')
 		return node_error(base->problems, PROBLEM_VALUE, node, path,
 				  "\"%.60s\": homes of other users are not known here", node->text);
-	node->text = pathname_join(base->arena, base->directory, node->text, base->home);
+	if (node->text[0] != '/')
+		node->text = pathname_join(base->arena, base->directory, node->text, base->home);
 	return 0;
 }
 

@@ -54,6 +54,11 @@ int scalar_form_text(struct shape *shape, const struct key *key, struct node *no
 		return scalar_form_refuse(shape, node, path, "text");
 	if (scalar_form_is_raw(shape, node))
 		return 0;
+	if (!*node->text && (key->flags & KEY_NEEDED))
+		return node_error(shape->problems, PROBLEM_VALUE, node, path, "%s is empty",
+				  key->name);
+	if (!*node->text && key->kind != KEY_TEXTS && !(key->flags & KEY_EMPTY_OK))
+		return 0;
 	if (key->choices && !is_choice(key->choices, node->text))
 		return node_error(shape->problems, PROBLEM_VALUE, node, path,
 				  "\"%.60s\" is none of: %s", node->text, key->choices);

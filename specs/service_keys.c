@@ -33,7 +33,7 @@ static const struct key service_rows[] = {
 	{ "cpu_shares", KEY_NUMBER, KEY_ZERO_UNSET, AT(cpu_shares), .doc = "B relative weight" },
 	{ "command", KEY_COMMAND, KEY_NULL_OK | KEY_REPLACED, AT(command), .doc = "A arguments; nothing, [] and \"\": the image's" },
 	{ "configs", KEY_OBJECTS, 0, AT(configs), &file_use_table, .doc = "A files from configs; default target /SOURCE" },
-	{ "container_name", KEY_TEXT, 0, AT(container_name), .check = check_container_name, .doc = "A fixed name; then scale is 1" },
+	{ "container_name", KEY_TEXT, KEY_EMPTY_OK, AT(container_name), .check = check_container_name, .doc = "A fixed name; then scale is 1" },
 	{ "credential_spec", KEY_OBJECT, KEY_REFUSED, AT(credential_spec), &credential_spec_table, .doc = "D Windows only" },
 	{ "depends_on", KEY_NAMES, 0, AT(depends_on), &dependency_table, .doc = "A start order; a list means service_started" },
 	{ "deploy", KEY_OBJECT, KEY_NULL_OK, AT(deploy), &deploy_table, .doc = "A replicas, limits, restart and update rules" },

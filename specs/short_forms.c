@@ -114,7 +114,8 @@ static int take_parts(struct arena *arena, struct slice text, struct port_parts 
 	container = text;
 	if (cut_last(&text, ':', &container)) {
 		host = text;
-		if (cut_last(&text, ':', &host) &&
+		/* An empty address is none: ${ADDRESS:-}:80:80. */
+		if (cut_last(&text, ':', &host) && text.len > 0 &&
 		    take_address(arena, text, &out->host_ip, err) < 0)
 			return -1;
 	}
