@@ -221,7 +221,8 @@ int cgroup_v1_set(struct limit_writer *w, const struct config_resources *r)
 {
 	if (r->unified.count)
 		return err_set(w->err, ERR_UNSUPPORTED,
-			       "linux.resources.unified: needs cgroup v2, this host has v1");
+			       "invalid configuration: linux.resources.unified: needs cgroup v2, "
+			       "this host has v1");
 	if ((!w->update || r->device_count) && !w->cgroup->rootless && cgroup_v1_devices(w, r) < 0)
 		return -1;
 	if (set_memory(w, r) < 0 || set_cpu(w, r) < 0 || set_pids(w, r) < 0 || set_blkio(w, r) < 0)

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -25,6 +26,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/message.h"
 #include "base/mount.h"
 #include "base/stages.h"
 #include "base/stamp.h"
@@ -77,24 +79,22 @@ static int make_fifo(int dir_fd, const char *name, struct err *err)
 	return 0;
 }
 
-/* Both ends of both fifos are open in us until init has its own, so that no open has to wait. */
+/* exec.fifo lets init go; whoever does so first connects to start.sock, where init answers when the
+ * exec fails: a connection that ends without a word is the exec. The fifo is open for both, so that
+ * no open has to wait. */
 static int open_fifos(struct create_job *job, struct err *err)
 {
 	int dir_fd = job->state.dir_fd;
-	AUTO(fd) int both = -1;
 
 	if (make_fifo(dir_fd, "exec.fifo", err) < 0)
 		return -1;
 	if (!(job->spec.flags & CREATE_BY_FIFO))
 		return 0;
-	if (make_fifo(dir_fd, "start.fifo", err) < 0)
-		return -1;
 	job->init.go_fifo_fd = openat(dir_fd, "exec.fifo", O_RDWR | O_CLOEXEC);
-	both = openat(dir_fd, "start.fifo", O_RDWR | O_CLOEXEC);
-	job->init.word_fifo_fd = openat(dir_fd, "start.fifo", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	if (job->init.go_fifo_fd < 0 || job->init.word_fifo_fd < 0)
+	if (job->init.go_fifo_fd < 0)
 		return err_sys(err, errno, "open exec.fifo");
-	return 0;
+	job->init.word_fd = message_listen(dir_fd, "start.sock", SOCK_SEQPACKET, false, err);
+	return job->init.word_fd < 0 ? -1 : 0;
 }
 
 static int step_folder(void *context, struct err *err)
@@ -451,7 +451,7 @@ static const struct step create_steps[] = {
 static void close_child_side(struct create_job *job)
 {
 	struct init_job *init = &job->init;
-	int *fds[] = { &init->sync_fd, &init->go_fifo_fd, &init->word_fifo_fd, &init->proc_fd,
+	int *fds[] = { &init->sync_fd, &init->go_fifo_fd, &init->word_fd, &init->proc_fd,
 		       &init->root_tree_fd };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
@@ -527,7 +527,7 @@ static void init_prepare(struct create_job *job)
 				   .config = config,
 				   .sync_fd = -1,
 				   .go_fifo_fd = -1,
-				   .word_fifo_fd = -1,
+				   .word_fd = -1,
 				   .proc_fd = -1,
 				   .root_tree_fd = job->spec.root_mount_fd,
 				   .dev_null_fd = -1,
@@ -621,7 +621,8 @@ int create_start(struct container *container, struct err *err)
 	{
 		AUTO(free) char *state = lifecycle_hook_state(&job->state, STATUS_RUNNING);
 
-		if (hooks_run(job->spec.config, HOOK_POSTSTART, state, job->spec.bundle, err) == 0)
+		if (hooks_run(job->spec.config, HOOK_POSTSTART, state, job->spec.bundle, NULL,
+			      err) == 0)
 			return 0;
 	}
 	process_signal(container->pidfd, SIGKILL);

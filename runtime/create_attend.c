@@ -83,8 +83,8 @@ static int run_hooks(struct create_job *job, struct err *err)
 	const struct config *config = job->spec.config;
 	AUTO(free) char *state = lifecycle_hook_state(&job->state, STATUS_CREATING);
 
-	if (hooks_run(config, HOOK_PRESTART, state, job->spec.bundle, err) < 0 ||
-	    hooks_run(config, HOOK_CREATE_RUNTIME, state, job->spec.bundle, err) < 0)
+	if (hooks_run(config, HOOK_PRESTART, state, job->spec.bundle, NULL, err) < 0 ||
+	    hooks_run(config, HOOK_CREATE_RUNTIME, state, job->spec.bundle, NULL, err) < 0)
 		return -1;
 	for (size_t i = 0; i < config->net_device_count; i++)
 		if (net_device_move(config->net_devices[i].host_name, config->net_devices[i].name,

@@ -183,6 +183,9 @@ static int enter(struct exec_job *job, struct err *err)
 	    limits_affinity(0, "process.execCPUAffinity.final",
 			    job->spec->process->cpu_affinity_final, err) < 0)
 		return -1;
+	/* Whatever the caller was narrowed to is not the container's. */
+	if (!job->spec->process->cpu_affinity_initial && !job->spec->process->cpu_affinity_final)
+		limits_affinity_reset();
 	if (flags && setns(job->init_pidfd, (int)flags) < 0)
 		return err_sys(err, errno, "join the container's namespaces");
 	if (job->root_fd >= 0 && (fchdir(job->root_fd) < 0 || chroot(".") < 0))

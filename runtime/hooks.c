@@ -62,12 +62,15 @@ static void tail_add(struct tail *tail, const char *data, size_t len)
 }
 
 static void __attribute__((noreturn))
-run_child(const struct config_hook *hook, const char *cwd, int stdin_fd, int stderr_fd)
+run_child(const struct config_hook *hook, const char *cwd, char *const *default_env, int stdin_fd,
+	  int stderr_fd)
 {
 	static const char *no_env[] = { NULL };
 	const char *plain_args[] = { hook->path, NULL };
 	const char **argv = hook->args.count ? hook->args.at : plain_args;
-	const char **env = hook->env.count ? hook->env.at : no_env;
+	char *const *env = hook->env.at  ? (char *const *)(uintptr_t)hook->env.at
+			   : default_env ? default_env
+					 : (char *const *)(uintptr_t)no_env;
 	sigset_t none;
 
 	setpgid(0, 0);
@@ -76,7 +79,7 @@ run_child(const struct config_hook *hook, const char *cwd, int stdin_fd, int std
 	signal(SIGPIPE, SIG_DFL);
 	if ((!cwd || chdir(cwd) == 0) && dup2(stdin_fd, 0) == 0 && dup2(stderr_fd, 2) == 2) {
 		syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
-		execve(hook->path, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+		execve(hook->path, (char *const *)(uintptr_t)argv, env);
 	}
 	dprintf(2, "%s: %s", hook->path, strerrordesc_np(errno));
 	_exit(127);
@@ -161,7 +164,7 @@ static int judge(const struct config_hook *hook, const siginfo_t *info, const st
 }
 
 static int run_one(const struct config_hook *hook, const char *state, const char *cwd,
-		   struct err *err)
+		   char *const *env, struct err *err)
 {
 	struct hook_run run = {
 		.state = state, .left = strlen(state), .stdin_fd = -1, .stderr_fd = -1, .pidfd = -1
@@ -179,7 +182,7 @@ static int run_one(const struct config_hook *hook, const char *state, const char
 	}
 	child = namespaces_clone(0, -1, &run.pidfd);
 	if (child == 0)
-		run_child(hook, cwd, in_pipe[0], err_pipe[1]);
+		run_child(hook, cwd, env, in_pipe[0], err_pipe[1]);
 	close(in_pipe[0]);
 	close(err_pipe[1]);
 	run.stdin_fd = in_pipe[1];
@@ -207,10 +210,10 @@ static int run_one(const struct config_hook *hook, const char *state, const char
 }
 
 int hooks_run(const struct config *config, enum hook_kind kind, const char *state, const char *cwd,
-	      struct err *err)
+	      char *const *env, struct err *err)
 {
 	for (size_t i = 0; i < config->hooks[kind].count; i++)
-		if (run_one(&config->hooks[kind].at[i], state, cwd, err) < 0) {
+		if (run_one(&config->hooks[kind].at[i], state, cwd, env, err) < 0) {
 			text_plain(err->msg);
 			return err_wrap(err, "error running %s hook #%zu", kind_names[kind], i);
 		}
@@ -223,7 +226,7 @@ void hooks_run_all(const struct config *config, enum hook_kind kind, const char 
 	for (size_t i = 0; i < config->hooks[kind].count; i++) {
 		struct err err = ERR_NONE;
 
-		if (run_one(&config->hooks[kind].at[i], state, cwd, &err) < 0 && warn)
+		if (run_one(&config->hooks[kind].at[i], state, cwd, NULL, &err) < 0 && warn)
 			warn(context, err.msg);
 	}
 }

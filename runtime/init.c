@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -190,7 +191,9 @@ static int step_container_hooks(void *context, struct err *err)
 	if (!job->config->hooks[HOOK_CREATE_CONTAINER].count)
 		return 0;
 	state = state_with_pid(job);
-	return hooks_run(job->config, HOOK_CREATE_CONTAINER, state, job->spec->bundle, err);
+	if (fchdir(job->root_fd) < 0) /* relative paths of such hooks mean the root */
+		return err_sys(err, errno, "enter the root");
+	return hooks_run(job->config, HOOK_CREATE_CONTAINER, state, NULL, NULL, err);
 }
 
 static int step_close_paths(void *context, struct err *err)
@@ -255,7 +258,7 @@ static int step_terminal(void *context, struct err *err)
 static int step_settle(void *context, struct err *err)
 {
 	struct init_job *job = context;
-	int *ours[] = { &job->sync_fd, &job->go_fifo_fd, &job->word_fifo_fd, &job->proc_fd };
+	int *ours[] = { &job->sync_fd, &job->go_fifo_fd, &job->word_fd, &job->proc_fd };
 	const struct create_spec *spec = job->spec;
 	int status =
 		spec->extra_fd_count
@@ -366,7 +369,7 @@ static int close_others(const struct init_job *job, struct err *err)
 
 	keep[count++] = job->sync_fd;
 	keep[count++] = job->go_fifo_fd;
-	keep[count++] = job->word_fifo_fd;
+	keep[count++] = job->word_fd;
 	keep[count++] = job->proc_fd;
 	keep[count++] = job->root_tree_fd;
 	for (size_t i = 0; i < job->config->mount_count; i++)
@@ -380,17 +383,19 @@ static int close_others(const struct init_job *job, struct err *err)
 	return settle_close_others(keep, count, spec->preserve_fds, err);
 }
 
-/* After start: hooks, exec. In the CLI's case the caller of create is long gone, so words go
- * through the fifo. */
+/* After start: hooks, exec. In the CLI's case the caller of create is long gone: words go to who
+ * started us. */
 static void __attribute__((noreturn)) fail_late(struct init_job *job, const struct err *err)
 {
-	if (job->word_fifo_fd >= 0) {
+	if (job->word_fd >= 0) {
 		struct sync_message message = { .kind = SYNC_ERROR,
 						.code = (uint16_t)err->code,
 						.number = job->exit_code };
+		int fd;
 
 		snprintf(message.text, sizeof(message.text), "%s", err->msg);
-		if (write(job->word_fifo_fd, &message, sizeof(message)) < 0)
+		fd = accept4(job->word_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (write(fd, &message, sizeof(message)) < 0)
 			_exit(job->exit_code);
 	} else {
 		sync_send_error(job->sync_fd, err, job->exit_code);
@@ -437,7 +442,7 @@ void init_main(struct init_job *job)
 	if (job->config->hooks[HOOK_START_CONTAINER].count) {
 		AUTO(free) char *state = state_with_pid(job);
 
-		if (hooks_run(job->config, HOOK_START_CONTAINER, state, NULL, &err) < 0)
+		if (hooks_run(job->config, HOOK_START_CONTAINER, state, NULL, job->env, &err) < 0)
 			fail_late(job, &err);
 	}
 	last.env = job->env;

@@ -28,7 +28,7 @@ struct init_job {
 
 	int sync_fd;      /* ours */
 	int go_fifo_fd;   /* read end of exec.fifo, or -1 */
-	int word_fifo_fd; /* write end of start.fifo, or -1 */
+	int word_fd;      /* listens on start.sock, or -1 */
 	int proc_fd;      /* the caller's /proc */
 	int root_tree_fd; /* detached tree of the root, or -1 */
 	int *mount_fds; /* detached trees by index of config->mounts, -1 where init opens the source

@@ -10,11 +10,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/message.h"
 #include "base/stages.h"
 #include "runtime/hooks.h"
 #include "runtime/sync.h"
@@ -29,7 +31,7 @@ char *lifecycle_hook_state(const struct state *state, enum status status)
 		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
-/* Init's words through start.fifo: an error, or the end of all writers, which is the exec. */
+/* Init's words through start.sock: an error, or the end of the connection, which is the exec. */
 static int hear(int word_fd, int pidfd, struct err *err)
 {
 	for (;;) {
@@ -51,7 +53,7 @@ static int hear(int word_fd, int pidfd, struct err *err)
 			message.text[sizeof(message.text) - 1] = '\0';
 			return err_set(err, (enum err_code)message.code, "%s", message.text);
 		}
-		if (n >= 0)
+		if (n >= 0 || errno == ECONNRESET)
 			return 0;
 		if (errno != EAGAIN && errno != EINTR)
 			return err_sys(err, errno, "wait for the program");
@@ -62,16 +64,18 @@ static int hear(int word_fd, int pidfd, struct err *err)
 
 static int release(struct state *state, int pidfd, struct err *err)
 {
-	AUTO(fd)
-	int word_fd = openat(state->dir_fd, "start.fifo", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	AUTO(fd) int word_fd = -1;
 	AUTO(fd) int go_fd = openat(state->dir_fd, "exec.fifo", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (go_fd < 0 && errno == ENOENT)
 		return err_set(err, ERR_INVALID, "cannot start an already running container");
 	if (go_fd < 0 && errno == ENXIO)
 		return err_set(err, ERR_SYSTEM, "container init exited before start");
-	if (go_fd < 0 || word_fd < 0)
+	if (go_fd < 0)
 		return err_sys(err, errno, "open exec.fifo");
+	word_fd = message_connect(state->dir_fd, "start.sock", SOCK_SEQPACKET | SOCK_NONBLOCK, err);
+	if (word_fd < 0)
+		return err_wrap(err, "container init exited before start");
 	if (stages_point("start", "release", err) < 0)
 		return -1;
 	if (unlinkat(state->dir_fd, "exec.fifo", 0) < 0)
@@ -80,7 +84,7 @@ static int release(struct state *state, int pidfd, struct err *err)
 				       : err_sys(err, errno, "remove exec.fifo");
 	if (write(go_fd, "", 1) < 0)
 		return err_sys(err, errno, "write exec.fifo");
-	unlinkat(state->dir_fd, "start.fifo", 0);
+	unlinkat(state->dir_fd, "start.sock", 0);
 	return hear(word_fd, pidfd, err);
 }
 
@@ -99,7 +103,7 @@ int lifecycle_start(struct state *state, const struct config *config, struct err
 	if (!config->hooks[HOOK_POSTSTART].count)
 		return 0;
 	hook_state = lifecycle_hook_state(state, STATUS_RUNNING);
-	if (hooks_run(config, HOOK_POSTSTART, hook_state, state->bundle, err) < 0) {
+	if (hooks_run(config, HOOK_POSTSTART, hook_state, state->bundle, NULL, err) < 0) {
 		process_signal(pidfd, SIGKILL);
 		return -1;
 	}

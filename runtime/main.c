@@ -115,15 +115,16 @@ int runtime_write_pid(const char *path, pid_t pid, struct err *err)
 static void print_usage(FILE *out, const struct verb *verb)
 {
 	const struct option_row *rows = verb ? verb->options : global_options;
+	const char *self = program_invocation_short_name; /* engines install us under other names */
 
 	if (verb)
-		fprintf(out,
-			"NAME:\n   stack-runtime %s - %s\n\nUSAGE:\n   stack-runtime %s [options] "
-			"%s\n\nOPTIONS:\n",
-			verb->name, verb->help, verb->name, verb->usage);
+		fprintf(out, "NAME:\n   %s %s - %s\n\nUSAGE:\n   %s %s [options] %s\n\nOPTIONS:\n",
+			self, verb->name, verb->help, self, verb->name, verb->usage);
 	else
-		fprintf(out, "NAME:\n   stack-runtime - an OCI runtime\n\nUSAGE:\n   stack-runtime "
-			     "[global options] command [options] [arguments]\n\nCOMMANDS:\n");
+		fprintf(out,
+			"NAME:\n   %s - Open Container Initiative runtime\n\nUSAGE:\n   %s "
+			"[global options] command [options] [arguments]\n\nCOMMANDS:\n",
+			self, self);
 	for (const struct verb *row = verb_table; !verb && row->name; row++)
 		fprintf(out, "   %-12s %s\n", row->name, row->help);
 	if (!verb)

@@ -30,5 +30,5 @@ TESTS        += tests/runtime/test_monitor_spec tests/runtime/test_log_record \
                 tests/runtime/test_log_file tests/runtime/test_monitor_log \
                 tests/runtime/test_terminal tests/runtime/test_attach_hub
 KTESTS       += tests/runtime/k_netns tests/runtime/k_probe tests/runtime/k_monitor \
-                tests/runtime/k_monitor_attach
+                tests/runtime/k_monitor_attach tests/runtime/k_monitor_faults
 FUZZERS      += tests/fuzz/fuzz_runtime_monitor_spec

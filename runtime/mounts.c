@@ -405,6 +405,8 @@ static int mount_one(struct init_job *job, size_t index, struct err *err)
 
 int mounts_do_all(struct init_job *job, struct err *err)
 {
+	if (!config_namespace(job->config, CLONE_NEWNS))
+		return 0; /* the host's own mount table: nothing may be mounted there */
 	for (size_t i = 0; i < job->config->mount_count; i++)
 		if (mount_one(job, i, err) < 0) {
 			const struct config_mount *mount = &job->config->mounts[i];

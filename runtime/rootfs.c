@@ -101,6 +101,8 @@ static int move_root(struct init_job *job, struct err *err)
 
 int rootfs_pivot(struct init_job *job, struct err *err)
 {
+	AUTO(fd) int old_fd = -1;
+
 	if (!config_namespace(job->config, CLONE_NEWNS)) {
 		if (fchdir(job->root_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)
 			return err_sys(err, errno, "chroot");
@@ -108,11 +110,14 @@ int rootfs_pivot(struct init_job *job, struct err *err)
 	}
 	if (job->spec->flags & CREATE_NO_PIVOT)
 		return move_root(job, err);
-	if (fchdir(job->root_fd) < 0)
+	old_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (old_fd < 0 || fchdir(job->root_fd) < 0)
 		return err_sys(err, errno, "enter the root");
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return err_sys(err, errno, "pivot_root");
-	/* "." is the old root now, on top of the new one; its end must not travel to the host. */
+	/* The old root lies on top of the new one now; its end must not travel to the host. */
+	if (fchdir(old_fd) < 0)
+		return err_sys(err, errno, "enter the old root");
 	if (syscall(SYS_mount, NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return err_sys(err, errno, "detach the old root's propagation");
 	if (syscall(SYS_umount2, ".", 2 /* MNT_DETACH */) < 0)

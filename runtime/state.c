@@ -158,7 +158,7 @@ int state_write(const struct state *state, struct err *err)
 
 int state_remove(const char *root, const char *id, struct err *err)
 {
-	static const char *const files[] = { "exec.fifo", "start.fifo", "config.json", "lock",
+	static const char *const files[] = { "exec.fifo", "start.sock", "config.json", "lock",
 					     "state.json" };
 	AUTO(fd) int root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO(fd) int fd = -1;

@@ -123,6 +123,7 @@ static void add_linux(struct json_object *json, bool rootless)
 		"pid", "network", "ipc", "uts", "mount", "cgroup"
 	};
 	struct json_object *section = json_add_object(json, "linux"), *row, *array;
+	bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
 
 	if (rootless) {
 		add_map(section, "uidMappings", geteuid());
@@ -136,7 +137,8 @@ static void add_linux(struct json_object *json, bool rootless)
 	}
 	array = json_add_array(section, "namespaces");
 	for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
-		if (rootless && strcmp(namespaces[i], "network") == 0)
+		if ((rootless && strcmp(namespaces[i], "network") == 0) ||
+		    (!v2 && strcmp(namespaces[i], "cgroup") == 0))
 			continue;
 		row = json_object_new_object();
 		json_add_text(row, "type", namespaces[i]);
