@@ -10,9 +10,8 @@
 
 #include "base/err.h"
 
-#define COPY_FOLLOW 1u /* -L: a link at the path itself is followed */
-#define COPY_NUMERIC                                                                               \
-	2u /* -a: owner and group as in the source (else: those of the caller / of the root) */
+#define COPY_FOLLOW     1u /* -L: a link at the path itself is followed */
+#define COPY_NUMERIC    2u /* -a, copy_in: owner and group as in the tar (else 0:0, as docker) */
 #define COPY_NO_REPLACE 4u /* a folder is never replaced by a file, nor the reverse: ERR_EXISTS */
 
 /* Writes a tar (pax, numeric owner, xattrs, holes) of what `path` names to out_fd; names in it

@@ -24,8 +24,17 @@
 #define RECORD_MAX  512
 #define RUNTIME_DIR "volumes"
 
-/* What a deletion or a creation that was cut off left. Somebody else at work: it is theirs to see
- * to. */
+/* Is somebody at work on a volume that is not whole yet? */
+static bool is_being_made(const struct volume_store *store, const char *name)
+{
+	struct err err = ERR_NONE;
+	AUTO(fd) int dir = openat(store->volumes_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO(fd) int lock = dir < 0 ? -1 : file_lock(dir, LOCK, false, &err);
+
+	return lock < 0;
+}
+
+/* What a deletion or a creation that was cut off left. */
 static void sweep(const struct volume_store *store)
 {
 	struct err err = ERR_NONE;
@@ -34,7 +43,8 @@ static void sweep(const struct volume_store *store)
 	const char *name;
 
 	while (dir && (name = folder_next(dir)) != NULL)
-		if (text_starts(name, ".trash-") || text_starts(name, ".new-"))
+		if (text_starts(name, ".trash-") ||
+		    (text_starts(name, ".new-") && !is_being_made(store, name)))
 			tree_remove(store->volumes_fd, name, &err);
 }
 
@@ -224,7 +234,9 @@ static bool read_user(const struct volume_store *store, const char *volume, cons
 		return false;
 	*out = (struct volume_user){ 0 };
 	snprintf(out->id, sizeof(out->id), "%s", id);
-	slice_split(slice_trim((struct slice){ text, len }), ' ', &project, &name);
+	if (len && text[len - 1] == '\n')
+		len--;
+	slice_split((struct slice){ text, len }, ' ', &project, &name); /* a project may be "" */
 	snprintf(out->project, sizeof(out->project), "%.*s", SLICE_ARG(project));
 	snprintf(out->container, sizeof(out->container), "%.*s", SLICE_ARG(name));
 	out->running = faccessat(store->runtime_fd, running, F_OK, 0) == 0;

@@ -85,30 +85,55 @@ static int check_def(const struct volume_def *def, struct json_object *record, s
 	return 0;
 }
 
-/* Made beside and renamed: a half-made volume is never seen. The lock is held. */
+/* Made beside, under a lock that keeps others from sweeping it, and renamed: a half-made volume is
+ * never seen. */
 static int make(const struct volume_store *store, const char *name, struct json_object *record,
-		struct err *err)
+		int (*fill)(void *ctx, int data_fd, struct err *err), void *ctx, struct err *err)
 {
 	AUTO(free) char *temp = xformat(".new-%s", json_text_or(record, "uuid", ""));
+	AUTO(fd) int all = fill ? volume_store_lock(store, err) : -1; /* else the caller has it */
 	AUTO(fd) int dir = file_open_dir(store->volumes_fd, temp, true, err);
-	AUTO(fd) int users = -1;
+	AUTO(fd) int lock = dir < 0 ? -1 : file_lock(dir, "lock", true, err);
+	AUTO(fd) int users = lock < 0 ? -1 : file_open_dir(dir, "users", true, err);
+	AUTO(fd) int data = -1;
+	struct err ignored = ERR_NONE;
 
-	if (dir < 0)
-		return -1;
-	users = file_open_dir(dir, "users", true, err);
 	if (users < 0)
 		return -1;
+	if (all >= 0)
+		close(TAKE_FD(all)); /* filling takes its time; the inner lock keeps sweepers off */
 	if (mkdirat(dir, DATA, 0755) < 0 || fchmodat(dir, DATA, 0755, 0) < 0)
 		return err_sys(err, errno, "make volume %s", name);
+	data = file_open_dir(dir, DATA, false, err);
 	crash_point("volume", "folders-made");
-	if (json_write_file(dir, RECORD, record, JSON_SYNC | JSON_PRETTY, err) < 0)
+	if (data < 0 || (fill && (fill(ctx, data, err) < 0 || syncfs(data) < 0)) ||
+	    json_write_file(dir, RECORD, record, JSON_SYNC | JSON_PRETTY, err) < 0) {
+		tree_remove(store->volumes_fd, temp, &ignored);
 		return err_wrap(err, "volume %s", name);
+	}
 	crash_point("volume", "record-written");
 	if (renameat2(store->volumes_fd, temp, store->volumes_fd, name, RENAME_NOREPLACE) < 0 ||
-	    fsync(store->volumes_fd) < 0)
-		return err_sys(err, errno, "make volume %s", name);
+	    fsync(store->volumes_fd) < 0) {
+		err_sys(err, errno, "make volume %s", name);
+		tree_remove(store->volumes_fd, temp, &ignored);
+		return -1;
+	}
 	crash_point("volume", "made");
 	return 0;
+}
+
+int volume_make(const struct volume_store *store, const struct volume_def *def,
+		int (*fill)(void *ctx, int data_fd, struct err *err), void *ctx, struct err *err)
+{
+	AUTO(json) struct json_object *record = def_json(def);
+	AUTO(fd) int there = -1;
+
+	if (check_def(def, record, err) < 0)
+		return -1;
+	there = openat(store->volumes_fd, def->name, O_PATH | O_CLOEXEC);
+	if (there >= 0)
+		return err_set(err, ERR_EXISTS, "volume %s exists already", def->name);
+	return make(store, def->name, record, fill, ctx, err);
 }
 
 static struct json_object *read_record(const struct volume_store *store, const char *name,
@@ -187,7 +212,7 @@ static int ensure(const struct volume_store *store, const struct volume_def *def
 		return 0;
 	if (!old) {
 		*out = VOLUME_CREATED;
-		return make(store, def->name, wanted, err);
+		return make(store, def->name, wanted, NULL, NULL, err);
 	}
 	if (strcmp(json_text_or(old, "driver", ""), json_text_or(wanted, "driver", "")) == 0 &&
 	    is_same(json_object_at(old, "options"), json_object_at(wanted, "options"))) {
@@ -201,7 +226,7 @@ static int ensure(const struct volume_store *store, const struct volume_def *def
 	*out = VOLUME_RECREATED;
 	return volume_remove_locked(store, def->name, err) < 0
 		       ? -1
-		       : make(store, def->name, wanted, err);
+		       : make(store, def->name, wanted, NULL, NULL, err);
 }
 
 int volume_ensure(const struct volume_store *store, const struct volume_def *def, unsigned flags,

@@ -47,6 +47,11 @@ enum volume_outcome { VOLUME_KEPT, VOLUME_CREATED, VOLUME_RELABELLED, VOLUME_REC
 int volume_ensure(const struct volume_store *store, const struct volume_def *def, unsigned flags,
 		  enum volume_outcome *out, struct err *err);
 
+/* A new volume that is seen only when fill(ctx, data_fd) has put all of its content (NULL: empty)
+ * there. ERR_EXISTS. */
+int volume_make(const struct volume_store *store, const struct volume_def *def,
+		int (*fill)(void *ctx, int data_fd, struct err *err), void *ctx, struct err *err);
+
 /* The stored definition as JSON (volume.json: version, name, uuid, driver, options, labels,
  * created_at (ns), project, key, anonymous); passwords in options.o are masked unless VOLUME_RAW.
  * To be put. ERR_NOT_FOUND. */
