@@ -312,6 +312,8 @@ static int make_plan(void *data, struct err *err)
 	if (plan_make(change->arena, change->model->project, change->wanted, &change->seen,
 		      &change->options, &change->plan, err) < 0)
 		return -1;
+	for (size_t i = 0; i < change->plan.kept_count && makes_containers(change); i++)
+		change_progress(change, "Container", change->plan.kept[i], "Running", "done", NULL);
 	if (change->plan.orphan_count) {
 		char *text = NULL;
 		size_t size;
@@ -465,7 +467,7 @@ static void begin_next(struct supervisor *sv)
 
 	if (!change || change->timer_open)
 		return;
-	change->timer_open = true;
+	change->timer_open = sv->had_change = true;
 	uv_timer_init(sv->loop, &change->wait_timer);
 	change->wait_timer.data = change;
 	change->flow = (struct flow){ .name = change->op,

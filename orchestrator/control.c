@@ -65,6 +65,8 @@ static void connection_closed(uv_handle_t *handle)
 	server->client_count--;
 	free(connection->line);
 	free(connection);
+	if (server->handler.on_left && !server->stopped)
+		server->handler.on_left(server->handler.ctx);
 	server_free_when_idle(server);
 }
 

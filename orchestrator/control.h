@@ -23,6 +23,8 @@ struct control_handler {
 			   struct json_object *message);
 	/* The client of an unanswered request has gone. The request must still be answered. */
 	void (*on_gone)(void *ctx, struct control_request *request);
+	/* A connection has closed, whatever it had asked. */
+	void (*on_left)(void *ctx);
 	void *ctx;
 };
 

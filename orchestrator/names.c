@@ -291,6 +291,10 @@ int names_publish(struct names *names, struct zone *zone, struct err *err)
 	int status;
 
 	pthread_mutex_lock(&names->lock);
+	if (names->conversation_fd < 0) { /* nothing of the project is on a network */
+		pthread_mutex_unlock(&names->lock);
+		return 0;
+	}
 	zone->serial = ++names->serial;
 	{
 		AUTO(fd) int zone_fd = zone_write(names->dirs->run_fd, zone, err);

@@ -398,6 +398,11 @@ void ops_request(void *ctx, struct control_request *request, const char *op, str
 /* A client that dies changes nothing: what it asked for goes on. */
 void ops_gone(void *ctx, struct control_request *request)
 {
+	(void)ctx;
 	(void)request;
+}
+
+void ops_left(void *ctx)
+{
 	supervisor_look_idle(ctx);
 }

@@ -6,4 +6,5 @@
 
 /* The handler of control_start; ctx is the supervisor. */
 void ops_request(void *ctx, struct control_request *request, const char *op, struct json_object *message);
+void ops_left(void *ctx);
 void ops_gone(void *ctx, struct control_request *request);

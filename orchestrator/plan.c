@@ -242,6 +242,12 @@ static unsigned wanted_replicas(const struct planner *p, const struct service *s
 	return (unsigned)service_replicas(service);
 }
 
+static void note_kept(struct planner *p, const struct seen_container *seen)
+{
+	*(const char **)arena_grow(p->arena, &p->plan->kept, &p->plan->kept_count, sizeof(char *)) =
+		seen->name;
+}
+
 static void plan_kept(struct planner *p, const struct service *service,
 		      const struct seen_container *seen, bool restart)
 {
@@ -250,7 +256,8 @@ static void plan_kept(struct planner *p, const struct service *service,
 		add_start(p, service, seen->slot, seen->id, "a service that it depends on is recreated");
 		return;
 	}
-	p->plan->kept++;
+	if (seen->state == SEEN_RUNNING || seen->state == SEEN_RESTARTING)
+		note_kept(p, seen);
 	if (seen->state != SEEN_RUNNING && seen->state != SEEN_RESTARTING &&
 	    starts_with_up(p, service))
 		add_start(p, service, seen->slot, seen->id,
@@ -494,7 +501,7 @@ static int plan_start(struct planner *p, struct err *err)
 			if (seen->state != SEEN_RUNNING && seen->state != SEEN_RESTARTING)
 				add_start(p, service, seen->slot, seen->id, "asked for by start");
 			else
-				p->plan->kept++;
+				note_kept(p, seen);
 		}
 		if (p->selected[i] && !any && wanted_replicas(p, service) > 0 &&
 		    (p->options->service_count == 0 || is_named(p, service->name)))

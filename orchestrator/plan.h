@@ -120,7 +120,8 @@ struct plan {
 	size_t count;
 	const char **orphans; /* names of containers whose service the file does not know */
 	size_t orphan_count;
-	size_t kept; /* containers that stay as they are */
+	const char **kept; /* names of containers that stay as they are, and run */
+	size_t kept_count;
 };
 
 /* 0, or -1: ERR_NOT_FOUND "no such service: X", ERR_INVALID for a scale that cannot be. */

@@ -38,13 +38,15 @@ static struct json_object *action_json(const struct action *action)
 struct json_object *plan_json(const struct plan *plan)
 {
 	struct json_object *out = json_object_new_object();
-	struct json_object *actions = json_add_array(out, "actions"), *orphans;
+	struct json_object *actions = json_add_array(out, "actions"), *orphans, *kept;
 
 	for (size_t i = 0; i < plan->count; i++)
 		json_object_array_add(actions, action_json(&plan->actions[i]));
 	orphans = json_add_array(out, "orphans");
 	for (size_t i = 0; i < plan->orphan_count; i++)
 		json_push_text(orphans, plan->orphans[i]);
-	json_add_int(out, "kept", (int64_t)plan->kept);
+	kept = json_add_array(out, "kept");
+	for (size_t i = 0; i < plan->kept_count; i++)
+		json_push_text(kept, plan->kept[i]);
 	return out;
 }

@@ -4,9 +4,11 @@
  */
 #include "orchestrator/supervisor.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,6 +28,7 @@
 #include "orchestrator/transfer.h"
 
 #define IDLE_MS      1500 /* nothing to do for so long: the end */
+#define EMPTY_IDLE_MS 20  /* the same when nothing is left at all */
 #define POOL_THREADS "4"
 
 struct process {
@@ -68,7 +71,8 @@ void supervisor_look_idle(struct supervisor *sv)
 	if (sv->ending || !sv->control)
 		return;
 	if (is_idle(sv))
-		uv_timer_start(&sv->idle_timer, idle_is_over, IDLE_MS, 0);
+		uv_timer_start(&sv->idle_timer, idle_is_over,
+			       sv->had_change && LIST_EMPTY(&sv->slots) ? EMPTY_IDLE_MS : IDLE_MS, 0);
 	else
 		uv_timer_stop(&sv->idle_timer);
 }
@@ -131,7 +135,7 @@ static int open_loop(struct process *process, struct err *err)
 static int open_control(struct process *process, struct err *err)
 {
 	struct supervisor *sv = &process->sv;
-	struct control_handler handler = { ops_request, ops_gone, sv };
+	struct control_handler handler = { ops_request, ops_gone, ops_left, sv };
 	int listen_fd = message_listen(sv->dirs->run_fd, "control.sock", SOCK_STREAM | SOCK_NONBLOCK, true,
 				       err);
 
@@ -163,12 +167,34 @@ static void catch_up(struct supervisor *sv)
 	publish_names(sv, NULL);
 }
 
+/* The group of the project in every hierarchy; one that still has members stays. */
+static void drop_cgroups(const char *project)
+{
+	DIR *dir = opendir("/sys/fs/cgroup");
+	struct dirent *entry;
+	char path[600];
+
+	snprintf(path, sizeof(path), "/sys/fs/cgroup/stack/%s", project);
+	rmdir(path);
+	while (dir && (entry = readdir(dir)) != NULL) {
+		snprintf(path, sizeof(path), "/sys/fs/cgroup/%.200s/stack/%s", entry->d_name, project);
+		if (entry->d_name[0] != '.' && rmdir(path) == 0) {
+			snprintf(path, sizeof(path), "/sys/fs/cgroup/%.200s/stack", entry->d_name);
+			rmdir(path); /* the last project takes the common one with it */
+		}
+	}
+	if (dir)
+		closedir(dir);
+}
+
 /* A project that is down and has nothing left keeps no folder, no socket, no netd. */
 static void leave(struct process *process)
 {
 	struct supervisor *sv = &process->sv;
 	struct err ignored = ERR_NONE;
 	bool empty = LIST_EMPTY(&sv->slots), running = false;
+	struct net_seen *networks = NULL;
+	size_t network_count = 0;
 	const struct slot *slot;
 
 	LIST_FOREACH(slot, &sv->slots, link)
@@ -176,12 +202,18 @@ static void leave(struct process *process)
 	if (!running)
 		names_end(sv->names);
 	unlinkat(sv->dirs->run_fd, "control.sock", 0);
-	if (!empty || running)
+	if (!empty || running || net_observe(sv->net, NULL, &networks, &network_count, &ignored) < 0)
 		return;
+	net_seen_free(networks, network_count);
+	if (network_count)
+		return; /* `down` has not been asked for */
+	drop_cgroups(sv->dirs->name);
 	unlinkat(sv->dirs->run_fd, "zone", 0);
 	tree_remove(sv->roots->state_fd, sv->dirs->state + strlen(sv->roots->state) + 1, &ignored);
 	snapshot_sweep(sv->images, NULL, &ignored);
-	tree_remove(sv->roots->run_fd, sv->dirs->run + strlen(sv->roots->run) + 1, &ignored);
+	/* By name, the lock last: a successor may have begun to fill the folder again. */
+	unlinkat(sv->dirs->run_fd, "supervisor.lock", 0);
+	unlinkat(sv->roots->run_fd, sv->dirs->run + strlen(sv->roots->run) + 1, AT_REMOVEDIR);
 }
 
 int supervisor_run(const struct supervisor_options *options, struct err *err)

@@ -41,6 +41,7 @@ struct supervisor {
 	int trace_fd;        /* Chrome trace of every stage; -1: none */
 	const char *program; /* path of stack itself: workers */
 	bool ending;
+	bool had_change;     /* somebody has asked for something */
 	uv_timer_t idle_timer;
 };
 

@@ -139,11 +139,11 @@ static void tell_exposed(const struct project *project)
 
 static void tell_nothing_done(struct cli *cli, const struct json_object *result)
 {
-	int64_t kept = json_int_or(result, "kept", 0);
+	size_t kept = json_array_count(json_array_at(result, "kept"));
 
 	if (json_array_count(json_array_at(result, "actions")) == 0 && kept &&
 	    cli->progress != PROGRESS_QUIET && cli->progress != PROGRESS_JSON)
-		fprintf(stderr, "Nothing to do: %lld container%s as the file says\n", (long long)kept,
+		fprintf(stderr, "Nothing to do: %zu container%s as the file says\n", kept,
 			kept == 1 ? " is" : "s are");
 }
 

@@ -27,6 +27,10 @@ extern const struct option_row image_ls_options[], image_pull_options[], image_r
 command_run image_ls_command, image_pull_command, image_rm_command, image_load_command,
 	image_save_command, image_inspect_command, image_tag_command;
 
+/* cmd_container */
+extern const struct option_row inspect_options[];
+command_run inspect_command;
+
 /* cmd_config */
 extern const struct option_row config_options_table[];
 command_run config_command;

@@ -115,6 +115,8 @@ static const struct command commands[] = {
 	  NULL, NULL, NULL, top_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
 	{ "events", NULL, SERVICES_USAGE, "Show what happens", NULL, EXAMPLES("stack events --json", "one object a line"),
 	  NULL, events_options, NULL, events_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "inspect", NULL, "NAME...", "Show a container or an image in detail", NULL, EXAMPLES("stack inspect shop-web-1", "as docker inspect does"), "Machine",
+	  inspect_options, NULL, inspect_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
 	{ "image", NULL, "COMMAND", "Images of this machine", NULL, NULL, "Machine", NULL, image_commands, NULL, 0, 0, ARGUMENT_OTHER, 0 },
 	{ "supervisor", NULL, "COMMAND", "The process behind a project", NULL, NULL, "Machine", NULL, supervisor_commands, NULL, 0, 0, ARGUMENT_OTHER, 0 },
 	{ "completion", NULL, "bash|zsh|fish", "Print a completion script", NULL, EXAMPLES("stack completion bash > /etc/bash_completion.d/stack", "for bash"), "Machine",
