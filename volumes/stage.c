@@ -145,6 +145,28 @@ char *stage_clone(struct volume_stage *stage, int fd, bool recursive, struct err
 	return stage_attach(stage, clone, S_ISDIR(st.st_mode), err);
 }
 
+/* A part of a mount can be cloned only when the mount is attached: it is, beside the part, until
+ * the stage goes. */
+char *stage_attach_below(struct volume_stage *stage, int mount_fd, const char *subpath,
+			 struct err *err)
+{
+	AUTO(free) char *whole = stage_attach(stage, mount_fd, true, err);
+	AUTO(fd) int root = -1;
+	AUTO(fd) int part = -1;
+
+	if (!whole)
+		return NULL;
+	root = open(whole, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	part = root < 0 ? -1 : file_open_in_root(root, subpath, O_PATH, 0);
+	if (part >= 0)
+		return stage_clone(stage, part, false, err);
+	if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+		err_set(err, ERR_NOT_FOUND, "subpath \"%.100s\" does not exist", subpath);
+	else
+		err_sys(err, errno, "subpath \"%.100s\"", subpath);
+	return NULL;
+}
+
 int stage_drop(const char *runtime_path, const char *container_id, struct err *err)
 {
 	AUTO(fd) int stages = -1;

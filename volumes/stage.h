@@ -34,6 +34,10 @@ AUTO_TYPE(volume_stage, stage_close);
 /* Mounts a detached mount (base/mount) as the next number; is_dir says what its root is. Returns
  * the absolute path, to be freed. mount_fd stays the caller's. */
 char *stage_attach(struct volume_stage *stage, int mount_fd, bool is_dir, struct err *err);
+/* A folder or file inside a detached mount: subpath is resolved inside it alone (links too). For
+ * image volumes with a subpath. ERR_NOT_FOUND. */
+char *stage_attach_below(struct volume_stage *stage, int mount_fd, const char *subpath,
+			 struct err *err);
 /* Clones what fd shows (O_PATH is fine; recursive: with mounts below it) and attaches that. */
 char *stage_clone(struct volume_stage *stage, int fd, bool recursive, struct err *err);
 

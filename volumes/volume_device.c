@@ -26,7 +26,8 @@
 #include "base/process.h"
 #include "base/text.h"
 
-#define OPTIONS_MAX 64
+#define OPTIONS_MAX    64
+#define END_TIMEOUT_MS 1000
 
 /* Words of `o` that are the mount's and not the file system's. */
 static const struct flag {
@@ -237,6 +238,30 @@ static int mount_fs(const struct request *request, int target_fd, struct err *er
 	return mount_attach(fd, target_fd, "the volume", err);
 }
 
+/* Deep in the kernel it may not hear us: then it stays a zombie's worth of ours until we end. */
+static void end_child(pid_t pid)
+{
+	AUTO(fd) int pidfd = process_pidfd_open(pid);
+	struct err ignored = ERR_NONE;
+
+	kill(pid, SIGKILL);
+	if (pidfd >= 0)
+		process_wait_end(pidfd, END_TIMEOUT_MS, &ignored);
+	waitpid(pid, NULL, WNOHANG);
+}
+
+/* The child's copies of our locks and sockets would hold them for as long as it hangs. */
+static void close_others(int a, int b)
+{
+	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
+
+	if (low > 3)
+		close_range(3, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, ~0u, 0);
+}
+
 /* In a process of its own: whatever hangs in the kernel, hangs there. The error comes home through
  * a pipe. */
 static int mount_in_child(const struct request *request, int target_fd, int timeout_ms,
@@ -257,6 +282,7 @@ static int mount_in_child(const struct request *request, int target_fd, int time
 	if (pid < 0)
 		return err_sys(err, errno, "fork");
 	if (pid == 0) {
+		close_others(target_fd, ends[1]);
 		mount_fs(request, target_fd, &result);
 		_exit(write(ends[1], &result, sizeof(result)) == sizeof(result) ? 0 : 1);
 	}
@@ -265,9 +291,7 @@ static int mount_in_child(const struct request *request, int target_fd, int time
 	while ((status = poll(&ready, 1, timeout_ms)) < 0 && errno == EINTR)
 		;
 	if (status == 0) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL,
-			WNOHANG); /* in the kernel it may not hear us; then it is init's */
+		end_child(pid);
 		return err_set(err, ERR_TIMEOUT, "%s %s does not answer within %d s", request->type,
 			       request->source, timeout_ms / 1000);
 	}

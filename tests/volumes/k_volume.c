@@ -294,6 +294,32 @@ static void a_stage_is_private_and_goes_whole(void **state)
 	ground_close(&ground);
 }
 
+static void a_part_of_a_detached_mount_is_found_inside_it_alone(void **state)
+{
+	struct err err = ERR_NONE;
+	struct ground ground;
+	AUTO(volume_stage) struct volume_stage *stage = NULL;
+	AUTO(fd) int image = -1;
+	AUTO(free) char *part = NULL;
+	char inside[200];
+
+	(void)state;
+	ground_open(&ground);
+	image = mount_new("tmpfs", "image", NULL, 0, 0, &err);
+	mkdirat(image, "a", 0755);
+	mkdirat(image, "a/b", 0755);
+	symlinkat("/a/b", image, "link");
+	close(openat(image, "a/b/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	stage = stage_open(ground.runtime, "c1", &err);
+	part = stage_attach_below(stage, image, "link", &err);
+	assert_non_null(part);
+	snprintf(inside, sizeof(inside), "%s/file", part);
+	assert_true(is_there(inside));
+	assert_int_equal(stage_drop(ground.runtime, "c1", &err), 0);
+	umount2(ground_path(&ground, "run/stage"), MNT_DETACH);
+	ground_close(&ground);
+}
+
 static void secrets_are_files_in_memory_that_their_binds_alone_keep(void **state)
 {
 	struct err err = ERR_NONE;
@@ -557,6 +583,7 @@ int main(void)
 		cmocka_unit_test(a_file_system_that_the_kernel_lacks_is_named),
 		cmocka_unit_test(a_swapped_subpath_never_shows_the_outside),
 		cmocka_unit_test(a_stage_is_private_and_goes_whole),
+		cmocka_unit_test(a_part_of_a_detached_mount_is_found_inside_it_alone),
 		cmocka_unit_test(secrets_are_files_in_memory_that_their_binds_alone_keep),
 		cmocka_unit_test(a_secret_that_cannot_be_is_told_without_its_value),
 		cmocka_unit_test(digests_tell_contents_apart_and_need_the_machines_key),
