@@ -31,7 +31,6 @@ static void flush_clients(struct life *life)
 
 	if (!life->hub)
 		return;
-	attach_hub_end(life->hub);
 	life->drain_over = false;
 	life->drain_timer.due = flush_due;
 	poller_set_timer(life->poller, &life->drain_timer, FLUSH_MS);
@@ -142,6 +141,8 @@ int life_finish(struct life *life)
 		life->finished_ns = stamp_now_ns();
 	poller_unwatch(life->poller, &life->pair_watch);
 	clear_run_dir(life);
+	if (life->hub)
+		attach_hub_end(life->hub); /* who has everything need not wait for the rest */
 	reap_rest();
 	finish_container(life);
 	flush_clients(life);

@@ -134,7 +134,7 @@ static inline void monitor_bench_make(struct monitor_bench *bench)
 		make_dir(bench, dirs[i]);
 	copy_busybox(bench);
 	stamp_id(bench->id, STAMP_ID_LEN);
-	snprintf(bench->cgroup, sizeof(bench->cgroup), "/stack-test-%d/%.12s", (int)getpid(),
+	snprintf(bench->cgroup, sizeof(bench->cgroup), "/stack-bench-%d/%.12s", (int)getpid(),
 		 bench->id);
 }
 
@@ -149,7 +149,7 @@ static inline void drop_cgroup(const struct monitor_bench *bench)
 
 		assert_true(!own || !cgroup_exists(own));
 	}
-	snprintf(parent, sizeof(parent), "/stack-test-%d", (int)getpid());
+	snprintf(parent, sizeof(parent), "/stack-bench-%d", (int)getpid());
 	cgroup = cgroup_open(parent, &err);
 	if (cgroup)
 		cgroup_remove(cgroup, &err);
