@@ -34,78 +34,104 @@ static int view_nothing(struct view *view)
 	return 0;
 }
 
-/* Images with the digests that the caller found. */
-static void put_digests(const struct view *view, struct json_object *json)
+/* The image with the digest that the caller found; only the image, when that is what was asked for.
+ */
+static struct json_object *finish_service(const struct view *view, struct json_object *service)
 {
-	struct json_object *services = json_object_at(json, "services");
+	const char *image = json_text_or(service, "image", NULL);
+	const char *pinned = image ? pairs_get(&view->options->digests, image) : NULL;
+	struct json_object *only;
 
-	if (!services || view->options->digests.count == 0)
+	if (pinned)
+		json_object_object_add(service, "image", json_object_new_string(pinned));
+	if (!view->options->lock_only)
+		return service;
+	only = json_object_new_object();
+	json_add_text(only, "image", json_text_or(service, "image", NULL));
+	json_object_put(service);
+	return only;
+}
+
+/* One service at a time: a large project need not be in memory twice. */
+static void write_services(const struct view *view, struct text_writer *writer, unsigned flags)
+{
+	const struct project *project = view->result->project;
+
+	if (project->service_count == 0) {
+		AUTO(json) struct json_object *none = json_object_new_object();
+
+		text_member(writer, "services", none);
 		return;
-	json_each(services, name, service) {
-		const char *image = json_text_or(service, "image", NULL);
-		const char *pinned = image ? pairs_get(&view->options->digests, image) : NULL;
+	}
+	text_begin(writer, "services");
+	for (size_t i = 0; i < project->service_count; i++) {
+		const struct service *service = &project->services[i];
+		AUTO(json)
+		struct json_object *json = finish_service(view, model_json_service(service, flags));
 
-		(void)name;
-		if (pinned)
-			json_object_object_add(service, "image", json_object_new_string(pinned));
+		text_member(writer, service->name, json);
+	}
+	text_end(writer);
+}
+
+static void write_project(const struct view *view, struct text_writer *writer, unsigned flags)
+{
+	struct project head = *view->result->project;
+	AUTO(json) struct json_object *json = NULL;
+
+	head.service_count = 0;
+	json = model_json_write(&head, flags);
+	json_each(json, key, value) {
+		if (strcmp(key, "services") == 0)
+			write_services(view, writer, flags);
+		else if (!view->options->lock_only)
+			text_member(writer, key, value);
 	}
 }
 
-/* Only services.*.image. */
-static struct json_object *keep_images(struct json_object *json)
+static void write_key(struct text_writer *writer, struct json_object *all, const char *key)
 {
-	struct json_object *out = json_object_new_object();
-	struct json_object *kept = json_add_object(out, "services");
-	struct json_object *services = json_object_at(json, "services");
+	struct json_object *value;
 
-	if (services) {
-		json_each(services, name, service) {
-			json_add_text(json_add_object(kept, name), "image",
-				      json_text_or(service, "image", NULL));
-		}
-	}
-	json_object_put(json);
-	return out;
+	if (json_object_object_get_ex(all, key, &value))
+		text_member(writer, key, value);
 }
 
 /* The raw tree in the order of `config`. */
-static struct json_object *tree_json(const struct view *view)
+static void write_tree(const struct view *view, struct text_writer *writer)
 {
 	static const char *const order[] = { "name",    "services", "networks", "volumes",
 					     "secrets", "configs",  "models" };
+	const size_t count = sizeof(order) / sizeof(*order);
+	AUTO(json)
 	struct json_object *all = json_tokener_parse(node_json(view->arena, view->result->tree));
-	struct json_object *out = json_object_new_object();
 
-	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
-		struct json_object *value;
-
-		if (json_object_object_get_ex(all, order[i], &value))
-			json_object_object_add(out, order[i], json_object_get(value));
-	}
+	for (size_t i = 0; i < count; i++)
+		write_key(writer, all, order[i]);
 	json_each(all, key, value) {
-		if (!json_object_object_get_ex(out, key, NULL))
-			json_object_object_add(out, key, json_object_get(value));
+		bool written = false;
+
+		(void)value;
+		for (size_t i = 0; i < count; i++)
+			written |= strcmp(order[i], key) == 0;
+		if (!written)
+			write_key(writer, all, key);
 	}
-	json_object_put(all);
-	return out;
 }
 
 static int view_model(struct view *view)
 {
-	const struct project *project = view->result->project;
+	struct text_writer writer = { view->out, view->arena, view->is_json, 0, true };
 	unsigned flags = MODEL_JSON_DOLLARS;
-	struct json_object *json;
 
 	if (!view->is_json)
 		flags |= MODEL_JSON_NESTED_X | MODEL_JSON_NO_NULLS;
-	json = project ? model_json_write(project, flags) : tree_json(view);
-	put_digests(view, json);
-	if (view->options->lock_only)
-		json = keep_images(json);
-	fputs(view->is_json ? json_object_to_json_string_ext(json, JSON_STYLE)
-			    : yaml_write(view->arena, json),
-	      view->out);
-	json_object_put(json);
+	text_begin(&writer, NULL);
+	if (view->result->project)
+		write_project(view, &writer, flags);
+	else
+		write_tree(view, &writer);
+	text_end(&writer);
 	return 0;
 }
 

@@ -219,22 +219,105 @@ static void write_value(FILE *out, struct arena *arena, struct json_object *json
 	}
 }
 
-const char *yaml_write(struct arena *arena, const struct json_object *json)
+static void write_yaml_member(FILE *out, struct arena *arena, const char *key,
+			      struct json_object *value, unsigned indent)
 {
-	struct json_object *root;
-	char *text = NULL;
-	size_t len = 0;
-	const char *kept;
-	FILE *out = open_memstream(&text, &len);
-
-	if (!out)
-		return "";
-	memcpy(&root, &json, sizeof(root));
-	write_value(out, arena, root, 0);
-	if (!is_filled(root))
+	write_indent(out, indent);
+	write_key(out, arena, key);
+	fputc(':', out);
+	fputc(is_filled(value) ? '\n' : ' ', out);
+	write_value(out, arena, value, indent + 1);
+	if (!is_filled(value))
 		fputc('\n', out);
-	fclose(out);
-	kept = arena_strndup(arena, text, len);
-	free(text);
-	return kept;
+}
+
+static void write_json_text(FILE *out, const char *text)
+{
+	struct json_object *json = json_object_new_string(text);
+
+	fputs(json_object_to_json_string_ext(json, JSON_C_TO_STRING_NOSLASHESCAPE), out);
+	json_object_put(json);
+}
+
+static void write_json(FILE *out, struct json_object *json, unsigned indent)
+{
+	const char *separator = "\n";
+
+	if (!is_filled(json)) {
+		fputs(json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
+								   JSON_C_TO_STRING_NOSLASHESCAPE),
+		      out);
+		return;
+	}
+	if (json_object_is_type(json, json_type_array)) {
+		fputc('[', out);
+		for (size_t i = 0; i < json_object_array_length(json); i++, separator = ",\n") {
+			fputs(separator, out);
+			write_indent(out, indent + 1);
+			write_json(out, json_object_array_get_idx(json, i), indent + 1);
+		}
+	} else {
+		fputc('{', out);
+		json_object_object_foreach(json, key, value)
+		{
+			fputs(separator, out);
+			write_indent(out, indent + 1);
+			write_json_text(out, key);
+			fputs(": ", out);
+			write_json(out, value, indent + 1);
+			separator = ",\n";
+		}
+	}
+	fputc('\n', out);
+	write_indent(out, indent);
+	fputc(json_object_is_type(json, json_type_array) ? ']' : '}', out);
+}
+
+static void begin_json_member(struct text_writer *writer, const char *key)
+{
+	fputs(writer->is_first ? "\n" : ",\n", writer->out);
+	write_indent(writer->out, writer->indent);
+	write_json_text(writer->out, key);
+	fputs(": ", writer->out);
+	writer->is_first = false;
+}
+
+void text_begin(struct text_writer *writer, const char *key)
+{
+	if (writer->is_json) {
+		if (key)
+			begin_json_member(writer, key);
+		fputc('{', writer->out);
+	} else if (key) {
+		write_indent(writer->out, writer->indent);
+		write_key(writer->out, writer->arena, key);
+		fputs(":\n", writer->out);
+	}
+	writer->indent += writer->is_json || key ? 1 : 0;
+	writer->is_first = true;
+}
+
+void text_member(struct text_writer *writer, const char *key, struct json_object *value)
+{
+	if (writer->is_json) {
+		begin_json_member(writer, key);
+		write_json(writer->out, value, writer->indent);
+		return;
+	}
+	write_yaml_member(writer->out, writer->arena, key, value, writer->indent);
+	writer->is_first = false;
+}
+
+void text_end(struct text_writer *writer)
+{
+	if (writer->indent > 0)
+		writer->indent--;
+	if (!writer->is_json)
+		return;
+	if (!writer->is_first) {
+		fputc('\n', writer->out);
+		write_indent(writer->out, writer->indent);
+	}
+	fputc('}', writer->out);
+	writer->is_first = false;
 }
