@@ -263,8 +263,7 @@ static int oci_manifest(struct job *job, struct ready *image, const struct manif
 static int oci_entry(struct job *job, const struct descriptor *descriptor, const char *name,
 		     unsigned depth, struct err *err)
 {
-	char *text = NULL;
-	AUTO(free) char *owned = NULL;
+	AUTO(free) char *text = NULL;
 	struct manifest *manifest = NULL;
 	struct index *index = NULL;
 	const struct index_entry *entry;
@@ -275,7 +274,6 @@ static int oci_entry(struct job *job, const struct descriptor *descriptor, const
 
 	if (read_blob(job, descriptor, MEDIA_MANIFEST_MAX, &text, &len, err) < 0)
 		return -1;
-	owned = text;
 	if (media_parse(job->arena, text, len, NULL, descriptor->media_type, &manifest, &index,
 			err) < 0)
 		return err_wrap(err, "manifest %.19s", descriptor->digest);
@@ -290,7 +288,7 @@ static int oci_entry(struct job *job, const struct descriptor *descriptor, const
 	image = add_image(job, err);
 	if (!image || (name && add_name(image, name, err) < 0))
 		return -1;
-	image->manifest = TAKE(owned);
+	image->manifest = TAKE(text);
 	image->manifest_len = len;
 	image->manifest_type = xstrdup(manifest->media_type);
 	return oci_manifest(job, image, manifest, err);
@@ -420,8 +418,6 @@ static int run(struct store *store, struct archive_source *source, struct archiv
 	struct job job = { .store = store, .source = source, .arena = arena };
 	int rc;
 
-	*out = NULL;
-	*out_count = 0;
 	job.lease = lease_begin(store, err);
 	if (!job.lease)
 		return -1;
@@ -443,6 +439,8 @@ int archive_load(struct store *store, int fd, struct archive_loaded **out, size_
 {
 	AUTO(archive_source) struct archive_source *source = archive_source_open(store, fd, err);
 
+	*out = NULL;
+	*out_count = 0;
 	return source ? run(store, source, out, out_count, err) : -1;
 }
 
@@ -451,6 +449,8 @@ int archive_load_dir(struct store *store, int dir_fd, struct archive_loaded **ou
 {
 	AUTO(archive_source) struct archive_source *source = archive_source_open_dir(dir_fd, err);
 
+	*out = NULL;
+	*out_count = 0;
 	return source ? run(store, source, out, out_count, err) : -1;
 }
 

@@ -22,4 +22,4 @@ SRCS_images += images/digest.c images/inflate.c images/decode.c \
                images/maintain_df.c images/check.c images/check_layer.c
 TESTS += $(addprefix tests/images/test_,decode)
 FUZZERS += $(addprefix tests/fuzz/fuzz_images_,ref manifest auth_header)
-KTESTS += $(addprefix tests/images/k_,layers)
+KTESTS += $(addprefix tests/images/k_,layers hostile)
