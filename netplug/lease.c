@@ -21,6 +21,7 @@ struct desk {
 	struct arena *arena;
 	struct network_record *network;
 	struct ipam_range *ranges; /* one a subnet; used arrays on the heap */
+	bool changed;              /* something is to be written */
 };
 
 static struct network_lease *find_lease(struct network_record *network, const char *slot)
@@ -97,6 +98,7 @@ static struct network_lease *lease_for(struct desk *desk, const struct lease_wan
 			   sizeof(*lease));
 	*lease = (struct network_lease){ .slot = want->slot, .since_us = stamp_now_us() };
 	naming_mac(lease->mac, desk->np->machine_id, desk->network->name, want->slot);
+	desk->changed = true;
 	return lease;
 }
 
@@ -145,10 +147,17 @@ static int set_mac(struct desk *desk, struct network_lease *lease, const uint8_t
 	return 0;
 }
 
+static bool same_lease(const struct network_lease *a, const struct network_lease *b)
+{
+	return address_equal(&a->v4, &b->v4) && address_equal(&a->v6, &b->v6) &&
+	       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 && a->fixed4 == b->fixed4 &&
+	       a->fixed6 == b->fixed6;
+}
+
 /* Wishes: set aside for everybody before anything is handed out. */
 static int take_wishes(struct desk *desk, struct lease_want *want, struct err *err)
 {
-	struct network_lease *lease;
+	struct network_lease *lease, before;
 	uint8_t len4 = 0, len6 = 0;
 
 	if (address_is_set(&want->v4) && check_static(desk, &want->v4, want->slot, &len4, err) < 0)
@@ -162,6 +171,7 @@ static int take_wishes(struct desk *desk, struct lease_want *want, struct err *e
 	if (want->aside_only)
 		return 0;
 	lease = lease_for(desk, want);
+	before = *lease;
 	lease->fixed4 = address_is_set(&want->v4);
 	lease->fixed6 = address_is_set(&want->v6);
 	if (lease->fixed4) {
@@ -172,7 +182,10 @@ static int take_wishes(struct desk *desk, struct lease_want *want, struct err *e
 		lease->v6 = want->v6;
 		lease->v6_len = len6;
 	}
-	return set_mac(desk, lease, want->mac, err);
+	if (set_mac(desk, lease, want->mac, err) < 0)
+		return -1;
+	desk->changed |= !same_lease(lease, &before);
+	return 0;
 }
 
 struct user {
@@ -274,6 +287,7 @@ static bool derive_v6(struct desk *desk, struct network_lease *lease)
 static int hand_out(struct desk *desk, struct lease_want *want, struct err *err)
 {
 	struct network_lease *lease = find_lease(desk->network, want->slot);
+	struct network_lease before = *lease;
 
 	if (desk->network->ipv4 && !address_is_set(&lease->v4) &&
 	    take_dynamic(desk, AF_INET, &lease->v4, &lease->v4_len, err) < 0)
@@ -281,6 +295,7 @@ static int hand_out(struct desk *desk, struct lease_want *want, struct err *err)
 	if (desk->network->ipv6 && !address_is_set(&lease->v6) && !derive_v6(desk, lease) &&
 	    take_dynamic(desk, AF_INET6, &lease->v6, &lease->v6_len, err) < 0)
 		return -1;
+	desk->changed |= !same_lease(lease, &before);
 	want->lease = *lease;
 	want->lease.slot = want->slot;
 	return 0;
@@ -336,13 +351,14 @@ int network_lease(const struct netplug *np, struct lease_want *wants, size_t cou
 		if (network_file_read(dir, arena, wants[i].network, &desk.network, err) < 0 ||
 		    serve(&desk, wants, count, err) < 0)
 			return -1;
-		changed[changed_count++] = desk.network;
+		if (desk.changed)
+			changed[changed_count++] = desk.network;
 	}
 	for (size_t i = 0; i < changed_count; i++) {
 		if (changed[i]->lease_count)
 			qsort(changed[i]->leases, changed[i]->lease_count,
 			      sizeof(*changed[i]->leases), by_slot);
-		if (network_file_write(dir, changed[i], err) < 0)
+		if (network_file_write(dir, changed[i], true, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -392,7 +408,7 @@ static int release_from(int dir, struct arena *arena, const char *name,
 		if (!is_due(release, network->leases[i].slot))
 			network->leases[kept++] = network->leases[i];
 	network->lease_count = kept;
-	if (kept != before && network_file_write(dir, network, err) < 0)
+	if (kept != before && network_file_write(dir, network, false, err) < 0)
 		return -1;
 	return (int)(before - kept);
 }

@@ -305,7 +305,10 @@ void link_bridge_of(const struct network_record *network, struct arena *arena, u
 		const struct network_subnet *subnet = &network->subnets[i];
 
 		if (!address_is_set(&subnet->gateway) ||
-		    (network->options.inhibit_ipv4 && subnet->gateway.family == AF_INET))
+		    (network->options.inhibit_ipv4 && subnet->gateway.family == AF_INET) ||
+		    (subnet->gateway.family == AF_INET
+			     ? network->options.mode4
+			     : network->options.mode6) == GATEWAY_ISOLATED)
 			continue;
 		addresses[count].addr = subnet->gateway;
 		addresses[count++].len = subnet->subnet.len;

@@ -427,7 +427,9 @@ static int make(struct maker *m, struct err *err)
 	    rtnl_open(&m->rtnl, err) < 0 || survey(m, err) < 0 || set_subnets(m, err) < 0 ||
 	    set_link(m, err) < 0 || set_mtu(m, err) < 0)
 		return -1;
-	return network_file_write(m->dir_fd, network, err);
+	/* A project's is made again from its model after a power cut; one that was made by hand is
+	 * not. */
+	return network_file_write(m->dir_fd, network, !network->project[0], err);
 }
 
 int network_ensure(const struct netplug *np, struct arena *arena, const struct network_spec *spec,

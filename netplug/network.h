@@ -2,7 +2,7 @@
  *
  * One flock (networks/.lock) guards the folder, held by each function while it runs; a batch is one
  * write per network. Blocks (disk, and one dump of the host's routes and addresses when a subnet is
- * chosen). Definition and lease files are synced: addresses are sticky over a power cut.
+ * chosen). New leases are synced: addresses are sticky over a power cut.
  */
 #pragma once
 #include <stdbool.h>

@@ -157,7 +157,7 @@ static void add_lease(struct json_object *leases, const struct network_lease *le
 		json_add_bool(object, "fixed6", true);
 }
 
-int network_file_write(int dir_fd, const struct network_record *network, struct err *err)
+int network_file_write(int dir_fd, const struct network_record *network, bool sync, struct err *err)
 {
 	AUTO(json) struct json_object *object = json_object_new_object();
 	struct json_object *list, *spec;
@@ -182,7 +182,7 @@ int network_file_write(int dir_fd, const struct network_record *network, struct 
 	for (size_t i = 0; i < network->lease_count; i++)
 		add_lease(list, &network->leases[i]);
 	snprintf(name, sizeof(name), "%s.json", network->name);
-	return json_write_file(dir_fd, name, object, JSON_SYNC, err);
+	return json_write_file(dir_fd, name, object, sync ? JSON_SYNC : 0, err);
 }
 
 /* ---- JSON to record */

@@ -14,7 +14,9 @@ int network_file_dir(const struct netplug *np, struct err *err);
 
 int network_file_read(int dir_fd, struct arena *arena, const char *name,
 		      struct network_record **out, struct err *err);
-int network_file_write(int dir_fd, const struct network_record *network, struct err *err);
+/* sync: on disk before it returns. */
+int network_file_write(int dir_fd, const struct network_record *network, bool sync,
+		       struct err *err);
 
 /* Letters, digits, '_', '.', '-', at most 200, the first a letter or digit: safe as a file's name.
  */

@@ -1,12 +1,11 @@
 /* netplug/ports - published host ports: who has which.
  *
- * Owns: ports.json, placeholder sockets, the choice of a port.
+ * Owns: ports.json, the choice of a port.
  * May not touch: the packet filter (netplug/nat), what netd does with the sockets.
  * Blocks: disk, flock.
  */
 #include "netplug/ports.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -19,48 +18,12 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "netplug/port_holder.h"
+#include "netplug/port_socket.h"
 
 #define BOOK       "ports.json"
 #define BOOK_LOCK  "ports.lock"
 #define BOOK_MAX   (16u << 20)
 #define PAIR_TRIES 16 /* for one number that is free in both families */
-
-static const struct {
-	uint8_t number;
-	int socket_type;
-	const char *name;
-} protocols[] = {
-	{IPPROTO_TCP,   SOCK_STREAM, "tcp" },
-	{ IPPROTO_UDP,  SOCK_DGRAM,  "udp" },
-	{ IPPROTO_SCTP, SOCK_STREAM, "sctp"},
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-const char *ports_protocol_name(uint8_t protocol)
-{
-	for (size_t i = 0; i < COUNT(protocols); i++)
-		if (protocols[i].number == protocol)
-			return protocols[i].name;
-	return "ip";
-}
-
-static uint8_t protocol_number(const char *name)
-{
-	for (size_t i = 0; i < COUNT(protocols); i++)
-		if (strcmp(protocols[i].name, name) == 0)
-			return protocols[i].number;
-	return 0;
-}
-
-static int socket_type(uint8_t protocol)
-{
-	for (size_t i = 0; i < COUNT(protocols); i++)
-		if (protocols[i].number == protocol)
-			return protocols[i].socket_type;
-	return SOCK_STREAM;
-}
 
 /* ---- the book */
 
@@ -68,6 +31,8 @@ struct book {
 	struct arena *arena;
 	struct port_entry *rows;
 	size_t count;
+	const struct port_want *wants; /* of this call */
+	size_t want_count;
 };
 
 static int read_row(struct book *book, struct json_object *object, struct err *err)
@@ -88,7 +53,7 @@ static int read_row(struct book *book, struct json_object *object, struct err *e
 	row->slot = arena_strdup(book->arena, slot);
 	row->port = (uint16_t)port;
 	row->target = (uint16_t)target;
-	row->protocol = protocol_number(protocol);
+	row->protocol = port_socket_protocol(protocol);
 	row->relay = json_bool_or(object, "relay", false);
 	return 0;
 }
@@ -178,85 +143,6 @@ static int clash_error(const struct port_entry *holder, const struct address *ad
 		SLICE_ARG(project), SLICE_ARG(service), SLICE_ARG(number));
 }
 
-/* ---- placeholders */
-
-static socklen_t to_sockaddr(const struct address *address, uint16_t port,
-			     struct sockaddr_storage *out)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-	memset(out, 0, sizeof(*out));
-	if (address->family == AF_INET) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		memcpy(&v4->sin_addr, address->bytes, 4);
-		return sizeof(*v4);
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(port);
-	memcpy(&v6->sin6_addr, address->bytes, 16);
-	return sizeof(*v6);
-}
-
-static uint16_t bound_port(int fd)
-{
-	struct sockaddr_storage name;
-	socklen_t len = sizeof(name);
-
-	if (getsockname(fd, (struct sockaddr *)&name, &len) < 0)
-		return 0;
-	return ntohs(name.ss_family == AF_INET ? ((struct sockaddr_in *)&name)->sin_port
-					       : ((struct sockaddr_in6 *)&name)->sin6_port);
-}
-
-/* Binds address:port (0: any) without listening. SO_REUSEADDR is on while it binds, as connections
- * of a former holder may linger in TIME_WAIT, and off afterwards, so that nobody else gets in. -1
- * with errno; ESOCKTNOSUPPORT: the kernel lacks the protocol, the book alone guards it. */
-static int bind_placeholder(const struct address *address, uint8_t protocol, uint16_t port)
-{
-	struct sockaddr_storage name;
-	socklen_t len = to_sockaddr(address, port, &name);
-	int on = 1, off = 0;
-	AUTO(fd) int fd = socket(address->family, socket_type(protocol) | SOCK_CLOEXEC, protocol);
-
-	if (fd < 0) {
-		errno = errno == EPROTONOSUPPORT ? ESOCKTNOSUPPORT : errno;
-		return -1;
-	}
-	if (address->family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (protocol != IPPROTO_UDP)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, (struct sockaddr *)&name, len) < 0)
-		return -1;
-	if (protocol != IPPROTO_UDP)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof(off));
-	return TAKE_FD(fd);
-}
-
-static int bind_error(int error, const struct address *address, uint8_t protocol, uint16_t port,
-		      struct err *err)
-{
-	char text[ADDRESS_TEXT], holder[128];
-
-	address_text(address, text);
-	if (error == EADDRNOTAVAIL)
-		return err_set(err, ERR_INVALID, "port %u/%s: this host has no address %s", port,
-			       ports_protocol_name(protocol), text);
-	if (error == EACCES)
-		return err_set(
-			err, ERR_DENIED,
-			"port %u/%s on %s: not permitted (net.ipv4.ip_unprivileged_port_start)",
-			port, ports_protocol_name(protocol), text);
-	if (error != EADDRINUSE)
-		return err_sys(err, error, "port %u/%s on %s", port, ports_protocol_name(protocol),
-			       text);
-	port_holder_find(address, protocol, port, holder, sizeof(holder));
-	return err_set(err, ERR_EXISTS, "port %u/%s on %s is taken by %s", port,
-		       ports_protocol_name(protocol), text, holder);
-}
-
 /* ---- one want */
 
 /* Addresses to bind: one host_ip, or any of both families. */
@@ -284,6 +170,25 @@ static void drop_sockets(struct port_want *want)
 	want->fd4 = want->fd6 = -1;
 }
 
+/* Does an earlier want of this call, of the same slot, have the port at that address? */
+static bool is_wanted_twice(const struct book *book, const struct port_want *want,
+			    const struct address *address, uint16_t port)
+{
+	for (size_t i = 0; i < book->want_count; i++) {
+		const struct port_want *other = &book->wants[i];
+		struct address addresses[2];
+		size_t count = addresses_of(other, addresses);
+
+		if (other == want || other->port != port || other->protocol != want->protocol ||
+		    strcmp(other->slot, want->slot) != 0)
+			continue;
+		for (size_t k = 0; k < count; k++)
+			if (overlaps(&addresses[k], address))
+				return true;
+	}
+	return false;
+}
+
 /* All addresses of the want at one port; 0: the first bind chooses. 0 done, -1 with *err, and
  * `again` when another number may do. */
 static int try_port(const struct book *book, struct port_want *want, uint16_t port, bool *again,
@@ -302,18 +207,21 @@ static int try_port(const struct book *book, struct port_want *want, uint16_t po
 		*again = true;
 		if (port && holder && strcmp(holder->slot, want->slot) != 0)
 			return clash_error(holder, &addresses[i], err);
-		if (want->relay && port)
+		if (port && is_wanted_twice(book, want, &addresses[i], port))
+			return err_set(err, ERR_EXISTS, "port %u/%s is published twice by %s", port,
+				       ports_protocol_name(want->protocol), want->slot);
+		if ((want->relay || (want->held && holder)) && port)
 			continue;
-		*slot = bind_placeholder(&addresses[i], want->protocol, port);
+		*slot = port_socket_bind(&addresses[i], want->protocol, port);
 		if (*slot < 0 && errno == EAFNOSUPPORT && i > 0)
 			continue;
 		if (*slot < 0 && errno == ESOCKTNOSUPPORT && port)
 			continue;
 		if (*slot < 0) {
 			*again = errno == EADDRINUSE;
-			return bind_error(errno, &addresses[i], want->protocol, port, err);
+			return port_socket_error(errno, &addresses[i], want->protocol, port, err);
 		}
-		port = port ? port : bound_port(*slot);
+		port = port ? port : port_socket_number(*slot);
 		holder = find_clash(book, &addresses[i], want->protocol, port);
 		if (holder && strcmp(holder->slot, want->slot) != 0)
 			return clash_error(holder, &addresses[i], err);
@@ -404,11 +312,13 @@ int ports_reserve(const struct netplug *np, struct port_want *wants, size_t coun
 {
 	AUTO(arena) struct arena *arena = arena_new();
 	AUTO(fd) int lock = file_lock(np->state_fd, BOOK_LOCK, true, err);
-	struct book book = { .arena = arena };
+	struct book book = { .arena = arena, .wants = wants, .want_count = count };
 	int result = 0;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		wants[i].fd4 = wants[i].fd6 = -1;
+		wants[i].port = 0;
+	}
 	if (lock < 0 || read_book(np, &book, err) < 0)
 		return -1;
 	/* Fixed numbers before choices, or a choice could take what another want must have. */
@@ -434,10 +344,12 @@ int ports_reserve(const struct netplug *np, struct port_want *wants, size_t coun
 
 int ports_hold(const struct netplug *np, const struct port_entry *entry, struct err *err)
 {
-	int fd = bind_placeholder(&entry->address, entry->protocol, entry->port);
+	int fd = port_socket_bind(&entry->address, entry->protocol, entry->port);
 
 	(void)np;
-	return fd >= 0 ? fd : bind_error(errno, &entry->address, entry->protocol, entry->port, err);
+	return fd >= 0 ? fd
+		       : port_socket_error(errno, &entry->address, entry->protocol, entry->port,
+					   err);
 }
 
 static bool is_of(const char *slot, const char *project, const char *wanted)

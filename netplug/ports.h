@@ -29,6 +29,7 @@ struct port_want {
 	uint16_t remembered;  /* tried first when in range or ephemeral; 0 none */
 	uint8_t protocol;     /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
 	bool relay; /* x-stack.expose: host-firewall: the relay will listen, no placeholder */
+	bool held;  /* netd has the placeholder of what the book says of this slot: no new one */
 	/* out */
 	uint16_t port; /* the chosen one */
 	int fd4, fd6;  /* placeholders, the caller's from now on; -1 none */
@@ -43,9 +44,9 @@ struct port_entry {
 	bool relay;
 };
 
-/* All or nothing: chooses, binds and books every want. Wants of a slot that are in the book already
- * keep their port (and get a new placeholder unless holders != NULL says that netd has it: see
- * ports_hold). ERR_EXISTS names the holder: "port 8080/tcp on 0.0.0.0 is taken by project shop,
+/* All or nothing: chooses, binds and books every want. Wants of a slot that
+ * are in the book already keep their port and get a new placeholder, unless `held` says that netd
+ * has it. ERR_EXISTS names the holder: "port 8080/tcp on 0.0.0.0 is taken by project shop,
  * service web" or by "nginx (pid 812)"; ERR_INVALID: the address is none of the host's, or a range
  * is used up. On error all placeholders of this call are closed and the book is as before. */
 int ports_reserve(const struct netplug *np, struct port_want *wants, size_t count, struct err *err);

@@ -589,6 +589,48 @@ static void ranges_and_ephemeral_ports_find_a_free_one_and_remember_it(void **st
 		drop(&range[i]);
 }
 
+static void what_netd_holds_is_not_bound_again(void **state)
+{
+	struct books *b = *state;
+	struct port_want want = { .slot = "shop/web/1",
+				  .families = PORTS_V4,
+				  .first = 8085,
+				  .last = 8085,
+				  .protocol = IPPROTO_TCP };
+	struct port_want again = want;
+	struct port_want twice[2] = { want, want };
+	struct port_want sctp = { .slot = "shop/web/1",
+				  .families = PORTS_V4,
+				  .first = 8086,
+				  .last = 8086,
+				  .protocol = IPPROTO_SCTP };
+	struct port_entry *rows;
+	size_t count;
+	struct err err = ERR_NONE;
+
+	check(ports_reserve(&b->np, &want, 1, &err));
+	again.held = true;
+	check(ports_reserve(&b->np, &again, 1, &err));
+	assert_int_equal(again.port, 8085);
+	assert_int_equal(again.fd4, -1);
+	drop(&want);
+	/* After netd's death. */
+	check(ports_list(&b->np, b->arena, "shop", &rows, &count, &err));
+	assert_int_equal(count, 1);
+	want.fd4 = ports_hold(&b->np, &rows[0], &err);
+	assert_true(want.fd4 >= 0);
+	drop(&want);
+	twice[1].target = 81;
+	assert_int_equal(ports_reserve(&b->np, twice, 2, &err), -1);
+	assert_non_null(strstr(err.msg, "published twice by shop/web/1"));
+	/* Without SCTP in the kernel the book alone keeps the port. */
+	check(ports_reserve(&b->np, &sctp, 1, &err));
+	sctp.slot = "blog/web/1";
+	drop(&sctp);
+	assert_int_equal(ports_reserve(&b->np, &sctp, 1, &err), -1);
+	assert_non_null(strstr(err.msg, "8086/sctp"));
+}
+
 int main(void)
 {
 #define BOOK_TEST(name) cmocka_unit_test_setup_teardown(name, open_books, close_books)
@@ -607,6 +649,7 @@ int main(void)
 		BOOK_TEST(a_placeholder_keeps_others_out_and_refuses_connections),
 		BOOK_TEST(a_conflict_names_the_holder_and_leaves_nothing),
 		BOOK_TEST(ranges_and_ephemeral_ports_find_a_free_one_and_remember_it),
+		BOOK_TEST(what_netd_holds_is_not_bound_again),
 	};
 
 	return cmocka_run_group_tests(tests, enter_once, NULL);
