@@ -186,7 +186,15 @@ int config_check(const struct config *config, struct err *err)
 	if (check_mounts(config, err) < 0 || config_check_linux(config, err) < 0 ||
 	    check_names(config, err) < 0)
 		return -1;
-	return config->process ? config_check_process(config->process, true, err) : 0;
+	if (config->process && config_check_process(config->process, true, err) < 0)
+		return -1;
+	/* The kernel admits deadline tasks to whole root domains only. */
+	if (config->process && config->process->scheduler.set &&
+	    config->process->scheduler.policy == SCHED_DEADLINE && config->resources.cpus &&
+	    config->resources.cpus[0])
+		return BAD("process.scheduler: process scheduler can't be used together with "
+			   "AllowedCPUs");
+	return 0;
 }
 
 static struct config *config_new(const char *text, size_t len, struct err *err)

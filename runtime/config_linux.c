@@ -179,15 +179,15 @@ static int decode_memory_policy(struct reader *reader, struct json_object *value
 
 	if (!json_object_is_type(value, json_type_object) ||
 	    !json_object_object_get_ex(value, "mode", &member))
-		return decode_fail(reader, &mode_at, "is missing");
+		return decode_fail(reader, &mode_at, "is missing: invalid memory policy mode");
 	if (decode_word(reader, member, &mode_at, config_memory_policy_words, &mode) < 0)
-		return -1;
+		return decode_fail(reader, &mode_at, "invalid memory policy");
 	for (size_t i = 0; i < json_array_count(flags); i++) {
 		struct place item = { &flags_at, NULL, i };
 
 		if (decode_word(reader, json_object_array_get_idx(flags, i), &item,
 				policy_flag_words, &bits) < 0)
-			return -1;
+			return decode_fail(reader, &item, "invalid memory policy flag");
 		mode |= bits;
 	}
 	config->has_memory_policy = true;

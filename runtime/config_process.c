@@ -292,8 +292,6 @@ static int check_scheduler(const struct config_scheduler *s, struct err *err)
 		return BAD("process.scheduler.priority: must be 1..99 with this policy");
 	if (s->policy != SCHED_DEADLINE && (s->runtime || s->deadline || s->period))
 		return BAD("process.scheduler: runtime, deadline and period need SCHED_DEADLINE");
-	if (s->policy == SCHED_DEADLINE && (s->nice || !s->runtime))
-		return BAD("process.scheduler: SCHED_DEADLINE needs a runtime and has no nice");
 	return 0;
 }
 

@@ -127,8 +127,13 @@ static int decode_default(struct reader *reader, struct json_object *value, cons
 {
 	struct config_seccomp *seccomp = target;
 
+	struct config_int none = { false, 0 };
+
 	seccomp->set = true;
-	return decode_action(reader, value, at, &seccomp->default_action);
+	if (decode_action(reader, value, at, &seccomp->default_action) < 0)
+		return -1;
+	seccomp->default_action = with_errno(seccomp->default_action, &none);
+	return 0;
 }
 
 static int decode_default_errno(struct reader *reader, struct json_object *value,
@@ -140,7 +145,7 @@ static int decode_default_errno(struct reader *reader, struct json_object *value
 	if (!json_object_is_type(value, json_type_int) || number.value < 0)
 		return decode_fail(reader, at, "must be a number");
 	seccomp->default_errno = number.value;
-	seccomp->default_action = with_errno(seccomp->default_action, &number);
+	seccomp->default_action = with_errno(seccomp->default_action & 0xffff0000u, &number);
 	return 0;
 }
 
@@ -175,7 +180,8 @@ static int check_notify(const struct config_seccomp *seccomp, struct err *err)
 		for (size_t j = 0; j < call->names.count; j++)
 			if (strcmp(call->names.at[j], "write") == 0 ||
 			    strcmp(call->names.at[j], "sendmsg") == 0)
-				return BAD("syscalls[%zu]: SCMP_ACT_NOTIFY cannot be used for %s",
+				return BAD("syscalls[%zu]: SCMP_ACT_NOTIFY cannot be used for the "
+					   "%s syscall",
 					   i, call->names.at[j]);
 	}
 	return 0;

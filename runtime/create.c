@@ -30,6 +30,7 @@
 #include "base/mount.h"
 #include "base/stages.h"
 #include "base/stamp.h"
+#include "base/text.h"
 #include "runtime/create_internal.h"
 #include "runtime/hooks.h"
 #include "runtime/init.h"
@@ -38,6 +39,7 @@
 #include "runtime/mount_options.h"
 #include "runtime/mounts.h"
 #include "runtime/namespaces.h"
+#include "runtime/rootpath.h"
 #include "runtime/sync.h"
 
 static void warn(struct create_job *job, const char *text)
@@ -188,6 +190,29 @@ static int idmap(struct create_job *job, const struct config_mount *mount, int t
 	return mount_set(tree_fd, MOUNT_ATTR_IDMAP, 0, 0, user_fd, recursive, err);
 }
 
+int create_idmap(struct create_job *job, size_t index, int tree_fd, struct err *err)
+{
+	const struct config *config = job->spec.config;
+	struct mount_options options;
+
+	if (index >= config->mount_count || tree_fd < 0)
+		return err_set(err, ERR_INTERNAL, "no mount %zu to map", index);
+	mount_options_parse(config->arena, &config->mounts[index].options, &options);
+	return idmap(job, &config->mounts[index], tree_fd, options.recursive_idmap, err);
+}
+
+/* Below the root a source may be made by an earlier mount: only init can open it, at its turn. */
+static bool is_below_root(const struct create_job *job, const struct config_mount *mount)
+{
+	AUTO(free)
+	char *joined = mount->source[0] == '/' ? xstrdup(mount->source)
+					       : xformat("%s/%s", job->spec.bundle, mount->source);
+	AUTO(free) char *clean = rootpath_clean(joined);
+	size_t len = strlen(job->init.rootfs);
+
+	return len > 1 && text_starts(clean, job->init.rootfs) && clean[len] == '/';
+}
+
 /* Bind sources that init could not reach or map by itself. */
 static int open_sources(struct create_job *job, struct err *err)
 {
@@ -204,7 +229,8 @@ static int open_sources(struct create_job *job, struct err *err)
 		if (maps && !bind)
 			return err_set(err, ERR_UNSUPPORTED,
 				       "mounts[%zu]: only binds can be idmapped", i);
-		if (options.remount || !bind || (!maps && !job->init.in_user_namespace))
+		if (options.remount || !bind || (!maps && !job->init.in_user_namespace) ||
+		    is_below_root(job, mount))
 			continue;
 		job->init.mount_fds[i] =
 			mounts_open_source(job->spec.bundle, mount, options.recursive_bind, err);

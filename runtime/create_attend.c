@@ -142,6 +142,9 @@ static int serve(struct create_job *job, const struct sync_message *message, int
 	case SYNC_NEED_MAPS:
 		status = write_maps(job, err);
 		break;
+	case SYNC_MOUNT:
+		status = create_idmap(job, (size_t)message->number, *fd, err);
+		break;
 	case SYNC_NEED_HOOKS:
 		status = run_hooks(job, err);
 		break;

@@ -23,5 +23,7 @@ char *create_root_path(const struct config *config, const char *bundle);
 pid_t create_pid_of(int pidfd);
 /* Serves init until it says READY; in fifo mode it is then let go to wait there. */
 int create_attend(struct create_job *job, struct err *err);
+/* Maps the ids of config's mount `index`, whose tree is given. */
+int create_idmap(struct create_job *job, size_t index, int tree_fd, struct err *err);
 /* After GO: 0 when the program runs. */
 int create_hear_exec(struct create_job *job, struct err *err);

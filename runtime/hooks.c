@@ -5,6 +5,7 @@
  */
 #include "runtime/hooks.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -152,15 +153,17 @@ static int attend(struct hook_run *run)
 static int judge(const struct config_hook *hook, const siginfo_t *info, const struct tail *tail,
 		 struct err *err)
 {
-	const char *colon = tail->len ? ": " : "";
+	const char *colon = tail->len ? ": " : "", *name;
 
 	if (info->si_code == CLD_EXITED && info->si_status == 0)
 		return 0;
 	if (info->si_code == CLD_EXITED)
 		return err_set(err, ERR_SYSTEM, "hook %.80s: exit status %d%s%.120s", hook->path,
 			       info->si_status, colon, tail->text);
-	return err_set(err, ERR_SYSTEM, "hook %.80s: killed by signal %d%s%.120s", hook->path,
-		       info->si_status, colon, tail->text);
+	name = sigdescr_np(info->si_status);
+	return err_set(err, ERR_SYSTEM, "hook %.80s: killed by signal %d: %c%s%s%.120s", hook->path,
+		       info->si_status, name ? tolower((unsigned char)name[0]) : '?',
+		       name ? name + 1 : "", colon, tail->text);
 }
 
 static int run_one(const struct config_hook *hook, const char *state, const char *cwd,

@@ -83,14 +83,15 @@ static int step_join(void *context, struct err *err)
 {
 	struct init_job *job = context;
 
-	if (!job->joined_by_helper && namespaces_join(job->namespace_fds, false, err) < 0)
+	if (namespaces_time(job->config, job->proc_fd, err) < 0 ||
+	    (!job->joined_by_helper && namespaces_join(job->namespace_fds, false, err) < 0))
 		return -1;
 	for (int i = 0; i < NAMESPACE_COUNT; i++)
 		if (job->namespace_fds[i] >= 0)
 			close(TAKE_FD(job->namespace_fds[i]));
 	if (config_is_new(job->config, CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(err, errno, "new cgroup namespace");
-	return namespaces_time(job->config, job->proc_fd, err);
+	return 0;
 }
 
 static int step_session(void *context, struct err *err)
@@ -316,13 +317,24 @@ static void __attribute__((noreturn)) fail(struct init_job *job, const struct er
 	_exit(job->exit_code ? job->exit_code : 125);
 }
 
+/* As pid 1 we would not hear these by default: a container that waits for its start must be
+ * stoppable. */
+static void die(int number)
+{
+	_exit(128 + number);
+}
+
 static void reset_signals(void)
 {
+	static const int deadly[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM };
+
 	sigset_t none;
 
 	for (int signal_number = 1; signal_number < 65; signal_number++)
 		if (signal_number != SIGKILL && signal_number != SIGSTOP)
 			signal(signal_number, SIG_DFL);
+	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		signal(deadly[i], die);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -115,9 +115,10 @@ int lifecycle_kill(struct state *state, int signal, bool all, struct err *err)
 	enum status status = state_status(state);
 	AUTO(fd) int pidfd = process_open(state->init);
 
-	if (all && state->cgroup &&
-	    (status != STATUS_STOPPED || cgroup_is_populated(state->cgroup)))
-		return cgroup_kill(state->cgroup, signal, err);
+	if (all && (status == STATUS_STOPPED || state->cgroup)) /* nobody left is fine, too */
+		return state->cgroup && cgroup_exists(state->cgroup)
+			       ? cgroup_kill(state->cgroup, signal, err)
+			       : 0;
 	if (status == STATUS_STOPPED || pidfd < 0) {
 		if (state->shares_pid_namespace && signal == SIGKILL && state->cgroup &&
 		    cgroup_is_populated(state->cgroup))

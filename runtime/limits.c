@@ -173,7 +173,8 @@ static int apply_memory_policy(const struct config *config, struct err *err)
 	if (!config || !config->has_memory_policy)
 		return 0;
 	if (!parse_list(config->memory_policy_nodes, bits, 8 * sizeof(bits), &any))
-		return err_set(err, ERR_INVALID, "linux.memoryPolicy.nodes: \"%.60s\" is no list",
+		return err_set(err, ERR_INVALID,
+			       "linux.memoryPolicy.nodes: invalid memory policy node: %.60s",
 			       config->memory_policy_nodes);
 	if (syscall(SYS_set_mempolicy, config->memory_policy_mode, any ? bits : NULL,
 		    any ? 1024ul : 0ul) < 0)

@@ -24,6 +24,7 @@
 #include "base/mount.h"
 #include "base/stamp.h"
 #include "base/text.h"
+#include "runtime/errtext.h"
 #include "runtime/features.h"
 #include "runtime/verbs.h"
 
@@ -42,23 +43,6 @@ static const struct option_row global_options[] = {
 	{ "help",			       'h', OPTION_BOOL, GLOBAL(help), "print this" },
 	{ 0			      },
 };
-
-/* The last ": Text of an errno" in lower case: engines look for "permission denied". */
-static void lower_errno_text(char *text)
-{
-	for (char *at = text; (at = strstr(at, ": ")); at += 2)
-		for (int number = 1; number < 134; number++) {
-			const char *name = strerrordesc_np(number);
-			size_t len = name ? strlen(name) : 0;
-
-			if (len && strncmp(at + 2, name, len) == 0 && at[2] >= 'A' &&
-			    at[2] <= 'Z' && (at[3] < 'A' || at[3] > 'Z') &&
-			    (!at[2 + len] || strchr(":()", at[2 + len]))) {
-				at[2] = (char)(at[2] - 'A' + 'a');
-				break;
-			}
-		}
-}
 
 void runtime_log(const struct runtime *runtime, const char *level, const char *text)
 {
@@ -254,7 +238,7 @@ static int run_verb(struct runtime *runtime, const struct verb *verb, int argc, 
 
 static int fail(struct runtime *runtime, const struct verb *verb, struct err *err)
 {
-	lower_errno_text(err->msg);
+	errtext_lower(err->msg);
 	runtime_log(runtime, "error", err->msg);
 	return verb && strcmp(verb->name, "exec") == 0 ? 255 : 1;
 }

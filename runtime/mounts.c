@@ -25,6 +25,7 @@
 #include "base/text.h"
 #include "runtime/mount_options.h"
 #include "runtime/rootpath.h"
+#include "runtime/sync.h"
 
 #define MOUNT_OLD_ATTRS                                                                            \
 	(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |            \
@@ -113,8 +114,9 @@ static int check_not_proc(const struct config_mount *mount, const char *clean, i
 
 	if (!is_proc && !is_below)
 		return 0;
-	if (!clean[5] && is_below && !is_proc && strcmp(mount->type, "bind") == 0)
-		return 0; /* a /proc of the host's, where none is mounted yet */
+	if (is_below && !clean[5] && !is_proc && mount->source[0] == '/' &&
+	    statfs(mount->source, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
+		return 0; /* the host's own, where none is mounted yet */
 	if (is_below && clean[5] && may_cover(clean + 5)) {
 		struct statfs source;
 
@@ -168,6 +170,15 @@ static int open_target(struct init_job *job, const struct config_mount *mount, c
 	return is_proc_or_sys(mount) ? 0 : check_not_proc(mount, clean, out->fd, err);
 }
 
+/* A source that an earlier mount made is opened here; its ids are mapped by the parent, who has the
+ * right to. */
+static int idmap_by_parent(struct init_job *job, size_t index, int tree_fd, struct err *err)
+{
+	if (sync_send(job->sync_fd, SYNC_MOUNT, (int)index, NULL, tree_fd) < 0)
+		return err_sys(err, errno, "ask for mapped ids");
+	return sync_expect(job->sync_fd, SYNC_GO, NULL, NULL, err);
+}
+
 static int find_bind(struct init_job *job, size_t index, const struct mount_options *options,
 		     struct err *err)
 {
@@ -177,8 +188,12 @@ static int find_bind(struct init_job *job, size_t index, const struct mount_opti
 		job->mount_fds[index] = -1;
 		return fd;
 	}
-	return mounts_open_source(job->spec->bundle, &job->config->mounts[index],
-				  options->recursive_bind, err);
+	fd = mounts_open_source(job->spec->bundle, &job->config->mounts[index],
+				options->recursive_bind, err);
+	if (fd >= 0 && (options->idmap || job->config->mounts[index].uid_maps.count) &&
+	    idmap_by_parent(job, index, fd, err) < 0)
+		close(TAKE_FD(fd));
+	return fd;
 }
 
 static int bind_one(struct init_job *job, size_t index, const struct mount_options *options,
@@ -378,10 +393,21 @@ static void add_label(struct init_job *job, const struct config_mount *mount,
 		}
 }
 
+/* Some engines give the host's path of a place in the root. */
+static char *clean_destination(const struct init_job *job, const struct config_mount *mount)
+{
+	AUTO(free) char *clean = rootpath_clean(mount->destination);
+	size_t len = strlen(job->rootfs);
+
+	if (len > 1 && text_starts(clean, job->rootfs) && clean[len] == '/')
+		return xstrdup(clean + len);
+	return TAKE(clean);
+}
+
 static int mount_one(struct init_job *job, size_t index, struct err *err)
 {
 	const struct config_mount *mount = &job->config->mounts[index];
-	AUTO(free) char *clean = rootpath_clean(mount->destination);
+	AUTO(free) char *clean = clean_destination(job, mount);
 	struct mount_options options;
 	struct target target = { -1, false };
 	AUTO(fd) int target_fd = -1;

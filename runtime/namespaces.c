@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -220,7 +221,11 @@ int namespaces_time(const struct config *config, int proc_fd, struct err *err)
 	if (config->boottime.set)
 		len += snprintf(text + len, sizeof(text) - (size_t)len, "boottime %lld %u\n",
 				(long long)config->boottime.secs, config->boottime.nanosecs);
+	/* Our own files in /proc are root's while we cannot be dumped, and root of a user namespace
+	 * is another. */
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	offsets_fd = openat(proc_fd, "self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (offsets_fd < 0 || (len && write(offsets_fd, text, (size_t)len) < 0))
 		return err_sys(err, errno, "linux.timeOffsets");
 	/* unshare counts for children; joining what they would get moves this process too, without

@@ -139,6 +139,13 @@ static void drain(const struct relay *relay)
 			return;
 }
 
+void relay_drain(int console_fd)
+{
+	struct relay relay = { .console_fd = console_fd };
+
+	drain(&relay);
+}
+
 static void loop(struct relay *relay)
 {
 	int out_fd = relay->console_fd;

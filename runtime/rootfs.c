@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/mount.h"
 #include "base/text.h"
 #include "runtime/rootpath.h"
@@ -90,8 +91,42 @@ int rootfs_attach(struct init_job *job, struct err *err)
 	return shared ? 0 : mount_set(job->root_fd, 0, 0, MS_SLAVE, -1, true, err);
 }
 
+/* Without a pivot the host's mounts stay below us. A bare proc or sysfs among them would let a user
+ * namespace of the container mount its own without our masks: they go, or something lies on them.
+ */
+static int hide_bare_mounts(struct init_job *job, struct err *err)
+{
+	AUTO(fd) int fd = openat(job->proc_fd, "self/mountinfo", O_RDONLY | O_CLOEXEC);
+	AUTO(free) char *text = NULL;
+	size_t len, root_len = strlen(job->rootfs);
+	char *save = NULL;
+
+	if (fd < 0 || file_read_fd(fd, "mountinfo", 16u << 20, &text, &len, err) < 0)
+		return fd < 0 ? err_sys(err, errno, "open mountinfo") : -1;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *type = strstr(line, " - "), *path = line;
+
+		for (int i = 0; i < 4 && path; i++)
+			path = strchr(path, ' ') ? strchr(path, ' ') + 1 : NULL;
+		if (!type || !path ||
+		    (!text_starts(type + 3, "proc ") && !text_starts(type + 3, "sysfs ")))
+			continue;
+		path[strcspn(path, " ")] = '\0';
+		if (strncmp(path, job->rootfs, root_len) == 0 && path[root_len] == '/')
+			continue;
+		syscall(SYS_mount, NULL, path, NULL, MS_SLAVE | MS_REC, NULL);
+		if (syscall(SYS_umount2, path, 2 /* MNT_DETACH */) < 0 && errno != EINVAL &&
+		    errno != ENOENT &&
+		    syscall(SYS_mount, "tmpfs", path, "tmpfs", MS_RDONLY, NULL) < 0)
+			return err_sys(err, errno, "hide %s", path);
+	}
+	return 0;
+}
+
 static int move_root(struct init_job *job, struct err *err)
 {
+	if (hide_bare_mounts(job, err) < 0)
+		return -1;
 	if (fchdir(job->root_fd) < 0 || syscall(SYS_mount, ".", "/", NULL, MS_MOVE, NULL) < 0)
 		return err_sys(err, errno, "move the root");
 	if (chroot(".") < 0 || chdir("/") < 0)

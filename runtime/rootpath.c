@@ -184,6 +184,7 @@ static int make_file(int root_fd, const char *path, int *out_fd, char **again, s
 {
 	AUTO(free) char *name = NULL, *prefix = NULL;
 	AUTO(fd) int parent_fd = rootpath_make_parent(root_fd, path, &name, err);
+	struct stat st;
 	int fd;
 
 	if (parent_fd < 0)
@@ -195,8 +196,9 @@ static int make_file(int root_fd, const char *path, int *out_fd, char **again, s
 		return err_sys(err, errno, "make file %s in the root", path);
 	*out_fd = open_how(parent_fd, name, O_PATH | O_NOFOLLOW,
 			   RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-	if (*out_fd >= 0)
+	if (*out_fd >= 0 && fstat(*out_fd, &st) == 0 && !S_ISLNK(st.st_mode))
 		return 0;
+	auto_fd(out_fd); /* a link, and it dangles: O_PATH opened the link itself */
 	prefix = xstrndup(path, strlen(path) - strlen(name));
 	*again = follow(parent_fd, prefix, name, "");
 	return *again ? 1 : err_sys(err, ELOOP, "make file %s in the root", path);

@@ -311,7 +311,10 @@ int filter_send_listener(const char *path, const char *metadata, int listener_fd
 		return err_set(err, ERR_INVALID, "linux.seccomp.listenerPath: is too long");
 	strcpy(address.sun_path, path);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return err_sys(err, errno, "connect to linux.seccomp.listenerPath %s", path);
+		return err_sys(
+			err, errno,
+			"linux.seccomp.listenerPath: failed to connect with seccomp agent %s",
+			path);
 	json_add_text(json, "ociVersion", OCI_VERSION);
 	json_push_text(json_add_array(json, "fds"), "seccompFd");
 	json_add_int(json, "pid", pid);

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/stages.h"
+#include "runtime/errtext.h"
 #include "runtime/label.h"
 #include "runtime/limits.h"
 #include "runtime/privileges.h"
@@ -140,7 +141,9 @@ int settle_exec(struct settle_job *job, struct err *err)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execve(job->program, (char *const *)(uintptr_t)job->process->args.at, job->env);
 	job->exit_code = errno == ENOENT || errno == ENOTDIR ? 127 : 126;
-	return err_sys(err, errno, "exec %s", job->program);
+	err_sys(err, errno, "exec %s", job->program);
+	errtext_lower(err->msg);
+	return -1;
 }
 
 static int compare_fds(const void *left, const void *right)

@@ -13,7 +13,7 @@ enum sync_kind {
 	SYNC_GO = 1,     /* R: identity maps are written, the record is too: go on */
 	SYNC_NEED_MAPS,  /* I (or its helper): in the new user namespace, waits for its id maps */
 	SYNC_NEED_HOOKS, /* I: namespaces are complete; R runs prestart and createRuntime hooks */
-	SYNC_MOUNT,      /* R: fd is a detached mount; number is its index */
+	SYNC_MOUNT,      /* I: fd is a detached mount, number its index: R maps its ids */
 	SYNC_CONSOLE,    /* I: fd is the pty's master */
 	SYNC_LISTENER,   /* I: fd is the seccomp listener */
 	SYNC_PIDFD,      /* helper: fd is init's pidfd */

@@ -170,7 +170,13 @@ int verb_run(struct runtime *runtime, struct flags *flags, const char **args, si
 	if (create_container(&prepared.spec, &container, NULL, err) < 0)
 		return err_wrap(err, "run %.64s", args[0]);
 	if (hand_over(flags, container, err) < 0 || create_start(container, err) < 0) {
+		bool said = !flags->detach && container->exit_code >= 126;
+
+		if (!flags->detach && container->console_fd >= 0)
+			relay_drain(container->console_fd);
 		create_undo(container);
+		if (said) /* by init, on the container's own stderr: the exec itself failed */
+			return container->exit_code;
 		return err_wrap(err, "run %.64s", args[0]);
 	}
 	return flags->detach ? 0 : run_foreground(flags, container, signal_fd, err);
