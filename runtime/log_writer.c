@@ -171,15 +171,18 @@ bool log_writer_reaped(struct log_writer *writer, pid_t pid)
 	return true;
 }
 
-void log_writer_stop(struct log_writer *writer, int timeout_ms)
+uint64_t log_writer_stop(struct log_writer *writer, int timeout_ms)
 {
 	struct err err = ERR_NONE;
+	uint64_t dropped;
 
 	close(writer->fd);
 	if (writer->pid && process_wait_end(writer->pidfd, timeout_ms, &err) == 0)
 		waitpid(writer->pid, NULL, 0);
 	if (writer->pidfd >= 0)
 		close(writer->pidfd);
+	dropped = log_writer_dropped(writer);
 	munmap(writer->dropped, sizeof(*writer->dropped));
 	free(writer);
+	return dropped;
 }

@@ -20,8 +20,9 @@ struct log_writer;
  * the writer's). NULL with *err when there can be no child. */
 struct log_writer *log_writer_start(int dir_fd, const struct log_file_spec *spec,
 				    uint64_t max_buffer_bytes, struct err *err);
-/* Ends the connection and waits up to timeout_ms for the child to finish its writing. */
-void log_writer_stop(struct log_writer *writer, int timeout_ms);
+/* Ends the connection and waits up to timeout_ms for the child to finish its writing.
+ * Returns log_writer_dropped. */
+uint64_t log_writer_stop(struct log_writer *writer, int timeout_ms);
 
 /* Whole records; false: no room, none of it was taken. Never blocks. */
 bool log_writer_put(struct log_writer *writer, const char *text, size_t len);

@@ -146,10 +146,8 @@ int life_finish(struct life *life)
 	reap_rest();
 	finish_container(life);
 	flush_clients(life);
-	if (life->log) {
-		log_dropped = monitor_log_dropped(life->log);
-		monitor_log_close(life->log);
-	}
+	if (life->log)
+		log_dropped = monitor_log_close(life->log);
 	reap_rest();
 	stages_point("monitor", "write-exit", &ignored);
 	result = write_exit(life, log_dropped);

@@ -209,8 +209,7 @@ bool monitor_log_reaped(struct monitor_log *log, pid_t pid, int wait_status)
 	if (!log->writer || !log_writer_reaped(log->writer, pid))
 		return false;
 	/* Killed by somebody: the next record starts another. */
-	log->writer_dropped += log_writer_dropped(log->writer);
-	log_writer_stop(log->writer, 0);
+	log->writer_dropped += log_writer_stop(log->writer, 0);
 	log->writer = NULL;
 	return true;
 }
@@ -235,8 +234,10 @@ void monitor_log_relax(struct monitor_log *log)
 	madvise(log->batch + RELAX_MIN_BYTES, BATCH_BYTES - RELAX_MIN_BYTES, MADV_DONTNEED);
 }
 
-void monitor_log_close(struct monitor_log *log)
+uint64_t monitor_log_close(struct monitor_log *log)
 {
+	uint64_t dropped;
+
 	for (size_t i = 0; i < LOG_STREAM_COUNT; i++)
 		monitor_log_end(log, (enum log_stream)i);
 	if (log->file || log->writer)
@@ -244,9 +245,11 @@ void monitor_log_close(struct monitor_log *log)
 	if (log->file)
 		log_file_close(log->file);
 	if (log->writer)
-		log_writer_stop(log->writer, WRITER_END_MS);
+		log->writer_dropped += log_writer_stop(log->writer, WRITER_END_MS);
+	dropped = log->dropped + log->writer_dropped;
 	if (log->journal)
 		log_journal_close(log->journal);
 	munmap(log->memory, MEMORY_BYTES);
 	free(log);
+	return dropped;
 }

@@ -34,9 +34,10 @@ struct monitor_log;
  * nothing) and tried again at each write. spec must outlive the log. */
 struct monitor_log *monitor_log_open(int slot_dir_fd, const struct monitor_spec *spec,
 				     struct err *err);
-/* Flushes what is left of unfinished lines (as records without "\n") and closes. A running
- * compression is given up; the next life does it. */
-void monitor_log_close(struct monitor_log *log);
+/* Flushes what is left of unfinished lines (as records without "\n") and closes; a writer gets two
+ * seconds to finish. A running compression is given up; the next life does it. Returns the records
+ * dropped since the start. */
+uint64_t monitor_log_close(struct monitor_log *log);
 AUTO_TYPE(monitor_log, monitor_log_close);
 
 /* Room for the next read of that stream: at most *out_room bytes may be put at the returned place,
