@@ -7,9 +7,9 @@ SRCS_specs := specs/check.c specs/checks.c specs/config_view.c specs/decode.c \
 	specs/normalise.c specs/part_keys.c specs/pathname.c specs/paths.c specs/problem.c \
 	specs/profiles.c specs/project_keys.c specs/rules.c specs/scalar.c \
 	specs/scalar_forms.c specs/service_keys.c specs/shape.c specs/short_forms.c \
-	specs/stack_keys.c specs/units.c specs/vars.c specs/words.c specs/yaml.c \
+	specs/stack_keys.c specs/support.c specs/units.c specs/vars.c specs/words.c specs/yaml.c \
 	specs/yaml_write.c
 USES_specs := base
 PKGS_specs := yaml-0.1 libcrypto json-c
-TESTS      += tests/specs/test_units tests/specs/test_vectors tests/specs/test_roundtrip
+TESTS      += $(addprefix tests/specs/test_,units vectors roundtrip support)
 FUZZERS    += $(addprefix tests/fuzz/fuzz_specs_,yaml interpolate dotenv short_forms)
