@@ -389,6 +389,7 @@ static int make_volumes(void *data, struct err *err)
 /* clang-format off */
 static const struct stage change_stages[] = {
 	/* name              where    run            undo           timeout_ms */
+	{ "begin",           IN_POOL, NULL,          net_clean,     0 },
 	{ "fetch-images",    ON_LOOP, fetch_images,  stop_fetching, 0 },
 	{ "observe",         IN_POOL, observe,       NULL,          0 },
 	{ "plan",            ON_LOOP, make_plan,     NULL,          0 },

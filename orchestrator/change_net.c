@@ -204,7 +204,7 @@ void net_forget(struct change *change)
 	net_unclaim(change, &change->failure);
 	for (slot = LIST_FIRST(&change->sv->slots); slot; slot = next) {
 		next = LIST_NEXT(slot, link);
-		if (!slot->record && !slot->starting)
+		if (!slot->record && !slot->starting && !slot->closing)
 			slot_forget(slot);
 	}
 }

@@ -126,8 +126,18 @@ static void removed(void *ctx, struct slot *slot, const struct err *err)
 {
 	struct change *change = ctx;
 
-	(void)slot;
+	if (err->code == ERR_OK)
+		*(struct slot **)arena_grow(change->arena, &change->gone, &change->gone_count,
+					    sizeof(slot)) = slot;
 	flow_resume(&change->flow, err->code ? err : NULL);
+}
+
+/* The start was walked back: what is left is a container that never ran. */
+static void cancelled(void *ctx, struct slot *slot, const struct err *err)
+{
+	(void)err;
+	slot->reason = "it was not started";
+	slot_remove(slot, SLOT_REMOVE_VOLUMES, removed, ctx);
 }
 
 int run_cancel(void *data, struct err *err)
@@ -140,7 +150,8 @@ int run_cancel(void *data, struct err *err)
 		return 0;
 	if (slot->starting) {
 		slot_cancel(slot);
-		slot->done = removed;
+		slot->done = cancelled;
+		slot->done_ctx = change;
 		return STAGE_WAITS;
 	}
 	if (slot->state == SLOT_RUNNING)

@@ -9,6 +9,6 @@ SRCS_orchestrator := $(addprefix orchestrator/,adopt.c apply.c bundle.c bundle_l
 USES_orchestrator := specs images images/dockerfile netplug volumes base
 PKGS_orchestrator := libuv
 SRCS_orchestrator += $(addprefix orchestrator/,transfer.c transfer_image.c transfer_layer.c \
-	transfer_loop.c transfer_login.c transfer_progress.c transfer_push.c transfer_store.c \
+	transfer_loop.c transfer_login.c transfer_progress.c transfer_push.c transfer_rights.c transfer_store.c \
 	transfer_upload.c)
 KTESTS += tests/orchestrator/k_transfer

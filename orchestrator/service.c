@@ -75,6 +75,11 @@ void slot_apply_policy(struct slot *slot)
 		slot->streak = 0;
 		slot->record->restarts = rule.when == RESTART_ON_FAILURE ? 0 : slot->record->restarts;
 	}
+	if (slot->oneoff && slot->remove_after) {
+		slot_set_state(slot, SLOT_EXITED);
+		slot_discard(slot, "run --rm");
+		return;
+	}
 	if (slot->oneoff || slot->sv->ending ||
 	    !service_wants_restart(&rule, last, slot->record->restarts, slot->kept_down)) {
 		slot_set_state(slot, SLOT_EXITED);

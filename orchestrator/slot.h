@@ -92,6 +92,9 @@ int slot_signal(struct slot *slot, int signal, struct err *err);
 #define SLOT_KEEP_SLOT      2u /* recreate: log folder and anonymous volumes stay */
 void slot_remove(struct slot *slot, unsigned flags, slot_done done, void *ctx);
 
+/* Removes container, anonymous volumes, network and slot, outside of any change (run --rm). */
+void slot_discard(struct slot *slot, const char *reason);
+
 /* Ends a start that has not come to its end (the way back runs, done reports ERR_CANCELLED), or a backoff. */
 void slot_cancel(struct slot *slot);
 

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/crash.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/tree.h"
 #include "images/snapshot.h"
 #include "orchestrator/slot.h"
@@ -140,4 +141,54 @@ void slot_remove(struct slot *slot, unsigned flags, slot_done done, void *ctx)
 	slot_write_record(slot);
 	slot_set_state(slot, SLOT_REMOVING);
 	uv_queue_work(slot->sv->loop, &job->work, remove_in_pool, removed);
+}
+
+/* ---- discard: the slot and its network, too ---- */
+
+struct discard_job {
+	uv_work_t work;
+	struct slot *slot;
+};
+
+static void discard_in_pool(uv_work_t *work)
+{
+	struct discard_job *job = work->data;
+	struct err err = ERR_NONE;
+
+	names_drop_slot(job->slot->sv->names, job->slot->name, &err);
+	if (job->slot->net && net_drop_slots(job->slot->sv->net, &job->slot->net, 1, &err) < 0)
+		log_warn("network-left-over", KV_S("slot", job->slot->name), KV_S("error", err.msg));
+}
+
+static void discarded(uv_work_t *work, int status)
+{
+	struct discard_job *job = work->data;
+	struct supervisor *sv = job->slot->sv;
+
+	(void)status;
+	slot_forget(job->slot);
+	free(job);
+	supervisor_look_idle(sv);
+}
+
+static void removed_for_good(void *ctx, struct slot *slot, const struct err *err)
+{
+	struct discard_job *job;
+
+	(void)ctx;
+	if (err->code) {
+		log_warn("not-removed", KV_S("slot", slot->name), KV_S("error", err->msg));
+		return;
+	}
+	job = xcalloc(1, sizeof(*job));
+	job->work.data = job;
+	job->slot = slot;
+	slot->closing = 1; /* nobody else forgets it meanwhile */
+	uv_queue_work(slot->sv->loop, &job->work, discard_in_pool, discarded);
+}
+
+void slot_discard(struct slot *slot, const char *reason)
+{
+	slot->reason = reason;
+	slot_remove(slot, SLOT_REMOVE_VOLUMES, removed_for_good, NULL);
 }

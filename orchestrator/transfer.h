@@ -40,6 +40,7 @@ enum transfer_status {
 	TRANSFER_UPLOADING,
 	TRANSFER_RETRYING,     /* text says why */
 	TRANSFER_WARNING,      /* text */
+	TRANSFER_RATE,         /* text: how many pulls the registry still allows */
 	TRANSFER_IMAGE_DONE,   /* id, digest, name are set; text "pulled", "exists" or "pushed" */
 	TRANSFER_IMAGE_FAILED, /* text is the error, code its name */
 };
@@ -75,6 +76,16 @@ struct transfer_options {
 	transfer_progress_fn progress; /* may be NULL */
 	void *progress_ctx;
 };
+
+/* A word of pull_policy or --pull that means a pull: "always", "missing", "if_not_present",
+ * "daily", "weekly", "every_12h". ERR_INVALID for others ("never" and "build" are the caller's). */
+int transfer_policy_parse(const char *word, enum transfer_policy *out_policy,
+			  uint64_t *out_max_age_s, struct err *err);
+
+/* For a pull worker, before transfer_pull, while the process has one thread: no new privileges, and
+ * of root's capabilities only those that unpacking needs. Not for commands that go on to run
+ * containers. */
+int transfer_drop_rights(struct err *err);
 
 /* Pulls all of them at once; equal references and equal layers once. Returns 0, or -1 with *err the
  * first failure ("image nginx:1.99: not found in …"), the others having been told through progress.

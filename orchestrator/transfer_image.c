@@ -31,6 +31,17 @@ static void over(struct image_pull *image)
 	pull_image_over(image->pull);
 }
 
+/* What the registry said of its limit, if it did. */
+static void tell_rate(struct image_pull *image)
+{
+	char text[96];
+	const struct transfer_progress progress = { .status = TRANSFER_RATE, .text = text };
+
+	if (session_rate_limit(image->pull->session, ref_api_host(image->ref.domain), text,
+			       sizeof(text)))
+		transfer_report(image, &progress);
+}
+
 static void succeed(struct image_pull *image, const char *word)
 {
 	const struct transfer_progress progress = {
@@ -43,6 +54,7 @@ static void succeed(struct image_pull *image, const char *word)
 
 	if (image->is_over)
 		return;
+	tell_rate(image);
 	transfer_report(image, &progress);
 	over(image);
 }
@@ -143,6 +155,11 @@ void image_pull_layer_done(struct image_pull *image)
 
 /* ---- requests ---- */
 
+static void waits(void *ctx, const struct err *why, uint64_t ms)
+{
+	transfer_report_wait(ctx, NULL, why, ms);
+}
+
 static struct exchange_spec image_request(struct image_pull *image, const char *what)
 {
 	return (struct exchange_spec){
@@ -153,6 +170,7 @@ static struct exchange_spec image_request(struct image_pull *image, const char *
 		.flags = image->ref.digest[0] || image->seen_count ? 0 : EXCHANGE_BY_TAG,
 		.body_fd = -1,
 		.ctx = image,
+		.on_wait = waits,
 	};
 }
 

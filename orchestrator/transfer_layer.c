@@ -162,6 +162,14 @@ static void fetched(void *ctx, const struct exchange_answer *answer, const struc
 		fail(layer, &told);
 }
 
+static void waits(void *ctx, const struct err *why, uint64_t ms)
+{
+	struct layer_pull *layer = ctx;
+
+	for (size_t i = 0; i < layer->waiter_count; i++)
+		transfer_report_wait(layer->waiters[i], layer->descriptor->digest, why, ms);
+}
+
 static void begin_fetch(struct layer_pull *layer)
 {
 	const struct descriptor *descriptor = layer->descriptor;
@@ -179,6 +187,7 @@ static void begin_fetch(struct layer_pull *layer)
 		.ctx = layer,
 		.on_data = take_bytes,
 		.on_restart = ask_restart,
+		.on_wait = waits,
 		.done = fetched,
 	};
 

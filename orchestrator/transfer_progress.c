@@ -4,8 +4,10 @@
  */
 #include <json-c/json.h>
 
+#include "base/alloc.h"
 #include "base/json.h"
 #include "base/stamp.h"
+#include "base/text.h"
 #include "orchestrator/transfer_state.h"
 
 #define REPORT_EVERY_US 100000 /* of one layer */
@@ -21,6 +23,7 @@ static const char *const status_names[] = {
 	[TRANSFER_UPLOADING] = "uploading",
 	[TRANSFER_RETRYING] = "retrying",
 	[TRANSFER_WARNING] = "warning",
+	[TRANSFER_RATE] = "rate-limit",
 	[TRANSFER_IMAGE_DONE] = "pulled",
 	[TRANSFER_IMAGE_FAILED] = "failed",
 };
@@ -71,6 +74,22 @@ void transfer_report(struct image_pull *image, const struct transfer_progress *p
 		full.image = image->texts[i];
 		options->progress(options->progress_ctx, &full);
 	}
+}
+
+void transfer_report_wait(struct image_pull *image, const char *layer, const struct err *why,
+			  uint64_t ms)
+{
+	struct err told = *why;
+	AUTO(free)
+	char *text = xformat("%s; again in %llu s", text_plain(told.msg),
+			     (unsigned long long)(ms + 999) / 1000);
+	const struct transfer_progress progress = {
+		.status = TRANSFER_RETRYING,
+		.layer = layer,
+		.text = text,
+	};
+
+	transfer_report(image, &progress);
 }
 
 void transfer_report_layer(struct layer_pull *layer, enum transfer_status status,

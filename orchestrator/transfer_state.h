@@ -105,6 +105,8 @@ struct pull {
 /* transfer_progress.c: fills in the image and calls options->progress for every text of the image.
  */
 void transfer_report(struct image_pull *image, const struct transfer_progress *progress);
+void transfer_report_wait(struct image_pull *image, const char *layer, const struct err *why,
+			  uint64_t ms);
 void transfer_report_layer(struct layer_pull *layer, enum transfer_status status,
 			   uint64_t current_bytes);
 

@@ -132,8 +132,7 @@ static void become_supervisor(const struct cli *cli, const char *project, int re
 {
 	struct err err = ERR_NONE;
 	struct roots *roots;
-	struct supervisor_options options = { .project = project,
-					      .program = cli->program,
+	struct supervisor_options options = { .program = cli->program,
 					      .runtime_path = cli->runtime,
 					      .netd_path = cli->netd,
 					      .ready_fd = ready_fd,
@@ -145,7 +144,8 @@ static void become_supervisor(const struct cli *cli, const char *project, int re
 	dup2(null_fd, 2);
 	close_from(3, ready_fd);
 	roots = roots_open(cli->roots->state, cli->roots->run, &err);
-	set_title(cli, project);
+	options.project = xstrdup(project); /* the title is written over argv, where it may lie */
+	set_title(cli, options.project);
 	options.roots = roots;
 	if (!roots)
 		_exit(1);

@@ -89,7 +89,14 @@ static bool is_listed(const char *const *names, const char *name)
 static const struct output_column ps_columns[] = {
 	{ "Name", "NAME", 0 },	     { "Image", "IMAGE", 0 },	{ "Command", "COMMAND", 0 },
 	{ "Service", "SERVICE", 0 }, { "RunningFor", "CREATED", 0 }, { "Status", "STATUS", 0 },
-	{ "Ports", "PORTS", 0 },     { NULL, NULL, 0 },
+	{ "Ports", "PORTS", 0 },     { "ID", "CONTAINER ID", COLUMN_EXTRA },
+	{ "State", "STATE", COLUMN_EXTRA }, { "Health", "HEALTH", COLUMN_EXTRA },
+	{ "ExitCode", "EXIT CODE", COLUMN_EXTRA }, { "Names", "NAMES", COLUMN_EXTRA },
+	{ "Project", "PROJECT", COLUMN_EXTRA }, { "Labels", "LABELS", COLUMN_EXTRA },
+	{ "Mounts", "MOUNTS", COLUMN_EXTRA }, { "Networks", "NETWORKS", COLUMN_EXTRA },
+	{ "LocalVolumes", "LOCAL VOLUMES", COLUMN_EXTRA }, { "Size", "SIZE", COLUMN_EXTRA },
+	{ "CreatedAt", "CREATED AT", COLUMN_EXTRA }, { "Publishers", "PUBLISHERS", COLUMN_EXTRA },
+	{ NULL, NULL, 0 },
 };
 
 static int wanted_states(const struct options *options, const char *const **out, struct err *err)

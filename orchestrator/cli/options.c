@@ -92,6 +92,13 @@ static void add_word(struct options *options, const char ***list, size_t *count,
 	(*list)[*count] = NULL;
 }
 
+/* Copied: whoever gives the process another title writes over argv. */
+static void add_argument(struct options *options, const char *text)
+{
+	add_word(options, &options->arguments, &options->argument_count,
+		 arena_strdup(options->arena, text));
+}
+
 static int store(struct options *options, const struct option_row *row, struct value *value,
 		 const char *text, struct err *err)
 {
@@ -190,7 +197,7 @@ static int unknown_flag(const struct options *options, const char *name, size_t 
 static int take_value(struct options *options, const struct option_row *row, struct value *value,
 		      const char *text, struct err *err)
 {
-	if (store(options, row, value, text, err) < 0)
+	if (store(options, row, value, arena_strdup(options->arena, text), err) < 0)
 		return see_help(options, err);
 	value->given = true;
 	value->set = true;
@@ -303,11 +310,10 @@ static int parse_word(struct options *options, const char *word, struct words *w
 		if (!command->run)
 			return unknown_command(options, word, err);
 	}
-	add_word(options, &options->arguments, &options->argument_count, word);
+	add_argument(options, word);
 	if (command->flags & COMMAND_STOPS)
 		for (; words->left; words->left--)
-			add_word(options, &options->arguments, &options->argument_count,
-				 *words->at++);
+			add_argument(options, *words->at++);
 	return 0;
 }
 
