@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -88,17 +89,28 @@ static void answer_waiter(struct netd *netd, const struct pending *pending,
 		netd->stats[STAT_DROPPED]++;
 }
 
+/* Without a peer and without a port: the next connect or send chooses both anew. */
+static bool disconnect(int fd)
+{
+	const struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+	return connect(fd, &none, sizeof(none)) == 0;
+}
+
 /* Leaves the socket of the try that is over. */
 static void leave_socket(struct netd *netd, struct pending *pending)
 {
-	if (pending->uses_slot_stream) {
-		/* Its descriptor stays with the slot: disconnected, it can be connected again. */
-		const struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct slot *slot = pending->via;
 
+	if (slot && pending->uses_slot_stream) {
+		/* Its descriptor stays with the slot, and can be connected again. */
 		epoll_ctl(netd->epoll_fd, EPOLL_CTL_DEL, pending->io.fd, NULL);
-		connect(pending->io.fd, &none, sizeof(none));
+		if (!disconnect(pending->io.fd)) {
+			close(pending->io.fd);
+			slot->upstream_tcp_fd = -1;
+		}
 		pending->io.fd = -1;
-		pending->via->upstream_tcp_busy = false;
+		slot->upstream_tcp_busy = false;
 		pending->uses_slot_stream = false;
 	}
 	core_unwatch(netd, &pending->io);
@@ -194,11 +206,9 @@ static int send_from_slot(struct netd *netd, struct pending *pending)
 		memcpy(mapped.at.in6.sin6_addr.s6_addr + 12, &server->at.in4.sin_addr, 4);
 	}
 	/* Nothing else is outstanding: the port may change. */
-	if (TAILQ_FIRST(&slot->by_slot) == pending && !TAILQ_NEXT(pending, by_slot)) {
-		const struct sockaddr none = { .sa_family = AF_UNSPEC };
-
-		connect(slot->upstream.fd, &none, sizeof(none));
-	}
+	if (TAILQ_FIRST(&slot->by_slot) == pending && !TAILQ_NEXT(pending, by_slot) &&
+	    !disconnect(slot->upstream.fd))
+		return -1;
 	return sendto(slot->upstream.fd, pending->query, pending->len, MSG_DONTWAIT | MSG_NOSIGNAL,
 		      &mapped.at.any, mapped.len) < 0
 		       ? -1
@@ -209,13 +219,12 @@ static int send_from_slot(struct netd *netd, struct pending *pending)
 static void try_next(struct netd *netd, struct pending *pending)
 {
 	while (pending->tries < pending->tries_max) {
-		uint64_t id = core_random(netd);
 		int status;
 
 		leave_socket(netd, pending);
 		pending->tries++;
-		pending->query[0] = (uint8_t)id;
-		pending->query[1] = (uint8_t)(id >> 8);
+		if (getrandom(pending->query, 2, 0) != 2) /* the id: nobody may guess it */
+			break;
 		if (pending->via)
 			status = send_from_slot(netd, pending);
 		else

@@ -57,7 +57,7 @@ void core_bury(struct netd *netd, void *owner)
 	*grave = owner;
 }
 
-/* splitmix64: unpredictable enough for ids and ports only as its seed is the kernel's (main). */
+/* splitmix64: for the order of addresses alone. */
 uint64_t core_random(struct netd *netd)
 {
 	uint64_t value = netd->random_state += 0x9e3779b97f4a7c15u;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/alloc.h"
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -113,10 +114,10 @@ static int parse_subnet(struct zone_index *index, const char *text, struct err *
 		arena_grow(index->arena, &index->subnets, &index->subnet_count, sizeof(*subnet));
 	const char *slash = strchr(text, '/');
 	struct zone_address address = { 0 };
-	AUTO(free) char *plain = strndup(text, slash ? (size_t)(slash - text) : strlen(text));
+	AUTO(free) char *plain = xstrndup(text, slash ? (size_t)(slash - text) : strlen(text));
 	uint64_t len;
 
-	if (!slash || !plain || parse_address(plain, &address, err) < 0 ||
+	if (!slash || parse_address(plain, &address, err) < 0 ||
 	    num_parse_u64("prefix length", slash + 1, strlen(slash + 1), 0,
 			  8 * address_len(address.family), &len, err) < 0)
 		return err_set(err, ERR_INVALID, "zone: \"%s\" is no subnet", text);

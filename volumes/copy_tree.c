@@ -8,52 +8,30 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-#define HASH_NONFATAL_OOM 0
-#include <uthash.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
 #include "volumes/attributes.h"
 #include "volumes/folder.h"
+#include "volumes/hard_links.h"
 
 #define DEPTH_MAX  2000
 #define STEP_BYTES (1u << 20)
 
-/* Where a file with several names was put first. */
-struct linked {
-	struct file_key {
-		dev_t dev;
-		ino_t ino;
-	} key;
-	char *path; /* below the target */
-	UT_hash_handle hh;
-};
-
 struct copy {
 	int to_root;
-	struct linked *linked;
+	struct hard_links links;
 	struct copy_tree_result result;
 	char path[PATH_MAX]; /* of the entry at work, below both roots */
 	size_t path_len;
 	unsigned depth;
 };
-
-static int open_inside(int dir_fd, const char *name, int flags)
-{
-	struct open_how how = { .flags = (unsigned)flags | O_NOFOLLOW | O_CLOEXEC,
-				.resolve =
-					RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
-
-	return (int)syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
-}
 
 static int copy_bytes_slowly(int from, int to, off_t at, off_t end)
 {
@@ -120,7 +98,7 @@ static int copy_data(struct copy *copy, int from, int to, off_t size)
 
 static int copy_file(struct copy *copy, int from_dir, int to_dir, const char *name, struct err *err)
 {
-	AUTO(fd) int from = open_inside(from_dir, name, O_RDONLY | O_NONBLOCK);
+	AUTO(fd) int from = folder_open_inside(from_dir, name, O_RDONLY | O_NONBLOCK);
 	AUTO(fd) int to = -1;
 	struct stat st;
 
@@ -145,23 +123,12 @@ static int copy_link(int from_dir, int to_dir, const char *name, struct err *err
 	return symlinkat(target, to_dir, name) < 0 ? err_sys(err, errno, "make link %s", name) : 0;
 }
 
-/* A further name of a file that was copied already: true. Else it is remembered. */
+/* A further name of a file that was copied already: true. */
 static bool copy_hard_link(struct copy *copy, const struct stat *st, int to_dir, const char *name)
 {
-	const struct file_key key = { st->st_dev, st->st_ino };
-	struct linked *known;
+	const char *first = hard_links_first(&copy->links, st, copy->path);
 
-	if (st->st_nlink < 2)
-		return false;
-	HASH_FIND(hh, copy->linked, &key, sizeof(key), known);
-	if (known)
-		return linkat(copy->to_root, known->path, to_dir, name, 0) == 0;
-	known = xcalloc(1, sizeof(*known));
-	known->key.dev = st->st_dev;
-	known->key.ino = st->st_ino;
-	known->path = xstrdup(copy->path);
-	HASH_ADD(hh, copy->linked, key, sizeof(known->key), known);
-	return false;
+	return first && linkat(copy->to_root, first, to_dir, name, 0) == 0;
 }
 
 static int copy_folder(struct copy *copy, int from, int to, struct err *err);
@@ -169,7 +136,7 @@ static int copy_folder(struct copy *copy, int from, int to, struct err *err);
 static int copy_below(struct copy *copy, int from_dir, int to_dir, const char *name,
 		      struct err *err)
 {
-	AUTO(fd) int from = open_inside(from_dir, name, O_RDONLY | O_DIRECTORY);
+	AUTO(fd) int from = folder_open_inside(from_dir, name, O_RDONLY | O_DIRECTORY);
 	AUTO(fd) int to = -1;
 	int status;
 
@@ -181,7 +148,7 @@ static int copy_below(struct copy *copy, int from_dir, int to_dir, const char *n
 		return err_sys(err, errno, "read %s", name);
 	if (++copy->depth > DEPTH_MAX)
 		return err_set(err, ERR_INVALID, "more than %d folders one in another", DEPTH_MAX);
-	to = open_inside(to_dir, name, O_RDONLY | O_DIRECTORY);
+	to = folder_open_inside(to_dir, name, O_RDONLY | O_DIRECTORY);
 	if (to < 0)
 		return err_sys(err, errno, "open %s", name);
 	status = copy_folder(copy, from, to, err);
@@ -240,7 +207,6 @@ static int copy_folder(struct copy *copy, int from, int to, struct err *err)
 int copy_tree(int from_fd, int to_fd, struct copy_tree_result *out, struct err *err)
 {
 	struct copy *copy = xcalloc(1, sizeof(*copy));
-	struct linked *linked, *next;
 	int status;
 
 	copy->to_root = to_fd;
@@ -251,12 +217,7 @@ int copy_tree(int from_fd, int to_fd, struct copy_tree_result *out, struct err *
 	if (status == 0)
 		status = attributes_copy(from_fd, ".", to_fd, ".", err);
 	*out = copy->result;
-	HASH_ITER(hh, copy->linked, linked, next)
-	{
-		HASH_DEL(copy->linked, linked);
-		free(linked->path);
-		free(linked);
-	}
+	hard_links_clear(&copy->links);
 	free(copy);
 	return status;
 }

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -20,6 +22,24 @@ DIR *folder_open(int dir_fd, const char *name)
 	if (!dir && fd >= 0)
 		close(fd);
 	return dir;
+}
+
+static int open_entry(int dir_fd, const char *name, int flags, unsigned resolve)
+{
+	struct open_how how = { .flags = (unsigned)flags | O_NOFOLLOW | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | resolve };
+
+	return (int)syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
+}
+
+int folder_open_inside(int dir_fd, const char *name, int flags)
+{
+	return open_entry(dir_fd, name, flags, RESOLVE_NO_XDEV);
+}
+
+int folder_open_across(int dir_fd, const char *name, int flags)
+{
+	return open_entry(dir_fd, name, flags, 0);
 }
 
 const char *folder_next(DIR *dir)

@@ -17,6 +17,10 @@ static inline void auto_folder(DIR **dir)
 
 /* A folder below (never through a link as the last part); NULL with errno. */
 DIR *folder_open(int dir_fd, const char *name);
+/* Opens an entry of the folder, never through a link and not into another mount (EXDEV); across:
+ * into one, too. O_CLOEXEC is added. -1 with errno. */
+int folder_open_inside(int dir_fd, const char *name, int flags);
+int folder_open_across(int dir_fd, const char *name, int flags);
 /* The next entry's name without "." and ".."; NULL at the end. Valid until the next call. */
 const char *folder_next(DIR *dir);
 /* How many entries; 0 when it is not there. */

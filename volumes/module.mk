@@ -1,6 +1,6 @@
 # volumes/ - all writable storage of a container.
 SRCS_volumes := volumes/attributes.c volumes/bind.c volumes/copy.c volumes/idmap.c volumes/secret.c \
-                volumes/secret_store.c volumes/copy_tree.c volumes/folder.c volumes/rootfs.c \
+                volumes/secret_store.c volumes/copy_tree.c volumes/folder.c volumes/hard_links.c volumes/rootfs.c \
                 volumes/seed.c volumes/stage.c volumes/store.c volumes/tmpfs.c volumes/transport.c \
                 volumes/tree_in.c volumes/tree_out.c volumes/volume.c \
                 volumes/volume_device.c volumes/volume_list.c

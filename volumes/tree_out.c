@@ -8,38 +8,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "base/alloc.h"
 #include "volumes/attributes.h"
 #include "volumes/folder.h"
+#include "volumes/hard_links.h"
 
 #define DEPTH_MAX 2000
 
 /* File systems whose entries are no files: proc, sysfs, cgroup, cgroup2. */
 static const unsigned long not_files[] = { 0x9fa0, 0x62656572, 0x27e0eb, 0x63677270 };
 
-struct linked {
-	struct file_key {
-		dev_t dev;
-		ino_t ino;
-	} key;
-	char *path;
-	UT_hash_handle hh;
-};
-
 struct walk {
 	struct tar_out *out;
-	struct linked *linked;
+	struct hard_links links;
 	unsigned depth, flags;
 };
 
@@ -80,10 +69,9 @@ static int keep_attribute(void *ctx, const char *key, const void *value, size_t 
 static int open_inside(const struct walk *walk, int dir_fd, const char *name, int flags)
 {
 	bool crosses = walk->flags & TREE_OUT_MOUNTS;
-	struct open_how how = { .flags = (unsigned)flags | O_NOFOLLOW | O_CLOEXEC,
-				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-					   (crosses ? 0 : RESOLVE_NO_XDEV) };
-	AUTO(fd) int fd = (int)syscall(SYS_openat2, dir_fd, name, &how, sizeof(how));
+	AUTO(fd)
+	int fd = crosses ? folder_open_across(dir_fd, name, flags)
+			 : folder_open_inside(dir_fd, name, flags);
 	struct statfs st;
 
 	if (crosses && fd >= 0 && fstatfs(fd, &st) == 0)
@@ -151,25 +139,6 @@ static int write_file(struct walk *walk, int dir_fd, const char *name, struct ta
 	return tar_out_done(walk->out, err);
 }
 
-/* The archive's name of the file's first path, NULL when this is the first. */
-static const char *first_name(struct walk *walk, const struct stat *st, const char *path)
-{
-	const struct file_key key = { st->st_dev, st->st_ino };
-	struct linked *known;
-
-	if (st->st_nlink < 2)
-		return NULL;
-	HASH_FIND(hh, walk->linked, &key, sizeof(key), known);
-	if (known)
-		return known->path;
-	known = xcalloc(1, sizeof(*known));
-	known->key.dev = st->st_dev;
-	known->key.ino = st->st_ino;
-	known->path = xstrdup(path);
-	HASH_ADD(hh, walk->linked, key, sizeof(known->key), known);
-	return NULL;
-}
-
 static int write_entry(struct walk *walk, int dir_fd, const char *name, const char *path,
 		       struct err *err);
 
@@ -201,6 +170,7 @@ static int write_special(struct walk *walk, int dir_fd, const char *name, struct
 			 const struct stat *st, struct err *err)
 {
 	char target[PATH_MAX];
+	int status;
 	ssize_t len;
 
 	if (S_ISLNK(st->st_mode)) {
@@ -217,7 +187,9 @@ static int write_special(struct walk *walk, int dir_fd, const char *name, struct
 		entry->major = major(st->st_rdev);
 		entry->minor = minor(st->st_rdev);
 	}
-	return tar_out_entry(walk->out, entry, err);
+	status = tar_out_entry(walk->out, entry, err);
+	entry->link = "";
+	return status;
 }
 
 static int write_kind(struct walk *walk, int dir_fd, const char *name, struct tar_entry *entry,
@@ -236,7 +208,7 @@ static int write_kind(struct walk *walk, int dir_fd, const char *name, struct ta
 		entry->path = path;
 		return write_below(walk, dir_fd, name, path, err);
 	}
-	first = first_name(walk, st, entry->path);
+	first = hard_links_first(&walk->links, st, entry->path);
 	if (first) {
 		entry->type = TAR_HARDLINK;
 		entry->link = first;
@@ -280,14 +252,8 @@ int tree_out(struct tar_out *out, int dir_fd, const char *name, const char *as, 
 	     struct err *err)
 {
 	struct walk walk = { .out = out, .flags = flags };
-	struct linked *linked, *next;
 	int status = write_entry(&walk, dir_fd, name, as, err);
 
-	HASH_ITER(hh, walk.linked, linked, next)
-	{
-		HASH_DEL(walk.linked, linked);
-		free(linked->path);
-		free(linked);
-	}
+	hard_links_clear(&walk.links);
 	return status;
 }

@@ -312,9 +312,9 @@ int device_mount(struct json_object *options, int target_fd, int timeout_ms, str
 
 	if (status == 0 && request.is_bind)
 		status = mount_bind(&request, target_fd, err);
-	else if (status == 0 && strcmp(request.type, "tmpfs") == 0)
+	else if (status == 0 && request.type && strcmp(request.type, "tmpfs") == 0)
 		status = mount_fs(&request, target_fd, err);
-	else if (status == 0)
+	else if (status == 0 && request.type)
 		status = resolve(&request, err) < 0
 				 ? -1
 				 : mount_in_child(&request, target_fd, timeout_ms, err);

@@ -121,7 +121,7 @@ static const struct {
 	const char *key, *value, *key2, *value2, *says;
 } bad_options[] = {
   /* clang-format off */
-	{ "tpye", "nfs", NULL, NULL, "did you mean \"type\"" },
+	{ "tipe", "nfs", NULL, NULL, "did you mean \"type\"" },
 	{ "type", "nfs", NULL, NULL, "needs device" },
 	{ "device", "/x", NULL, NULL, "type is missing" },
 	{ "o", "bind", "device", "relative", "absolute path" },
