@@ -10,11 +10,13 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/message.h"
@@ -24,13 +26,13 @@
 #define SOCKETS_MAX       5
 
 /* Descriptors of the monitor (docs/monitor.md). */
-enum { FD_MONITOR_JSON = 3, FD_CONFIG_JSON = 4, FD_PAIR = 5, FD_FIRST_FREE = 6 };
+enum { FD_MONITOR_JSON = 3, FD_CONFIG_JSON = 4, FD_PAIR = 5, FD_TRACE = 6, FD_FIRST_FREE = 7 };
 
 extern char **environ;
 
 void launch_init(struct launch *launch)
 {
-	*launch = (struct launch){ .runtime_fd = -1, .config_fd = -1, .monitor_fd = -1, .log_fd = -1,
+	*launch = (struct launch){ .runtime_fd = -1, .config_fd = -1, .monitor_fd = -1, .log_fd = -1, .trace_fd = -1,
 				   .monitor_pidfd = -1, .pair_fd = -1, .route_fd = -1,
 				   .netfilter_fd = -1, .dns_udp_fd = -1, .dns_tcp_fd = -1,
 				   .upstream_fd = -1 };
@@ -42,8 +44,25 @@ static int raise_fd(int fd)
 	return fcntl(fd, F_DUPFD_CLOEXEC, FD_FIRST_FREE + 10);
 }
 
+/* Our environment and STACK_TRACE, to be freed; the texts are borrowed. */
+static char **traced_environment(void)
+{
+	static char variable[] = "STACK_TRACE=6";
+	char **copy;
+	size_t count = 0;
+
+	while (environ[count])
+		count++;
+	copy = xcalloc(count + 2, sizeof(*copy));
+	memcpy(copy, environ, count * sizeof(*copy));
+	copy[count] = variable;
+	return copy;
+}
+
 static int spawn(struct launch *launch, int pair_end, struct err *err)
 {
+	AUTO(free) char **traced = launch->trace_fd > 0 ? traced_environment() : NULL;
+	AUTO(fd) int trace_fd = launch->trace_fd > 0 ? raise_fd(launch->trace_fd) : -1;
 	AUTO(fd) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	AUTO(fd) int monitor_fd = raise_fd(launch->monitor_fd);
 	AUTO(fd) int config_fd = raise_fd(launch->config_fd);
@@ -73,7 +92,9 @@ static int spawn(struct launch *launch, int pair_end, struct err *err)
 	posix_spawn_file_actions_adddup2(&actions, monitor_fd, FD_MONITOR_JSON);
 	posix_spawn_file_actions_adddup2(&actions, config_fd, FD_CONFIG_JSON);
 	posix_spawn_file_actions_adddup2(&actions, end_fd, FD_PAIR);
-	status = posix_spawn(&pid, path, &actions, &attributes, argv, environ);
+	if (trace_fd >= 0)
+		posix_spawn_file_actions_adddup2(&actions, trace_fd, FD_TRACE);
+	status = posix_spawn(&pid, path, &actions, &attributes, argv, traced ? traced : environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	if (status != 0)

@@ -16,6 +16,7 @@ struct launch {
 	int runtime_fd;         /* our stack-runtime, opened once; run through /proc/self/fd */
 	int config_fd, monitor_fd; /* bundle files, borrowed */
 	int log_fd;             /* stderr of the monitor */
+	int trace_fd;           /* Chrome-trace lines of its stages go there; -1: none */
 	/* results */
 	struct process_id monitor, init;
 	int monitor_pidfd;      /* the caller's from launch_start on; -1 before */

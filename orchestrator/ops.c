@@ -4,6 +4,7 @@
  */
 #include "orchestrator/ops.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,18 @@ static struct change *read_change(struct supervisor *sv, struct control_request 
 	return NULL;
 }
 
+/* Every stage of all processes writes its line there from now on, until another trace is asked for. */
+static void begin_trace(struct supervisor *sv, const char *path)
+{
+	if (!path)
+		return;
+	if (sv->trace_fd >= 0)
+		close(sv->trace_fd);
+	sv->trace_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
+	if (sv->trace_fd >= 0 && write(sv->trace_fd, "[\n", 2) < 0)
+		return; /* an empty trace tells it */
+}
+
 static void op_change(struct supervisor *sv, struct control_request *request, const struct op *op,
 		      struct json_object *message)
 {
@@ -133,6 +146,7 @@ static void op_change(struct supervisor *sv, struct control_request *request, co
 	}
 	if (op->plan == PLAN_DOWN && !change->options.service_count)
 		change->flags |= CHANGE_TO_DOWN;
+	begin_trace(sv, json_text_or(json_object_at(message, "options"), "trace", NULL));
 	control_set_data(request, change);
 	change_submit(change);
 }

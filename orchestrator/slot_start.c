@@ -176,6 +176,7 @@ static int launch_monitor(void *data, struct err *err)
 
 	job->launch.runtime_fd = job->sv->runtime_fd;
 	job->launch.log_fd = job->sv->log_fd;
+	job->launch.trace_fd = job->sv->trace_fd;
 	job->launched = true;
 	if (launch_start(&job->launch, job->needs_names, err) < 0)
 		return -1;

@@ -342,8 +342,9 @@ static void drop_waiter(struct layer_pull *layer, const struct image_pull *image
 		return;
 	if (layer->state == LAYER_QUEUED) {
 		leave_queue(layer);
-	} else if (layer->state == LAYER_FETCHING && layer->exchange) {
-		exchange_cancel(layer->exchange);
+	} else if (layer->state == LAYER_FETCHING) {
+		if (layer->exchange)
+			exchange_cancel(layer->exchange);
 		layer->exchange = NULL;
 		drop_writer(layer);
 		leave_queue(layer);

@@ -117,6 +117,8 @@ static void set_title(const struct cli *cli, const char *project)
 	for (int i = 0; i < cli->own_argc; i++)
 		room += strlen(cli->own_argv[i]) + 1;
 	if (room)
+		memset(cli->own_argv[0], 0, room);
+	if (room)
 		snprintf(cli->own_argv[0], room, "stack supervisor %s", project);
 }
 

@@ -3,7 +3,9 @@
  * Owns: their flags and what each asks of the supervisor. May not touch: how it is done there.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "orchestrator/cli/client.h"
@@ -45,6 +47,7 @@ const struct option_row up_options[] = {
 	OPT_FLAG("quiet-pull", 0, "Pull without progress"),
 	OPT_FLAG("quiet-build", 0, "Build without progress"),
 	OPT_FLAG("yes", 'y', "No questions"),
+	OPT_TEXT("trace", 0, "FILE", "Write a Chrome trace of every stage in all processes"),
 	OPT_END,
 };
 const struct option_row create_options[] = {
@@ -147,6 +150,15 @@ static void tell_nothing_done(struct cli *cli, const struct json_object *result)
 			kept == 1 ? " is" : "s are");
 }
 
+static void add_trace(struct cli *cli, const struct options *options, struct json_object *wishes)
+{
+	const char *path = options_text(options, "trace");
+	char *here = path && path[0] != '/' ? getcwd(NULL, 0) : NULL;
+
+	json_add_text(wishes, "trace", here ? arena_format(cli->arena, "%s/%s", here, path) : path);
+	free(here);
+}
+
 static int send_up(struct cli *cli, const struct options *options, const struct load_result *loaded,
 		   struct client *client, const char *op, const char *const *flags, struct err *err)
 {
@@ -165,6 +177,7 @@ static int send_up(struct cli *cli, const struct options *options, const struct 
 		request_add_timeout(wishes, options, "timeout", "timeout_us");
 		request_add_timeout(wishes, options, "wait-timeout", "wait_timeout_us");
 		json_add_bool(wishes, "wait", options_flag(options, "wait"));
+		add_trace(cli, options, wishes);
 	}
 	if (client_follow(cli, client, op, request, "Running", &result, err) < 0)
 		return -1;
