@@ -11,5 +11,6 @@ SRCS_specs := specs/check.c specs/checks.c specs/config_view.c specs/decode.c \
 	specs/yaml_write.c
 USES_specs := base
 PKGS_specs := yaml-0.1 libcrypto json-c
-TESTS      += $(addprefix tests/specs/test_,units vectors roundtrip support)
+TESTS      += $(addprefix tests/specs/test_,units vectors roundtrip support scalar yaml \
+	interpolate dotenv short_forms)
 FUZZERS    += $(addprefix tests/fuzz/fuzz_specs_,yaml interpolate dotenv short_forms)
