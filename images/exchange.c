@@ -372,6 +372,8 @@ void exchange_event(struct exchange *exchange, enum proto_event event, const str
 		exchange_authorize(exchange);
 		return;
 	case PROTO_WAIT:
+		if (exchange->spec.on_wait)
+			exchange->spec.on_wait(exchange->spec.ctx, &why, exchange->proto.wait_ms);
 		exchange->timer = fetch_after(exchange->session->fetch, exchange->proto.wait_ms,
 					      wait_over, exchange);
 		return;

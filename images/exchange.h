@@ -72,6 +72,8 @@ struct exchange_spec {
 
 	void *ctx;
 	int (*on_data)(void *ctx, const char *bytes, size_t len); /* 0, FETCH_PAUSE, FETCH_STOP */
+	/* A failure will be tried again after ms. May be NULL. */
+	void (*on_wait)(void *ctx, const struct err *why, uint64_t ms);
 	void (*on_sent)(void *ctx, uint64_t bytes); /* of the body, so far. May be NULL */
 	int (*on_restart)(
 		void *ctx); /* all so far is void, begin at 0: 0, or -1: cannot. May be NULL */

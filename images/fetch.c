@@ -426,7 +426,6 @@ static void set_method(struct fetch_request *request, CURL *easy)
 static void set_transfer(struct fetch_request *request, CURL *easy)
 {
 	const struct fetch_spec *spec = &request->spec;
-	bool is_tls = strncasecmp(spec->url, "https:", 6) == 0;
 
 	curl_easy_setopt(easy, CURLOPT_URL, spec->url);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
@@ -439,9 +438,8 @@ static void set_transfer(struct fetch_request *request, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
 			 (long)(spec->stall_s ? spec->stall_s : STALL_S));
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-			 (long)(is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
+	/* A paused HTTP/2 stream is buffered by curl up to its window (docs/decisions/0301). */
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(easy, CURLOPT_PROXY, spec->proxy ? spec->proxy : "");
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, spec->no_proxy ? spec->no_proxy : "");

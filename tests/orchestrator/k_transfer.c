@@ -123,7 +123,7 @@ static int set_up(void **state)
 }
 
 struct seen {
-	unsigned done, failed, exists;
+	unsigned done, failed, exists, retries;
 	uint64_t most_bytes, die_at_bytes; /* die: as in a power cut; 0: never */
 };
 
@@ -133,6 +133,8 @@ static void watch(void *ctx, const struct transfer_progress *progress)
 
 	seen->done += progress->status == TRANSFER_IMAGE_DONE;
 	seen->failed += progress->status == TRANSFER_IMAGE_FAILED;
+	seen->retries +=
+		progress->status == TRANSFER_RETRYING && strstr(progress->text, "again in");
 	seen->exists += progress->status == TRANSFER_EXISTS;
 	if (progress->current_bytes > seen->most_bytes)
 		seen->most_bytes = progress->current_bytes;
@@ -368,6 +370,27 @@ static void a_mirror_without_the_image_is_passed_over_and_gets_no_password(void 
 	put("registries.json", "{}");
 }
 
+/* The registry of faults understands absolute addresses, too: as a proxy that answers by itself. */
+static void a_proxy_is_used_and_its_password_never_told(void **state)
+{
+	struct seen seen = { 0 };
+	struct err err;
+
+	(void)state;
+	put("registries.json",
+	    "{\"registries\":{\"" HOST "\":{\"mirrors\":[\"http://far.example\"]}}}");
+	setenv("http_proxy", "http://me:secret@127.0.0.1:5001", 1);
+	pull_well("plain");
+	assert_true(count_in_log("GET http://far.example/v2/plain/x/manifests/1 200") == 1);
+	setenv("http_proxy", "http://me:secret@127.0.0.1:5009", 1);
+	assert_int_equal(pull("empty", &seen, &err),
+			 -1); /* no proxy for the loopback: the origin answers */
+	assert_non_null(strstr(err.msg, "not found in registry " HOST));
+	assert_null(strstr(err.msg, "secret"));
+	unsetenv("http_proxy");
+	put("registries.json", "{}");
+}
+
 static void a_killed_pull_goes_on_from_its_bytes(void **state)
 {
 	struct seen seen = { 0 };
@@ -388,6 +411,41 @@ static void a_killed_pull_goes_on_from_its_bytes(void **state)
 	assert_int_equal(truncate(log_path, 0), 0);
 	pull_well("plain");
 	assert_int_equal(count_in_log("206 range=bytes=1"), 1);
+}
+
+static void policies_are_words(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *word; int result; enum transfer_policy policy; uint64_t age_s; } rows[] = {
+		{ "always", 0, TRANSFER_ALWAYS, 0 },     { "missing", 0, TRANSFER_MISSING, 0 },
+		{ "if_not_present", 0, TRANSFER_MISSING, 0 }, { "daily", 0, TRANSFER_AGED, 86400 },
+		{ "weekly", 0, TRANSFER_AGED, 604800 },  { "every_12h", 0, TRANSFER_AGED, 43200 },
+		{ "every_1h30m", 0, TRANSFER_AGED, 5400 }, { "every_", -1, 0, 0 }, { "every_x", -1, 0, 0 },
+		{ "never", -1, 0, 0 },                   { "", -1, 0, 0 },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		enum transfer_policy policy = TRANSFER_ALWAYS;
+		uint64_t age_s = 0;
+		struct err err = ERR_NONE;
+
+		assert_int_equal(transfer_policy_parse(rows[i].word, &policy, &age_s, &err),
+				 rows[i].result);
+		assert_int_equal(policy, rows[i].policy);
+		assert_int_equal(age_s, rows[i].age_s);
+	}
+}
+
+static void waits_are_told(void **state)
+{
+	struct seen seen = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(pull("later/again", &seen, &err), 0);
+	assert_true(seen.retries >= 1);
 }
 
 /* ---- what is refused ---- */
@@ -491,7 +549,10 @@ int main(void)
 		TEST(equal_layers_of_several_images_travel_once),
 		TEST(one_bad_image_does_not_spoil_the_others),
 		TEST(a_mirror_without_the_image_is_passed_over_and_gets_no_password),
+		TEST(a_proxy_is_used_and_its_password_never_told),
 		TEST(a_killed_pull_goes_on_from_its_bytes),
+		TEST(policies_are_words),
+		TEST(waits_are_told),
 		TEST(faults_are_told_in_one_line_and_leave_nothing),
 		TEST(a_wrong_password_is_told_and_never_kept),
 		TEST(nobody_listening_is_told_soon),
