@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/crash.h"
 #include "netplug/attach_inside.h"
 #include "netplug/link.h"
 #include "netplug/switches.h"
@@ -335,15 +336,18 @@ int attach_wire(struct rtnl *host, struct attach_job *jobs, size_t count, struct
 	begin_all(&w);
 	if (rtnl_flush(host, note_failure, &w, err) < 0 || settle(&w, err) < 0)
 		return -1;
+	crash_point("netplug", "links-made");
 	/* Only now: a pair whose name was a stranger's must not be touched. */
 	for (size_t tag = 0; tag < w.count; tag++)
 		if (w.owners[tag]->result.code == ERR_OK && w.interfaces[tag]->kind == ATTACH_VETH)
 			complete_pair(&w, tag);
 	if (rtnl_flush(host, note_failure, &w, err) < 0)
 		return -1;
+	crash_point("netplug", "links-up");
 	for (size_t i = 0; i < count; i++)
 		if (jobs[i].result.code == ERR_OK)
 			attach_inside_set_up(&jobs[i], &jobs[i].result);
+	crash_point("netplug", "wired");
 	for (size_t i = 0; i < count; i++)
 		if (jobs[i].result.code != ERR_OK) {
 			*err = jobs[i].result;

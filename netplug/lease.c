@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "base/stamp.h"
 #include "netplug/naming.h"
 #include "netplug/network.h"
@@ -361,6 +362,7 @@ int network_lease(const struct netplug *np, struct lease_want *wants, size_t cou
 		if (network_file_write(dir, changed[i], true, err) < 0)
 			return -1;
 	}
+	crash_point("netplug", "leases-written");
 	return 0;
 }
 
@@ -444,7 +446,10 @@ int network_release(const struct netplug *np, const char *network, const char *p
 {
 	struct release release = { .project = project, .slot = slot };
 
-	return release_all(np, network, &release, err) < 0 ? -1 : 0;
+	if (release_all(np, network, &release, err) < 0)
+		return -1;
+	crash_point("netplug", "leases-released");
+	return 0;
 }
 
 int network_release_slots(const struct netplug *np, const char *const *slots, size_t count,

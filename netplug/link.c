@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/crash.h"
 
 #define GROUP_FIRST 1024u
 
@@ -281,6 +282,7 @@ int link_ensure_bridges(struct rtnl *rtnl, struct bridge_want *wants, size_t cou
 	}
 	if (rtnl_flush(rtnl, bridge_failed, &bridges, err) < 0)
 		return -1;
+	crash_point("netplug", "bridges-made");
 	for (size_t i = 0; i < count; i++) {
 		unsigned index;
 
@@ -341,7 +343,10 @@ int link_delete_group(struct rtnl *rtnl, unsigned group, struct err *err)
 	if (group < GROUP_FIRST)
 		return err_set(err, ERR_INTERNAL, "link group %u is not ours", group);
 	begin_delete_group(rtnl, group);
-	return rtnl_flush(rtnl, NULL, NULL, err);
+	if (rtnl_flush(rtnl, NULL, NULL, err) < 0)
+		return -1;
+	crash_point("netplug", "group-deleted");
+	return 0;
 }
 
 static void begin_move(struct rtnl *rtnl, const char *name, unsigned group)

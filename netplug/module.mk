@@ -9,7 +9,7 @@ SRCS_netplug := netplug/address.c netplug/naming.c netplug/rtnl.c netplug/uplink
                 netplug/link_group.c netplug/link_watch.c netplug/leftovers.c
 TESTS        += tests/netplug/test_address tests/netplug/test_ipam
 KTESTS       += tests/netplug/k_nat tests/netplug/k_network tests/netplug/k_attach \
-                tests/netplug/k_repair tests/netplug/k_leftovers
+                tests/netplug/k_repair tests/netplug/k_leftovers tests/netplug/k_crash
 USES_netplug := base
 PKGS_netplug := libmnl libseccomp
 # names: zone, resolver, relay

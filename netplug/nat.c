@@ -13,13 +13,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/crash.h"
 #include "base/text.h"
 #include "netplug/nat_table.h"
 #include "netplug/nft_dump.h"
 #include "netplug/ports.h"
 
 #define OWNER_MAX 128 /* nft's limit of a comment, with its NUL */
-#define TRIES     8
+#define TRIES     32  /* looks and acts that another writer may come between */
 
 struct item {
 	enum nat_set set;
@@ -312,6 +313,7 @@ int nat_commit(struct nft *nft, struct nat_batch *batch, struct err *err)
 		}
 	}
 	result = commit_items(nft, batch, err);
+	crash_point("netplug", "rules-written");
 	free(batch->items);
 	batch->items = NULL;
 	batch->count = 0;
@@ -324,6 +326,8 @@ struct whose {
 	const char *project;
 	const char *const *owners;
 	size_t owner_count;
+	const char *const *kept; /* networks of the project that stay */
+	size_t kept_count;
 };
 
 static bool is_meant(const struct whose *whose, const char *comment)
@@ -337,7 +341,12 @@ static bool is_meant(const struct whose *whose, const char *comment)
 		return false;
 	if (!whose->project)
 		return comment[0] && strcmp(comment, NAT_HOST_OWNER) != 0;
-	return strncmp(comment, whose->project, len) == 0 && comment[len] == '/';
+	if (strncmp(comment, whose->project, len) != 0 || comment[len] != '/')
+		return false;
+	for (size_t i = 0; i < whose->kept_count; i++)
+		if (comment[len + 1] == '/' && strcmp(comment + len + 2, whose->kept[i]) == 0)
+			return false;
+	return true;
 }
 
 struct harvest {
@@ -399,8 +408,10 @@ static int remove_some(struct nft *nft, const struct whose *whose, struct err *e
 	for (int i = 0; i < TRIES; i++) {
 		struct err local = ERR_NONE;
 
-		if (remove_once(nft, whose, &local) == 0)
+		if (remove_once(nft, whose, &local) == 0) {
+			crash_point("netplug", "rules-removed");
 			return 0;
+		}
 		*err = local;
 		if (local.code != ERR_BUSY)
 			break;
@@ -411,6 +422,14 @@ static int remove_some(struct nft *nft, const struct whose *whose, struct err *e
 int nat_remove_project(struct nft *nft, const char *project, struct err *err)
 {
 	return remove_some(nft, &(struct whose){ .project = project }, err);
+}
+
+int nat_remove_project_except(struct nft *nft, const char *project, const char *const *networks,
+			      size_t count, struct err *err)
+{
+	return remove_some(
+		nft, &(struct whose){ .project = project, .kept = networks, .kept_count = count },
+		err);
 }
 
 int nat_remove_owner(struct nft *nft, const char *owner, struct err *err)

@@ -54,6 +54,9 @@ int nat_commit(struct nft *nft, struct nat_batch *batch, struct err *err);
 /* Everything of a project (or of one owner of it), found by the comments; drops the table when
  * nothing of anybody is left. */
 int nat_remove_project(struct nft *nft, const char *project, struct err *err);
+/* All but the elements of some of its networks (those that other projects still use). */
+int nat_remove_project_except(struct nft *nft, const char *project, const char *const *networks,
+			      size_t count, struct err *err);
 int nat_remove_owner(struct nft *nft, const char *owner, struct err *err);
 int nat_remove_owners(struct nft *nft, const char *const *owners, size_t count, struct err *err);
 

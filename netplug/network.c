@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/stamp.h"
@@ -467,6 +468,7 @@ int network_ensure(const struct netplug *np, struct arena *arena, const struct n
 	free(m.taken);
 	if (result < 0)
 		return err_wrap(err, "network %s", spec->name);
+	crash_point("netplug", "network-recorded");
 	*out = m.network;
 	*out_outcome = NETWORK_MADE;
 	return 0;

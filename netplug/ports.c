@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -210,7 +211,7 @@ static int try_port(const struct book *book, struct port_want *want, uint16_t po
 		if (port && is_wanted_twice(book, want, &addresses[i], port))
 			return err_set(err, ERR_EXISTS, "port %u/%s is published twice by %s", port,
 				       ports_protocol_name(want->protocol), want->slot);
-		if ((want->relay || (want->held && holder)) && port)
+		if (want->held && holder && port)
 			continue;
 		*slot = port_socket_bind(&addresses[i], want->protocol, port);
 		if (*slot < 0 && errno == EAFNOSUPPORT && i > 0)
@@ -227,8 +228,6 @@ static int try_port(const struct book *book, struct port_want *want, uint16_t po
 			return clash_error(holder, &addresses[i], err);
 	}
 	want->port = port;
-	if (want->relay)
-		drop_sockets(want);
 	return 0;
 }
 
@@ -336,6 +335,7 @@ int ports_reserve(const struct netplug *np, struct port_want *wants, size_t coun
 	if (result == 0) {
 		qsort(book.rows, book.count, sizeof(*book.rows), by_place);
 		result = write_book(np, &book, err);
+		crash_point("netplug", "ports-written");
 	}
 	for (size_t i = 0; i < count && result < 0; i++)
 		drop_sockets(&wants[i]);

@@ -3,7 +3,12 @@
  *
  * A placeholder is a socket bound to address and port in the caller's namespace that never listens:
  * other programs get EADDRINUSE, and a connection that slips past NAT is refused at once. netd
- * keeps them open. Blocks (disk, flock; a walk over /proc only for the text of a conflict).
+ * keeps them open.
+ *
+ * The IPv6 placeholder of what NAT cannot serve alone (all addresses or ::1: the loopback ::1, or a
+ * container without IPv6) goes to netd as a relay's listener instead of a hold, leading to the
+ * container's address: what the rules translate never reaches it, the rest is relayed.
+ * Blocks (disk, flock; a walk over /proc only for the text of a conflict).
  */
 #pragma once
 #include <stdbool.h>
@@ -28,7 +33,8 @@ struct port_want {
 	uint16_t target;      /* inside the container */
 	uint16_t remembered;  /* tried first when in range or ephemeral; 0 none */
 	uint8_t protocol;     /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
-	bool relay; /* x-stack.expose: host-firewall: the relay will listen, no placeholder */
+	bool relay; /* x-stack.expose: host-firewall: the sockets are for netd_relay, no rule is
+		       made */
 	bool held;  /* netd has the placeholder of what the book says of this slot: no new one */
 	/* out */
 	uint16_t port; /* the chosen one */

@@ -2,6 +2,7 @@
  * isolation. */
 #include "tests/netplug/sandbox.h"
 
+#include "netplug/port_socket.h"
 #include "netplug/switches.h"
 
 #define GROUP 2048u
@@ -89,6 +90,8 @@ static int set_up(void **state)
 	check(switches_ensure(w->host, w->nft, true, true, &done, &err));
 	assert_true(done.forward4);
 	assert_true(done.forward6);
+	/* Else the host would lose the routes that its routers advertise. */
+	sandbox_run("test $(cat /proc/sys/net/ipv6/conf/up0/accept_ra) = 2");
 	*state = w;
 	return 0;
 }
@@ -218,6 +221,30 @@ static void a_published_port_is_reached_from_everywhere(void **state)
 	close(web6);
 }
 
+/* The IPv6 placeholder as the relay's listener: it hears what the rules do not translate, and only
+ * that. */
+static void the_ipv6_placeholder_can_listen_for_the_relay(void **state)
+{
+	struct world *w = *state;
+	int web6 = space_serve(&w->web, SOCK_STREAM, "fd00:11::2", 80);
+	int relay = port_socket_bind(&(struct address){ .family = AF_INET6 }, IPPROTO_TCP, 8080);
+	struct err err = ERR_NONE;
+
+	assert_true(relay >= 0);
+	assert_int_equal(listen(relay, 16), 0);
+	publish(w, NULL, 8080, "fd00:11::2");
+	assert_reach(&w->outside, "2001:db8::1", 8080, REACHED);
+	assert_true(space_accepts(web6, NULL));
+	assert_reach(NULL, "::1", 8080, REACHED);
+	assert_true(space_accepts(relay, NULL));
+	/* Without a rule (the container has no IPv6) it hears all. */
+	check(nat_remove_owner(w->nft, "test/web/1", &err));
+	assert_reach(&w->outside, "2001:db8::1", 8080, REACHED);
+	assert_true(space_accepts(relay, NULL));
+	close(relay);
+	close(web6);
+}
+
 static void a_port_on_loopback_is_the_hosts_alone(void **state)
 {
 	struct world *w = *state;
@@ -300,6 +327,21 @@ static void the_last_project_takes_the_table_along(void **state)
 	nat_batch_free(batch);
 }
 
+static void a_network_that_others_use_keeps_its_elements(void **state)
+{
+	struct world *w = *state;
+	const char *kept[] = { "test_back" };
+	struct nat_element *rows;
+	size_t count;
+	struct err err = ERR_NONE;
+
+	check(nat_remove_project_except(w->nft, "test", kept, 1, &err));
+	check(nat_list(w->nft, w->arena, "test", &rows, &count, &err));
+	assert_true(count > 0);
+	for (size_t i = 0; i < count; i++)
+		assert_string_equal(rows[i].owner, "test//test_back");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,8 +350,10 @@ int main(void)
 		cmocka_unit_test(containers_go_out_with_the_hosts_address),
 		cmocka_unit_test(an_internal_network_has_no_way_out_but_to_the_host),
 		cmocka_unit_test(a_published_port_is_reached_from_everywhere),
+		cmocka_unit_test(the_ipv6_placeholder_can_listen_for_the_relay),
 		cmocka_unit_test(a_port_on_loopback_is_the_hosts_alone),
 		cmocka_unit_test(neighbours_cannot_route_through_the_host),
+		cmocka_unit_test(a_network_that_others_use_keeps_its_elements),
 		cmocka_unit_test(the_last_project_takes_the_table_along),
 	};
 
