@@ -118,6 +118,23 @@ static int set_quota(struct limit_writer *w, const struct config_resources *r)
 	return 0;
 }
 
+/* The runtime must fit the period at every moment: which goes first depends on what was there. */
+static int set_realtime(struct limit_writer *w, const struct config_resources *r)
+{
+	int failed = 0;
+
+	if (r->cpu_rt_period.value)
+		failed =
+			limit_try(w, "cpu", "cpu.rt_period_us", "%" PRId64, r->cpu_rt_period.value);
+	if (failed && (failed != EINVAL || !r->cpu_rt_runtime.value))
+		return limit_fail(w, failed, "cpu", "cpu.rt_period_us", "");
+	if (r->cpu_rt_runtime.value)
+		PUT_INT("cpu", "cpu.rt_runtime_us", r->cpu_rt_runtime);
+	if (failed)
+		PUT_INT("cpu", "cpu.rt_period_us", r->cpu_rt_period);
+	return 0;
+}
+
 static int set_cpu(struct limit_writer *w, const struct config_resources *r)
 {
 	if (r->cpu_idle.set)
@@ -135,11 +152,7 @@ static int set_cpu(struct limit_writer *w, const struct config_resources *r)
 			return err_set(w->err, ERR_INVALID,
 				       "the minimum allowed cpu-shares is %" PRIu64, got);
 	}
-	if (r->cpu_rt_period.value)
-		PUT_INT("cpu", "cpu.rt_period_us", r->cpu_rt_period);
-	if (r->cpu_rt_runtime.value)
-		PUT_INT("cpu", "cpu.rt_runtime_us", r->cpu_rt_runtime);
-	if (set_quota(w, r) < 0)
+	if (set_realtime(w, r) < 0 || set_quota(w, r) < 0)
 		return -1;
 	if (r->cpus && r->cpus[0] && limit_put(w, "cpuset", "cpuset.cpus", "%s", r->cpus) < 0)
 		return -1;

@@ -39,6 +39,8 @@ static int decode_rule_access(struct reader *reader, struct json_object *value,
 		case 'm':
 			rule->access |= DEVICE_MKNOD;
 			break;
+		case 'a': /* once written by engines; adds nothing */
+			break;
 		default:
 			return decode_fail(reader, at, "must be made of r, w and m");
 		}

@@ -154,6 +154,7 @@ static int step_console(void *context, struct err *err)
 	const struct config_process *process = job->config->process;
 	struct console_spec spec;
 	AUTO(fd) int master = -1;
+	AUTO(fd) int host_fd = -1;
 
 	if (!process || !process->terminal)
 		return 0;
@@ -161,7 +162,11 @@ static int step_console(void *context, struct err *err)
 				      .width = process->console_width,
 				      .uid = process->uid,
 				      .plain_lines = job->spec->flags & CREATE_PLAIN_LINES };
-	if (console_make(job->root_fd, &spec, &master, &job->console_fd, err) < 0 ||
+	/* Without a mount namespace there is no devpts of the container's own: the host's then. */
+	if (!config_namespace(job->config, CLONE_NEWNS))
+		host_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (console_make(host_fd >= 0 ? host_fd : job->root_fd, &spec, &master, &job->console_fd,
+			 err) < 0 ||
 	    console_bind(job, job->console_fd, err) < 0)
 		return -1;
 	if (sync_send(job->sync_fd, SYNC_CONSOLE, 0, NULL, master) < 0)

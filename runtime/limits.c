@@ -165,6 +165,15 @@ static int apply_scheduler(const struct config_scheduler *s, struct err *err)
 	return 0;
 }
 
+static unsigned count_bits(const unsigned long *bits, size_t words)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < words; i++)
+		count += (unsigned)__builtin_popcountl(bits[i]);
+	return count;
+}
+
 static int apply_memory_policy(const struct config *config, struct err *err)
 {
 	unsigned long bits[1024 / sizeof(long)] = { 0 };
@@ -176,6 +185,10 @@ static int apply_memory_policy(const struct config *config, struct err *err)
 		return err_set(err, ERR_INVALID,
 			       "linux.memoryPolicy.nodes: invalid memory policy node: %.60s",
 			       config->memory_policy_nodes);
+	if (any && (config->memory_policy_mode & 0xff) == 0) /* MPOL_DEFAULT */
+		return err_set(err, ERR_INVALID,
+			       "linux.memoryPolicy: mode requires 0 nodes but got %u",
+			       count_bits(bits, sizeof(bits) / sizeof(bits[0])));
 	if (syscall(SYS_set_mempolicy, config->memory_policy_mode, any ? bits : NULL,
 		    any ? 1024ul : 0ul) < 0)
 		return err_sys(err, errno, "linux.memoryPolicy");

@@ -256,6 +256,8 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "monitor") == 0)
 		return monitor_main(argc - 1, argv + 1);
 	run_from_readonly_view(argv);
+	while (fcntl(3 + (int)runtime.given_fds, F_GETFD) >= 0)
+		runtime.given_fds++;
 	signal(SIGPIPE, SIG_IGN);
 	if (options_parse(global_options, &runtime, argc, argv, &first, true, NULL, NULL, &err) <
 	    0) {

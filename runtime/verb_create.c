@@ -74,6 +74,9 @@ static int prepare(struct runtime *runtime, const struct flags *flags, const cha
 	    !out->config->process->console_height)
 		relay_terminal_size(&out->config->process->console_height,
 				    &out->config->process->console_width);
+	if (flags->preserve_fds > runtime->given_fds || listen > runtime->given_fds)
+		return err_set(err, ERR_INVALID, "--preserve-fds: descriptor %u is not open",
+			       3 + runtime->given_fds);
 	if (foreground)
 		create_flags |= CREATE_PLAIN_LINES;
 	if (runtime->rootless)

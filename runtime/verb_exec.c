@@ -197,6 +197,9 @@ int verb_exec(struct runtime *runtime, struct flags *flags, const char **args, s
 
 	if (!state)
 		return err_wrap(err, "exec in %.64s", args[0]);
+	if (flags->preserve_fds > runtime->given_fds)
+		return err_set(err, ERR_INVALID, "--preserve-fds: descriptor %u is not open",
+			       3 + runtime->given_fds);
 	if (count < 2 && !flags->process)
 		return err_set(err, ERR_INVALID, "exec: neither a command nor --process is given");
 	config = state_config(state, err);

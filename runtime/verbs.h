@@ -18,6 +18,8 @@ struct runtime {
 	const char *cgroup_manager;
 	bool debug, systemd_cgroup, version, help;
 	bool rootless;
+	unsigned given_fds; /* descriptors 3, 4, ... that were open when we started, without a hole
+			     */
 	int log_fd;
 };
 

@@ -1,0 +1,188 @@
+#!/usr/bin/env bats
+# Escapes of the last years: one hostile bundle each, refused or harmless.
+# shellcheck shell=bash disable=SC2154,SC2086,SC2016
+load runtime-lib
+
+@test "the runtime's own file cannot be written from inside (CVE-2019-5736)" {
+	local sum
+	sum=$(sha256sum "$STACK_BUILD/stack-runtime")
+	args sh -c 'while true; do for p in /proc/[0-9]*; do (exec 3>>$p/exe && echo overwritten >/won) 2>/dev/null; done; done'
+	$R run -d a </dev/null >/dev/null 2>&1
+	ln -sf /proc/self/exe rootfs/bin/self
+	local i
+	for i in $(seq 40); do
+		$R exec a self --version >/dev/null 2>&1 || true
+		$R exec a true
+	done
+	[ "$sum" = "$(sha256sum "$STACK_BUILD/stack-runtime")" ]
+	args self state a
+	config ".linux.cgroupsPath = \"$CGROUP/d\""
+	$R run b </dev/null || true
+	[ "$sum" = "$(sha256sum "$STACK_BUILD/stack-runtime")" ]
+}
+
+@test "proc and sysfs are mounted on real folders only (CVE-2019-19921, CVE-2023-27561)" {
+	args true
+	local where
+	for where in proc sys; do
+		rmdir "rootfs/$where"
+		ln -s /tmp "rootfs/$where"
+		run -1 $R run a
+		[[ "$output" == *"/$where"* && "$output" == *"must be a real folder"* ]]
+		rm "rootfs/$where"
+		ln -s "$B" "rootfs/$where"
+		run -1 $R run a
+		rm "rootfs/$where"
+		mkdir "rootfs/$where"
+	done
+}
+
+@test "nothing is mounted on proc or below it (CVE-2019-16884)" {
+	args true
+	mkdir -p "$B/fake/self/attr"
+	local where
+	for where in /proc /proc/self/attr /proc/sys; do
+		config ".mounts = [.mounts[] | select(.source != \"$B/fake\")] + [{\"destination\":\"$where\",\"type\":\"bind\",\"source\":\"$B/fake\",\"options\":[\"rbind\"]}]"
+		run -1 $R run a
+		[[ "$output" == *"inside /proc"* ]]
+	done
+	ln -s /proc rootfs/p
+	config ".mounts[-1].destination = \"/p/self\""
+	run -1 $R run a
+	[[ "$output" == *"inside /proc"* ]]
+	echo 'cpu 0' >"$B/cpuinfo"
+	config ".mounts[-1] |= {\"destination\":\"/proc/cpuinfo\",\"type\":\"bind\",\"source\":\"$B/cpuinfo\",\"options\":[\"bind\"]}"
+	run -0 $R run a
+}
+
+@test "no mount target leads out of the root (CVE-2021-30465, CVE-2024-45310)" {
+	args true
+	mkdir "$B/host"
+	echo marker >"$B/host/file"
+	ln -s "$B/host" rootfs/link
+	ln -s ../../../../../../../../"$B/host/new" rootfs/dangling
+	config ".mounts += [{\"destination\":\"/link/made\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"},{\"destination\":\"/dangling\",\"type\":\"bind\",\"source\":\"$B/config.json\",\"options\":[\"bind\"]}]"
+	run -0 $R run a
+	[ "$(ls "$B/host")" = file ]
+	[ "$(cat "$B/host/file")" = marker ]
+	[ -d "rootfs$B/host/made" ]
+}
+
+@test "a mount target that is swapped for a link during create covers nothing outside (CVE-2021-30465)" {
+	mkdir -p "$B/host/d" rootfs/shared/d
+	echo marker >"$B/host/d/file"
+	ln -s "$B/host" rootfs/shared/l
+	(cd rootfs/shared && while [ ! -e stop ]; do mv -T d x 2>/dev/null; mv -T l d 2>/dev/null; mv -T d l 2>/dev/null; mv -T x d 2>/dev/null; done) &
+	args true
+	config '.mounts += [{"destination":"/shared/d/d","type":"tmpfs","source":"tmpfs"}]'
+	local i
+	for i in $(seq 60); do
+		$R run a </dev/null >/dev/null 2>&1 || true
+		[ "$(cat "$B/host/d/file")" = marker ]
+		[ "$(ls "$B/host/d")" = file ]
+	done
+	touch rootfs/shared/stop
+	wait
+}
+
+@test "inheritable capabilities are empty unless asked for (CVE-2022-29162)" {
+	args sleep 100
+	$R run -d a </dev/null >/dev/null 2>&1
+	run -0 $R exec --cap CAP_NET_ADMIN a grep -E 'Cap(Inh|Amb|Eff)' /proc/self/status
+	[[ "${lines[0]}" =~ CapInh.*0000000000000000 ]]
+	[[ "${lines[1]}" =~ CapEff.*0000000020001420 ]]
+	[[ "${lines[2]}" =~ CapAmb.*0000000000000000 ]]
+	run -0 $R exec a grep CapInh /proc/1/status
+	[[ "$output" == *0000000000000000 ]]
+}
+
+@test "the cgroup mount is read-only when config says so (CVE-2023-25809)" {
+	args sh -c 'echo 1 >/sys/fs/cgroup/memory/memory.limit_in_bytes; mkdir /sys/fs/cgroup/pids/x'
+	run $R run a
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"Read-only file system"* ]]
+}
+
+@test "a working folder outside of the root is refused, for every descriptor (CVE-2024-21626)" {
+	local fd
+	args true
+	for fd in $(seq 3 24); do
+		config ".process.cwd = \"/proc/self/fd/$fd\""
+		run -1 $R run a
+	done
+	config '.process.cwd = "/"'
+	args sleep 100
+	$R run -d a </dev/null >/dev/null 2>&1
+	for fd in $(seq 3 24); do
+		run -255 $R exec --cwd "/proc/self/fd/$fd" a true
+		run -255 $R exec a "/proc/self/fd/$fd/../../../../bin/true"
+	done
+}
+
+@test "masks do not come from the image's /dev/null (CVE-2025-31133)" {
+	echo marker >"$B/secret"
+	echo inside >rootfs/secret
+	rm -rf rootfs/dev
+	mkdir rootfs/dev
+	ln -s /secret rootfs/dev/null
+	config '.mounts = [.mounts[] | select(.destination != "/dev" and .destination != "/dev/pts" and .destination != "/dev/shm" and .destination != "/dev/mqueue")] | .linux.maskedPaths = ["/proc/timer_list", "/proc/timer_list", "/etc/passwd", "/tmp"]'
+	args sh -c 'cat /etc/passwd; ls /tmp; stat -c %F /proc/timer_list; touch /tmp/x || echo closed; mount | grep -c timer_list'
+	run $R run a
+	[ "${lines[0]}" = "character special file" ]
+	[[ "$output" == *closed* ]]
+	[ "${lines[-1]}" = 1 ]
+}
+
+@test "the console is bound by descriptor, whatever /dev/console is (CVE-2025-52565)" {
+	config '.process.terminal = true | .mounts = [.mounts[] | select(.destination != "/dev" and .destination != "/dev/shm" and .destination != "/dev/mqueue")]'
+	echo marker >"$B/host"
+	mkdir -p rootfs/dev/pts
+	ln -s "$B/host" rootfs/dev/console
+	args sh -c 'stat -L -c %F /dev/stdin; tty'
+	run -0 $R run a </dev/null
+	[[ "${lines[0]}" == "character special file"* ]]
+	[ "$(cat "$B/host")" = marker ]
+	config '.mounts = [.mounts[] | select(.destination != "/dev/pts")]'
+	run -1 $R run a </dev/null
+	[[ "$output" == *"/dev/pts"* ]]
+}
+
+@test "a sysctl goes to the kernel's own proc and to its own namespaces (CVE-2025-52881)" {
+	args cat /proc/sys/net/ipv4/ip_default_ttl
+	local before
+	before=$(cat /proc/sys/net/ipv4/ip_default_ttl)
+	config '.linux.sysctl = {"net.ipv4.ip_default_ttl": "33"}'
+	run -0 $R run a
+	[ "$output" = 33 ]
+	[ "$(cat /proc/sys/net/ipv4/ip_default_ttl)" = "$before" ]
+	config '.linux.sysctl = {"kernel.panic": "33"}'
+	run -1 $R run a
+	[[ "$output" == *"linux.sysctl"* ]]
+}
+
+@test "without pivot_root no bare proc stays behind" {
+	args sh -c 'mount -t proc none /proc && echo mounted'
+	config '.process.capabilities.bounding += ["CAP_SYS_ADMIN"] | .process.capabilities.effective += ["CAP_SYS_ADMIN"] | .process.capabilities.permitted += ["CAP_SYS_ADMIN"]'
+	run -0 unshare -m $R run --no-pivot a
+}
+
+@test "seccomp: denied calls fail, unknown new ones look absent" {
+	args sh -c 'mkdir /tmp/x; echo $?'
+	config '.linux.seccomp = {"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64"],"syscalls":[{"names":["mkdir","mkdirat","no_such_call"],"action":"SCMP_ACT_ERRNO"}]}'
+	run -0 $R run a
+	[[ "$output" == *"Operation not permitted"* ]]
+	config '.process.noNewPrivileges = false'
+	run -0 $R run a
+	[[ "$output" == *"Operation not permitted"* ]]
+}
+
+@test "devices: allowed ones work, others cannot be opened" {
+	args sh -c 'head -c1 /dev/zero | wc -c; head -c1 /dev/kmsg'
+	config '.linux.devices = [{"path":"/dev/kmsg","type":"c","major":1,"minor":11}]'
+	run $R run a
+	[ "${lines[0]}" = 1 ]
+	[[ "$output" == *"Operation not permitted"* ]]
+	config '.linux.resources.devices += [{"allow":true,"type":"c","major":1,"minor":11,"access":"r"}] | .process.capabilities.bounding += ["CAP_SYSLOG"] | .process.capabilities.effective += ["CAP_SYSLOG"] | .process.capabilities.permitted += ["CAP_SYSLOG"]'
+	run $R run a
+	[[ "$output" != *"Operation not permitted"* ]]
+}
