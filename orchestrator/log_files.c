@@ -222,7 +222,6 @@ static int tail_part(struct log_part *part, uint64_t *lines, bool *has_record, b
 		     off_t *out_offset, struct err *err)
 {
 	struct backwards back = { .fd = part->fd, .bytes = xrealloc(NULL, 1, 1) };
-	AUTO(free) void *owner = NULL;
 	off_t size = lseek(part->fd, 0, SEEK_END);
 	size_t len;
 	int more;
@@ -240,7 +239,7 @@ static int tail_part(struct log_part *part, uint64_t *lines, bool *has_record, b
 			break;
 		}
 	}
-	owner = back.bytes;
+	free(back.bytes);
 	return more < 0 ? -1 : 0;
 }
 

