@@ -8,3 +8,4 @@ USES_volumes := base
 PKGS_volumes := libcrypto
 TESTS        += tests/volumes/test_volume tests/volumes/test_bind
 KTESTS       += tests/volumes/k_seed tests/volumes/k_volume tests/volumes/k_transport
+FUZZERS      += tests/fuzz/fuzz_volumes_tree_in

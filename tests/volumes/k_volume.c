@@ -325,15 +325,14 @@ static void secrets_are_files_in_memory_that_their_binds_alone_keep(void **state
 	struct err err = ERR_NONE;
 	struct ground ground;
 	AUTO(volume_stage) struct volume_stage *stage = NULL;
+	/* clang-format off */
 	struct secret_grant grants[3] = {
-		{.name = "secret a",          .kind = SECRET_FILE, .uid = 7, .gid = 8,        .mode = 0400 },
-		{ .name = "secret b",
-                 .kind = SECRET_VALUE,
-                 .value = "a\0b",
-                 .value_len = 3,
-                 .mode = SECRET_DEFAULT_MODE },
-		{ .name = "secret c", .kind = SECRET_EXTERNAL,                   .source = "kept",         .mode = 0440},
+		{ .name = "secret a", .kind = SECRET_FILE, .uid = 7, .gid = 8, .mode = 0400 },
+		{ .name = "secret b", .kind = SECRET_VALUE, .value = "a\0b", .value_len = 3,
+		  .mode = SECRET_DEFAULT_MODE },
+		{ .name = "secret c", .kind = SECRET_EXTERNAL, .source = "kept", .mode = 0440 },
 	};
+	/* clang-format on */
 	char file[200];
 	struct stat st;
 
@@ -493,7 +492,7 @@ static void idmap_works_on_this_file_system_or_says_which_cannot(void **state)
 }
 
 /* The ranges as the kernel takes them: what root makes is the caller's outside, and the reverse. */
-static void files_made_through_the_exchange_belong_to_the_host_user(void **state)
+static void exchange_on(const char *parent)
 {
 	struct id_range ranges[BIND_RANGES_MAX];
 	size_t count = bind_idmap_ranges(999, 1000, ranges);
@@ -506,8 +505,7 @@ static void files_made_through_the_exchange_belong_to_the_host_user(void **state
 	struct stat st;
 	pid_t pid;
 
-	(void)state;
-	ground_open(&ground);
+	ground_open_in(&ground, parent);
 	for (size_t i = 0; i < count; i++)
 		snprintf(map + strlen(map), sizeof(map) - strlen(map), "%u %u %u\n",
 			 ranges[i].container, ranges[i].host, ranges[i].size);
@@ -549,6 +547,13 @@ static void files_made_through_the_exchange_belong_to_the_host_user(void **state
 	lstat(ground_path(&ground, "src/by-root"), &st);
 	assert_int_equal(st.st_uid, 0); /* every other id stays */
 	ground_close(&ground);
+}
+
+static void files_made_through_the_exchange_belong_to_the_host_user(void **state)
+{
+	(void)state;
+	exchange_on(P_tmpdir);   /* tmpfs */
+	exchange_on("/var/tmp"); /* the machine's disk, ext4 mostly */
 }
 
 static void shared_propagation_needs_a_shared_mount(void **state)
