@@ -18,6 +18,7 @@
 #define ALNUM       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 #define IMAGE_MAX   512u
 #define PATTERN_MAX 1024u
+#define FIELDS      5u /* of a schedule */
 
 static const char *const capabilities[] = {
 	"ALL",
@@ -354,7 +355,7 @@ int check_schedule(const char *text, struct err *err)
                 { 1, 12},
                 { 0, 7 }
 	};
-	struct slice rest = SLICE(text), field;
+	struct slice rest = SLICE(text), field, parts[FIELDS];
 	size_t fields = 0;
 	uint64_t us;
 
@@ -365,20 +366,18 @@ int check_schedule(const char *text, struct err *err)
 			return -1;
 		return us > 0 ? 0 : err_set(err, ERR_INVALID, "\"%.60s\": never is no time", text);
 	}
-	while (slice_next(&rest, ' ', &field)) {
-		if (field.len == 0)
-			continue;
-		if (fields < 5 &&
-		    check_field(field, limits[fields].low, limits[fields].high, err) < 0)
+	while (slice_next(&rest, ' ', &field))
+		if (field.len > 0 && fields++ < FIELDS)
+			parts[fields - 1] = field;
+	if (fields != FIELDS)
+		return err_set(err, ERR_INVALID,
+			       "\"%.60s\": want five fields (minute hour day month weekday), "
+			       "@every 10m, or @daily",
+			       text);
+	for (size_t i = 0; i < FIELDS; i++)
+		if (check_field(parts[i], limits[i].low, limits[i].high, err) < 0)
 			return err_wrap(err, "\"%.60s\"", text);
-		fields++;
-	}
-	if (fields == 5)
-		return 0;
-	return err_set(err, ERR_INVALID,
-		       "\"%.60s\": want five fields (minute hour day month weekday), @every 10m, "
-		       "or @daily",
-		       text);
+	return 0;
 }
 
 int check_security_opt(const char *text, struct err *err)

@@ -12,5 +12,5 @@ SRCS_specs := specs/check.c specs/checks.c specs/config_view.c specs/decode.c \
 USES_specs := base
 PKGS_specs := yaml-0.1 libcrypto json-c
 TESTS      += $(addprefix tests/specs/test_,units vectors roundtrip support scalar yaml \
-	interpolate dotenv short_forms)
+	interpolate dotenv short_forms load model)
 FUZZERS    += $(addprefix tests/fuzz/fuzz_specs_,yaml interpolate dotenv short_forms)
