@@ -144,6 +144,19 @@ static void exec_leaves_the_command_alone(void **state)
 	assert_string_equal(options_list(o, "env", NULL)[0], "A=1");
 }
 
+static void argv_may_be_overwritten(void **state)
+{
+	char project[] = "shop", service[] = "web";
+	char *argv[] = { "stack", "-p", project, "up", service, NULL };
+	AUTO(options) struct options *o = parsed(5, argv);
+
+	(void)state;
+	memset(project, 'x', 4); /* as a process does that changes its title */
+	memset(service, 'x', 3);
+	assert_string_equal(options_text(o, "project-name"), "shop");
+	assert_string_equal(options_argument(o, 0), "web");
+}
+
 static void two_dashes_end_the_flags(void **state)
 {
 	AUTO(options) struct options *o = parsed(WORDS("up", "--", "-d", "--wait"));
@@ -411,6 +424,7 @@ int main(void)
 		cmocka_unit_test(booleans_have_three_states),
 		cmocka_unit_test(short_flags_join),
 		cmocka_unit_test(exec_leaves_the_command_alone),
+		cmocka_unit_test(argv_may_be_overwritten),
 		cmocka_unit_test(two_dashes_end_the_flags),
 		cmocka_unit_test(inner_names_hide_global_ones),
 		cmocka_unit_test(groups_and_aliases),
