@@ -444,7 +444,29 @@ static int open_join(const struct hierarchy *hierarchy, const char *const *subs,
 	AUTO(free) char *path = xformat("%s%s/%s", hierarchy->folder, clean, file);
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	return fd < 0 ? err_sys(err, errno, "join cgroup %s", path) : fd;
+	return fd < 0 ? err_sys(err, errno, "error adding pid to cgroup: %s", path) : fd;
+}
+
+/* "[CTRL[,CTRL]:]PATH": known controllers, and a path that stays below. */
+static int check_subs(const struct cgroup *cgroup, const char *const *subs, struct err *err)
+{
+	for (; subs && *subs; subs++) {
+		const char *colon = strchr(*subs, ':');
+		struct slice names = { *subs, colon ? (size_t)(colon - *subs) : 0 };
+		struct slice path = SLICE(colon ? colon + 1 : *subs), part;
+
+		while (slice_next(&path, '/', &part))
+			if (slice_is(part, ".."))
+				return err_set(err, ERR_INVALID, "bad sub cgroup path: %.80s",
+					       *subs);
+		while (colon && slice_next(&names, ',', &part)) {
+			AUTO(free) char *name = xstrndup(part.at, part.len);
+
+			if (cgroup->layout == CGROUP_V2 || !cgroup_hierarchy(cgroup, name))
+				return err_set(err, ERR_INVALID, "unknown controller %.40s", name);
+		}
+	}
+	return 0;
 }
 
 int cgroup_join_fds(struct cgroup *cgroup, const char *const *subs, bool v2_too, int *fds,
@@ -452,6 +474,8 @@ int cgroup_join_fds(struct cgroup *cgroup, const char *const *subs, bool v2_too,
 {
 	size_t count = 0;
 
+	if (check_subs(cgroup, subs, err) < 0)
+		return -1;
 	for (size_t i = 0; i < cgroup->count && count < max; i++) {
 		struct hierarchy *hierarchy = &cgroup->at[i];
 

@@ -450,9 +450,12 @@ void init_main(struct init_job *job)
 		fail(job, &err);
 	if (!job->config->process)
 		err_set(&err, ERR_INVALID, "config.json: process: is missing");
-	if (err.code != ERR_OK || step_settle(job, &err) < 0 ||
-	    stages_point("create", "ready", &err) < 0)
+	if (err.code != ERR_OK || step_settle(job, &err) < 0)
 		fail(job, &err);
+	if (stages_point("create", "ready", &err) < 0) {
+		err_wrap(&err, "ready");
+		fail(job, &err);
+	}
 	if (sync_send(job->sync_fd, SYNC_READY, 0, NULL, -1) < 0 || wait_for_start(job, &err) < 0)
 		_exit(125);
 	job->exit_code = 1;
