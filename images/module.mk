@@ -20,6 +20,6 @@ SRCS_images += images/digest.c images/inflate.c images/decode.c \
                images/archive_load.c images/archive_save.c images/archive_export.c \
                images/layer_blob.c images/gc.c images/maintain.c \
                images/maintain_df.c images/check.c images/check_layer.c
-TESTS += $(addprefix tests/images/test_,decode)
+TESTS += $(addprefix tests/images/test_,decode store)
 FUZZERS += $(addprefix tests/fuzz/fuzz_images_,ref manifest auth_header)
-KTESTS += $(addprefix tests/images/k_,layers hostile)
+KTESTS += $(addprefix tests/images/k_,layers hostile store)

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -41,13 +42,15 @@ static bool try_mount(struct store *store, struct err *err)
 	return mounted >= 0;
 }
 
-/* The answer holds for one boot and one place of the store. */
+/* The answer holds for one boot and one file system at one place: tmpfs, for one, cannot do it. */
 bool erofs_probe(struct store *store)
 {
 	struct err ignored = ERR_NONE;
+	struct stat st;
 	AUTO(fd) int dir = file_open_dir(AT_FDCWD, store->runtime_path, true, &ignored);
-	AUTO(free) char *yes = xformat("yes %s %s\n", store->boot_id, store->path);
-	AUTO(free) char *no = xformat("no %s %s\n", store->boot_id, store->path);
+	unsigned long long device = fstat(store->root_fd, &st) == 0 ? st.st_dev : 0;
+	AUTO(free) char *yes = xformat("yes %s %llu %s\n", store->boot_id, device, store->path);
+	AUTO(free) char *no = xformat("no %s %llu %s\n", store->boot_id, device, store->path);
 	AUTO(free) char *text = NULL;
 	bool works;
 
