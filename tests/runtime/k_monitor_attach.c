@@ -153,14 +153,16 @@ static void an_open_connection_is_told_the_end(void **state)
 
 	(void)state;
 	monitor_bench_make(&bench);
-	bench.args = SH("sleep 0.2; exit 9");
+	bench.args = "\"sleep\",\"100\"";
 	monitor_bench_run(&bench);
 	dir = xformat("%s/run/%s", bench.path, bench.id);
 	dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	fd = message_connect(dir_fd, "monitor.sock", SOCK_SEQPACKET, &err);
+	assert_true(fd >= 0);
+	kill(bench.init, SIGKILL);
 	assert_int_equal(message_receive(fd, &event, NULL, NULL, &err), 1);
 	assert_string_equal(json_text_or(event, "op", ""), "exited");
-	assert_int_equal(json_int_or(event, "code", 0), 9);
+	assert_int_equal(json_int_or(event, "code", 0), 137);
 	close(TAKE_FD(dir_fd));
 	result = monitor_bench_end(&bench, false);
 	monitor_bench_drop(&bench);
