@@ -64,7 +64,9 @@ void runtime_log(const struct runtime *runtime, const char *level, const char *t
 	} else if (runtime->log_fd >= 0) {
 		dprintf(runtime->log_fd, "time=\"%s\" level=%s msg=\"%s\"\n", time, level, text);
 	}
-	if (runtime->log_fd < 0 || strcmp(level, "error") == 0)
+	if (strcmp(level, "error") == 0)
+		dprintf(2, "%s\n", text);
+	else if (runtime->log_fd < 0)
 		dprintf(2, "time=\"%s\" level=%s msg=\"%s\"\n", time, level, text);
 }
 
