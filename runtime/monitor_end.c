@@ -2,6 +2,7 @@
  *
  * Owns: exit.json. May not touch: policy (what happens next).
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -76,14 +77,14 @@ static void reap_rest(void)
 
 static void set_outcome(const struct life *life, struct json_object *object)
 {
-	int signal = life->is_running && WIFSIGNALED(life->wait_status)
-			     ? WTERMSIG(life->wait_status)
-			     : 0;
+	/* A life that is broken off (our own failure) ends by the kill of finish_container. */
+	int status = life->init_ended ? life->wait_status : SIGKILL;
+	int signal = life->is_running && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 
 	json_add_int(object, "code",
 		     !life->is_running ? life->exit_code
 		     : signal          ? 128 + signal
-				       : WEXITSTATUS(life->wait_status));
+				       : WEXITSTATUS(status));
 	json_add_int(object, "signal", signal);
 	json_add_bool(object, "oom", life->oom);
 }
