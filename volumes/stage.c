@@ -28,35 +28,34 @@ static int check_id(const char *id, struct err *err)
 	return 0;
 }
 
-/* The folder of all stages, a private mount of its own. */
-static int open_stages(const char *runtime_path, struct err *err)
+#define LOCK ".stage.lock" /* held while the mount of all stages is made, entered or taken down */
+
+/* The folder of all stages, a private mount of its own. The lock is held. */
+static int open_stages(int runtime_fd, struct err *err)
 {
-	AUTO(fd) int runtime = file_open_dir(AT_FDCWD, runtime_path, true, err);
-	AUTO(fd) int lock = -1;
-	AUTO(fd) int plain = -1;
+	AUTO(fd) int plain = file_open_dir(runtime_fd, STAGE, true, err);
 	AUTO(fd) int clone = -1;
 
-	if (runtime < 0)
-		return -1;
-	plain = file_open_dir(runtime, STAGE, true, err);
-	if (plain < 0)
-		return -1;
-	if (folder_is_mount(plain))
-		return TAKE_FD(plain);
-	lock = file_lock(runtime, ".stage.lock", true, err);
-	if (lock < 0)
-		return -1;
-	close(TAKE_FD(plain));
-	plain = file_open_dir(runtime, STAGE, false, err); /* another was first? */
 	if (plain < 0 || folder_is_mount(plain))
 		return TAKE_FD(plain);
 	clone = mount_clone(plain, false, err);
 	/* What is attached below a shared mount becomes shared: private only afterwards. */
 	if (clone < 0 || mount_attach(clone, plain, STAGE, err) < 0 ||
 	    mount_set(clone, 0, 0, MS_PRIVATE, -1, false, err) < 0)
-		return err_wrap(err, "%s/" STAGE, runtime_path);
-	close(TAKE_FD(plain));
-	return file_open_dir(runtime, STAGE, false, err);
+		return -1;
+	return file_open_dir(runtime_fd, STAGE, false, err);
+}
+
+/* The last stage has gone: the mount and its folder too. The lock is held. */
+static void close_stages(int runtime_fd)
+{
+	char path[64];
+
+	if (folder_count(runtime_fd, STAGE) > 0)
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/" STAGE, runtime_fd);
+	umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+	unlinkat(runtime_fd, STAGE, AT_REMOVEDIR);
 }
 
 /* Takes down what is mounted and removes the folder. */
@@ -89,14 +88,20 @@ static int drop(int stages_fd, const char *id, struct err *err)
 struct volume_stage *stage_open(const char *runtime_path, const char *container_id, struct err *err)
 {
 	AUTO(volume_stage) struct volume_stage *stage = xcalloc(1, sizeof(*stage));
+	AUTO(fd) int runtime = -1;
+	AUTO(fd) int lock = -1;
 	AUTO(fd) int stages = -1;
 
 	stage->dir_fd = -1;
 	if (check_id(container_id, err) < 0)
 		return NULL;
-	stages = open_stages(runtime_path, err);
-	if (stages < 0 || drop(stages, container_id, err) < 0)
+	runtime = file_open_dir(AT_FDCWD, runtime_path, true, err);
+	lock = runtime < 0 ? -1 : file_lock(runtime, LOCK, true, err);
+	stages = lock < 0 ? -1 : open_stages(runtime, err);
+	if (stages < 0 || drop(stages, container_id, err) < 0) {
+		err_wrap(err, "%s/" STAGE, runtime_path);
 		return NULL;
+	}
 	stage->dir_fd = file_open_dir(stages, container_id, true, err);
 	if (stage->dir_fd < 0)
 		return NULL;
@@ -167,29 +172,70 @@ char *stage_attach_below(struct volume_stage *stage, int mount_fd, const char *s
 	return NULL;
 }
 
+/* Opens the runtime root, takes the lock, opens the stages; false: there are none, or *err says why
+ * not. */
+static bool enter(const char *runtime_path, int *out_runtime, int *out_lock, int *out_stages,
+		  struct err *err)
+{
+	*out_lock = *out_stages = -1;
+	*out_runtime = open(runtime_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*out_runtime < 0 || faccessat(*out_runtime, STAGE, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT)
+			err_sys(err, errno, "%s/" STAGE, runtime_path);
+		return false;
+	}
+	*out_lock = file_lock(*out_runtime, LOCK, true, err);
+	if (*out_lock < 0)
+		return false;
+	*out_stages = openat(*out_runtime, STAGE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*out_stages < 0 && errno != ENOENT)
+		err_sys(err, errno, "%s/" STAGE, runtime_path);
+	return *out_stages >= 0;
+}
+
+static void leave(int runtime, int lock, int stages)
+{
+	if (stages >= 0)
+		close(stages);
+	if (lock >= 0)
+		close_stages(runtime), close(lock);
+	if (runtime >= 0)
+		close(runtime);
+}
+
 int stage_drop(const char *runtime_path, const char *container_id, struct err *err)
 {
-	AUTO(fd) int stages = -1;
-	AUTO(free) char *path = xformat("%s/" STAGE, runtime_path);
+	struct err failed = ERR_NONE;
+	int runtime, lock, stages;
 
 	if (check_id(container_id, err) < 0)
 		return -1;
-	stages = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (stages < 0)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "open %s", path);
-	return drop(stages, container_id, err);
+	if (enter(runtime_path, &runtime, &lock, &stages, &failed))
+		drop(stages, container_id, &failed);
+	leave(runtime, lock, stages);
+	if (failed.code == ERR_OK)
+		return 0;
+	*err = failed;
+	return -1;
 }
 
 int stage_sweep(const char *runtime_path, bool (*keep)(void *ctx, const char *container_id),
 		void *ctx, struct err *err)
 {
-	AUTO(free) char *path = xformat("%s/" STAGE, runtime_path);
-	AUTO(folder) DIR *dir = folder_open(AT_FDCWD, path);
-	const char *id;
-	int status = 0;
+	struct err failed = ERR_NONE;
+	int runtime, lock, stages;
 
-	while (dir && (id = folder_next(dir)) != NULL)
-		if ((!keep || !keep(ctx, id)) && drop(dirfd(dir), id, err) < 0)
-			status = -1;
-	return status;
+	if (enter(runtime_path, &runtime, &lock, &stages, &failed)) {
+		AUTO(folder) DIR *dir = folder_open(stages, ".");
+		const char *id;
+
+		while (dir && (id = folder_next(dir)) != NULL)
+			if (!keep || !keep(ctx, id))
+				drop(stages, id, &failed);
+	}
+	leave(runtime, lock, stages);
+	if (failed.code == ERR_OK)
+		return 0;
+	*err = failed;
+	return -1;
 }

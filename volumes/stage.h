@@ -4,7 +4,8 @@
  *not be looked up again (a subpath, an idmapped clone, files of secrets) is mounted by descriptor
  *(move_mount) at RUNTIME_ROOT/stage/CONTAINER-ID/N and that path goes into config.json.
  *RUNTIME_ROOT/stage is a mount point of its own, private, so nothing of it shows up in other mount
- *namespaces; it is mode 0700.
+ *namespaces; it is mode 0700, and
+ * gone when no stage is left.
  *
  * When the runtime has created the container (its word "created"), the orchestrator calls
  *stage_drop: the container's own binds keep the mounts alive, and what was only there (a tmpfs with

@@ -246,7 +246,6 @@ static void a_swapped_subpath_never_shows_the_outside(void **state)
 	pthread_join(thread, NULL);
 	assert_int_equal(mounted + refused, 1000);
 	assert_true(mounted > 0 && refused > 0);
-	umount2(ground_path(&ground, "run/stage"), MNT_DETACH);
 	ground_close(&ground);
 }
 
@@ -287,9 +286,8 @@ static void a_stage_is_private_and_goes_whole(void **state)
 	}
 	assert_int_equal(stage_drop(ground.runtime, "c1", &err), 0);
 	assert_int_equal(stage_drop(ground.runtime, "c1", &err), 0);
-	assert_int_equal(folder_count(AT_FDCWD, ground_path(&ground, "run/stage")), 0);
+	assert_false(is_there(ground_path(&ground, "run/stage"))); /* the last one takes all down */
 	assert_null(stage_open(ground.runtime, "../c1", &err));
-	umount2(ground_path(&ground, "run/stage"), MNT_DETACH);
 	mount(NULL, P_tmpdir, NULL, MS_PRIVATE, NULL);
 	ground_close(&ground);
 }
@@ -316,7 +314,6 @@ static void a_part_of_a_detached_mount_is_found_inside_it_alone(void **state)
 	snprintf(inside, sizeof(inside), "%s/file", part);
 	assert_true(is_there(inside));
 	assert_int_equal(stage_drop(ground.runtime, "c1", &err), 0);
-	umount2(ground_path(&ground, "run/stage"), MNT_DETACH);
 	ground_close(&ground);
 }
 
@@ -368,7 +365,6 @@ static void secrets_are_files_in_memory_that_their_binds_alone_keep(void **state
 	assert_int_equal(umount2(ground_path(&ground, "target/f"), 0), 0);
 	for (size_t i = 0; i < 3; i++)
 		free(grants[i].out_source);
-	umount2(ground_path(&ground, "run/stage"), MNT_DETACH);
 	ground_close(&ground);
 }
 
