@@ -44,7 +44,7 @@ int prefix_parse(const char *what, const char *text, struct prefix *out, struct 
 {
 	const char *slash = strchr(text, '/');
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
-	struct prefix value;
+	struct prefix value = { .len = 0 };
 	char plain[INET6_ADDRSTRLEN];
 	uint64_t bits;
 
@@ -217,7 +217,8 @@ int mac_parse(const char *text, uint8_t out[6], struct err *err)
 		int high = hex_digit(text[i * 3]), low = hex_digit(text[i * 3 + 1]);
 
 		good = high >= 0 && low >= 0 && (i == 5 || text[i * 3 + 2] == separator);
-		mac[i] = (uint8_t)(high << 4 | low);
+		if (good)
+			mac[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
 	}
 	if (!good)
 		return err_set(err, ERR_INVALID,

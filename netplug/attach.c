@@ -312,8 +312,8 @@ static void number_interfaces(struct wiring *w, struct arena *arena)
 {
 	size_t total = count_interfaces(w->jobs, w->job_count) + 1;
 
-	w->interfaces = arena_alloc(arena, total * sizeof(*w->interfaces));
-	w->owners = arena_alloc(arena, total * sizeof(*w->owners));
+	w->interfaces = arena_alloc(arena, total * sizeof(void *));
+	w->owners = arena_alloc(arena, total * sizeof(void *));
 	w->exists = arena_alloc(arena, total * sizeof(*w->exists));
 	for (size_t i = 0; i < w->job_count; i++) {
 		w->jobs[i].result = ERR_NONE;

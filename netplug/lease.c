@@ -337,7 +337,7 @@ static int by_slot(const void *a, const void *b)
 int network_lease(const struct netplug *np, struct lease_want *wants, size_t count, struct err *err)
 {
 	AUTO(arena) struct arena *arena = arena_new();
-	struct network_record **changed = arena_alloc(arena, (count + 1) * sizeof(*changed));
+	struct network_record **changed = arena_alloc(arena, (count + 1) * sizeof(void *));
 	size_t changed_count = 0;
 	AUTO(fd) int lock = -1;
 	AUTO(fd) int dir = -1;

@@ -16,8 +16,9 @@
 #include "netplug/ports.h"
 #include "netplug/uplink.h"
 
-#define TRASH_OWNER "stack//trash" /* its group takes links that no project's group is known for   \
-				    */
+#define TRASH_OWNER                                                                                \
+	"stack//trash" /* its group takes links that no project's group is known for               \
+			*/
 
 struct search {
 	const struct netplug *np;

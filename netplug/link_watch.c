@@ -72,9 +72,10 @@ static void put_vlan(struct rtnl *rtnl, const struct network_record *network, un
 	struct nlmsghdr *message = rtnl_begin(rtnl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0,
 					      "make the VLAN link");
 	struct nlattr *info, *data;
-	struct ifinfomsg *header = rtnl_put_header(message, sizeof(*header));
+	struct ifinfomsg *header;
 	char alias[NAMING_ALIAS];
 
+	rtnl_put_header(message, sizeof(*header));
 	mnl_attr_put_strz(message, IFLA_IFNAME, network->bridge);
 	mnl_attr_put_u32(message, IFLA_LINK, lower);
 	mnl_attr_put_u32(message, IFLA_GROUP, group);

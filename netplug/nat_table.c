@@ -66,8 +66,8 @@ static const struct nft_chain chains[] = {
 /* Register words: an IPv4 address, protocol or port takes one, a link name or IPv6 address four. */
 #define META(reg_, key_)          { .op = NFT_OP_META, .reg = (reg_), .key = (key_) }
 #define PROTO(reg_)               META(reg_, NFT_META_L4PROTO)
-#define IIF(reg_)                 META(reg_, NFT_META_IIFNAME)
-#define OIF(reg_)                 META(reg_, NFT_META_OIFNAME)
+#define IN_LINK(reg_)             META(reg_, NFT_META_IIFNAME)
+#define OUT_LINK(reg_)            META(reg_, NFT_META_OIFNAME)
 #define FAMILY_IS(f)              META(0, NFT_META_NFPROTO), { .op = NFT_OP_EQ, .len = 1, .bytes = { (f) } }
 #define V4                        FAMILY_IS(NFPROTO_IPV4)
 #define V6                        FAMILY_IS(NFPROTO_IPV6)
@@ -79,7 +79,7 @@ static const struct nft_chain chains[] = {
 #define FROM_127                  NET(0, 12, 1), { .op = NFT_OP_EQ, .len = 1, .bytes = { 127 } }
 #define TO_127                    NET(0, 16, 1), { .op = NFT_OP_EQ, .len = 1, .bytes = { 127 } }
 #define TO_V6_LOOPBACK            DADDR6(0), { .op = NFT_OP_EQ, .len = 16, .bytes = { [15] = 1 } }
-#define NOT_LO                    IIF(0), { .op = NFT_OP_NE, .len = 16, .bytes = "lo" }
+#define NOT_LO                    IN_LINK(0), { .op = NFT_OP_NE, .len = 16, .bytes = "lo" }
 #define PORT(reg_)                { .op = NFT_OP_PORT, .reg = (reg_) }
 #define IN(set)                   { .op = NFT_OP_IN, .name = (set) }
 #define NOT_IN(set)               { .op = NFT_OP_NOT_IN, .name = (set) }
@@ -117,25 +117,25 @@ static const struct rule {
 	{ "post",  { V4, FROM_127, DNATED, MASQUERADE } },
 	{ "post",  { V4, DNATED, SADDR4(0), DADDR4(1), IN("hair4"), MASQUERADE } },
 	{ "post",  { V6, DNATED, SADDR6(0), DADDR6(4), IN("hair6"), MASQUERADE } },
-	{ "post",  { V4, SADDR4(0), OIF(1), IN("inside4"), RETURN } },
-	{ "post",  { V6, SADDR6(0), OIF(4), IN("inside6"), RETURN } },
-	{ "post",  { V4, SADDR4(0), IIF(1), LOOK_UP("snat4"), SOURCE(NFPROTO_IPV4) } },
-	{ "post",  { V6, SADDR6(0), IIF(4), LOOK_UP("snat6"), SOURCE(NFPROTO_IPV6) } },
-	{ "post",  { V4, SADDR4(0), IIF(1), IN("masq4"), MASQUERADE } },
-	{ "post",  { V6, SADDR6(0), IIF(4), IN("masq6"), MASQUERADE } },
+	{ "post",  { V4, SADDR4(0), OUT_LINK(1), IN("inside4"), RETURN } },
+	{ "post",  { V6, SADDR6(0), OUT_LINK(4), IN("inside6"), RETURN } },
+	{ "post",  { V4, SADDR4(0), IN_LINK(1), LOOK_UP("snat4"), SOURCE(NFPROTO_IPV4) } },
+	{ "post",  { V6, SADDR6(0), IN_LINK(4), LOOK_UP("snat6"), SOURCE(NFPROTO_IPV6) } },
+	{ "post",  { V4, SADDR4(0), IN_LINK(1), IN("masq4"), MASQUERADE } },
+	{ "post",  { V6, SADDR6(0), IN_LINK(4), IN("masq6"), MASQUERADE } },
 	/* Who may pass. Within a network: all. Between networks and from outside: what was published. */
-	{ "route", { IIF(0), OIF(4), IN("same"), ACCEPT } },
-	{ "route", { IIF(0), IN("internal"), DROP } },
-	{ "route", { OIF(0), IN("internal"), DROP } },
+	{ "route", { IN_LINK(0), OUT_LINK(4), IN("same"), ACCEPT } },
+	{ "route", { IN_LINK(0), IN("internal"), DROP } },
+	{ "route", { OUT_LINK(0), IN("internal"), DROP } },
 	{ "route", { KNOWN, ACCEPT } },
-	{ "route", { DNATED, OIF(0), IN("bridges"), ACCEPT } },
+	{ "route", { DNATED, OUT_LINK(0), IN("bridges"), ACCEPT } },
 	{ "route", { V4, DADDR4(0), PROTO(1), PORT(2), IN("direct4"), ACCEPT } },
 	{ "route", { V6, DADDR6(0), PROTO(4), PORT(5), IN("direct6"), ACCEPT } },
-	{ "route", { V4, OIF(0), IN("open4"), ACCEPT } },
-	{ "route", { V6, OIF(0), IN("open6"), ACCEPT } },
-	{ "route", { OIF(0), IN("bridges"), DROP } },
-	{ "route", { V4, IIF(0), IN("closed4"), OIF(0), IN("closed4"), DROP } },
-	{ "route", { V6, IIF(0), IN("closed6"), OIF(0), IN("closed6"), DROP } },
+	{ "route", { V4, OUT_LINK(0), IN("open4"), ACCEPT } },
+	{ "route", { V6, OUT_LINK(0), IN("open6"), ACCEPT } },
+	{ "route", { OUT_LINK(0), IN("bridges"), DROP } },
+	{ "route", { V4, IN_LINK(0), IN("closed4"), OUT_LINK(0), IN("closed4"), DROP } },
+	{ "route", { V6, IN_LINK(0), IN("closed6"), OUT_LINK(0), IN("closed6"), DROP } },
 };
 /* clang-format on */
 

@@ -117,7 +117,7 @@ static int list_folder(int dir_fd, struct arena *arena, const char *project,
 		result = network_file_read(dir_fd, arena, name, &network, err);
 		if (result == 0 && (!project || strcmp(network->project, project) == 0))
 			*(struct network_record **)arena_grow(arena, out, out_count,
-							      sizeof(**out)) = network;
+							      sizeof(void *)) = network;
 	}
 	closedir(dir);
 	return result;
@@ -140,7 +140,7 @@ int network_list(const struct netplug *np, struct arena *arena, const char *proj
 	if (list_folder(dir, arena, project, out, out_count, err) < 0)
 		return -1;
 	if (*out_count)
-		qsort(*out, *out_count, sizeof(**out), by_name);
+		qsort(*out, *out_count, sizeof(void *), by_name);
 	return 0;
 }
 

@@ -148,7 +148,7 @@ static int find_word(const struct word *words, const struct option *option, cons
 static int read_gateway_mode(struct arena *arena, const struct option *option, const char *value,
 			     struct network_options *out, struct err *err)
 {
-	unsigned mode;
+	unsigned mode = 0;
 
 	(void)arena;
 	if (find_word(gateway_modes, option, value, &mode, err) < 0)
@@ -167,7 +167,7 @@ static int read_macvlan_mode(struct arena *arena, const struct option *option, c
 static int read_ipvlan_mode(struct arena *arena, const struct option *option, const char *value,
 			    struct network_options *out, struct err *err)
 {
-	unsigned mode;
+	unsigned mode = 0;
 
 	(void)arena;
 	if (find_word(option->detail ? ipvlan_flags : ipvlan_modes, option, value, &mode, err) < 0)

@@ -72,13 +72,13 @@ static socklen_t to_sockaddr(const struct address *address, uint16_t port,
 
 uint16_t port_socket_number(int fd)
 {
-	struct sockaddr_storage name;
+	/* The port has the same place in both families. */
+	struct sockaddr_in6 name = { .sin6_port = 0 };
 	socklen_t len = sizeof(name);
 
 	if (getsockname(fd, (struct sockaddr *)&name, &len) < 0)
 		return 0;
-	return ntohs(name.ss_family == AF_INET ? ((struct sockaddr_in *)&name)->sin_port
-					       : ((struct sockaddr_in6 *)&name)->sin6_port);
+	return ntohs(name.sin6_port);
 }
 
 int port_socket_bind(const struct address *address, uint8_t protocol, uint16_t port)

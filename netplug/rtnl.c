@@ -149,7 +149,7 @@ static const char *kernel_words(const struct nlmsghdr *message)
 	if (!(message->nlmsg_flags & NLM_F_CAPPED))
 		skip += MNL_ALIGN(answer->msg.nlmsg_len - sizeof(answer->msg));
 	rtnl_each_attr(attr, message, skip) if (mnl_attr_get_type(attr) ==
-						   NLMSGERR_ATTR_MSG) return mnl_attr_get_str(attr);
+						NLMSGERR_ATTR_MSG) return mnl_attr_get_str(attr);
 	return "";
 }
 

@@ -19,7 +19,7 @@
 /* for (each attribute of a message behind a header of `skip` bytes; of a nest). */
 #define rtnl_each_attr(attr, message, skip)                                                        \
 	for ((attr) = mnl_nlmsg_get_payload_offset((message), (skip));                             \
-	     mnl_attr_ok((attr), (int)((char *)mnl_nlmsg_get_payload_tail(message) -              \
+	     mnl_attr_ok((attr), (int)((char *)mnl_nlmsg_get_payload_tail(message) -               \
 				       (const char *)(attr)));                                     \
 	     (attr) = mnl_attr_next(attr))
 #define rtnl_each_nested(attr, nest)                                                               \
