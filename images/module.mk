@@ -22,4 +22,5 @@ SRCS_images += images/digest.c images/inflate.c images/decode.c \
                images/maintain_df.c images/check.c images/check_layer.c
 TESTS += $(addprefix tests/images/test_,decode store)
 FUZZERS += $(addprefix tests/fuzz/fuzz_images_,ref manifest auth_header)
+FUZZERS += $(addprefix tests/fuzz/fuzz_images_,tar decode)
 KTESTS += $(addprefix tests/images/k_,layers hostile store)
