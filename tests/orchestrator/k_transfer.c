@@ -391,6 +391,19 @@ static void a_proxy_is_used_and_its_password_never_told(void **state)
 	put("registries.json", "{}");
 }
 
+static void a_mirrors_bad_bytes_are_fetched_again_from_the_origin(void **state)
+{
+	(void)state;
+	put("registries.json",
+	    "{\"registries\":{\"" HOST "\":{\"mirrors\":[\"http://far.example\"]}}}");
+	setenv("http_proxy", "http://127.0.0.1:5001", 1);
+	pull_well("mirrored");
+	assert_int_equal(count_in_log(" 200 sent=3146927"), 2);
+	assert_int_equal(count_in_log("GET /v2/mirrored/x/blobs/"), 1);
+	unsetenv("http_proxy");
+	put("registries.json", "{}");
+}
+
 static void a_killed_pull_goes_on_from_its_bytes(void **state)
 {
 	struct seen seen = { 0 };
@@ -550,6 +563,7 @@ int main(void)
 		TEST(one_bad_image_does_not_spoil_the_others),
 		TEST(a_mirror_without_the_image_is_passed_over_and_gets_no_password),
 		TEST(a_proxy_is_used_and_its_password_never_told),
+		TEST(a_mirrors_bad_bytes_are_fetched_again_from_the_origin),
 		TEST(a_killed_pull_goes_on_from_its_bytes),
 		TEST(policies_are_words),
 		TEST(waits_are_told),

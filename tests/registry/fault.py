@@ -227,6 +227,12 @@ class Faults(BaseHTTPRequestHandler):
         data[-9] ^= 1
         self.blob(bytes(data))
 
+    def do_mirrored(self, kind, target):
+        """Bad bytes for who asks through a proxy for another host (a mirror), good ones at home."""
+        if "far.example" in self.path:
+            return self.do_wrongdigest(kind, target)
+        self.plain(kind, target)
+
     def do_wrongmanifest(self, kind, target):
         """The header's digest is not the body's."""
         if kind != "manifests":
