@@ -89,7 +89,7 @@ struct conversation {
 #define PENDING_ALL_MAX  4096
 #define PENDING_SLOT_MAX 1024
 
-/* Counters, in the order of netd_stats' words (netd_talk.c). */
+/* Counters, in the order of netd_stats' words (netd_words.c). */
 enum counter {
 	STAT_QUERIES,
 	STAT_ANSWERED,

@@ -1,82 +1,16 @@
-/* netplug/zone_index - a zone file made ready for questions.
+/* netplug/zone_index - questions to a zone: what a name means to whom.
  *
- * Owns: the tables over names and addresses. May not touch: sockets, the form of DNS messages.
+ * Owns: the look-ups. May not touch: sockets, the form of DNS messages, the zone's text
+ * (zone_build).
  */
 #include "netplug/zone_index.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "base/alloc.h"
-#include "base/arena.h"
-#include "base/file.h"
-#include "base/json.h"
-#include "base/num.h"
-#include "netplug/zone.h"
-
-struct network {
-	const char *name;  /* as written, for PTR */
-	const char *lower; /* for ".NETWORK" behind a name */
-	size_t lower_len;
-};
-
-struct subnet {
-	uint8_t family, len;
-	uint8_t bytes[16];
-};
-
-struct named {
-	const char *name;
-	uint32_t first, count; /* in zone_index.refs */
-};
-
-/* A name that one asker alone knows: a link (target set) or an extra host (address set). */
-struct private_name {
-	const char *name;
-	const char *target;
-	struct zone_address address;
-};
-
-struct endpoint {
-	const char *slot, *container;
-	uint32_t *networks;
-	size_t network_count;
-	struct private_name *privates;
-	size_t private_count;
-};
-
-struct pair {
-	const char *name;
-	uint32_t address;
-};
-
-struct zone_index {
-	struct arena *arena;
-	uint64_t serial;
-	uint32_t ttl;
-	bool healthy_only;
-	struct network *networks;
-	size_t network_count;
-	struct subnet *subnets;
-	size_t subnet_count;
-	struct endpoint *endpoints;
-	size_t endpoint_count;
-	struct zone_address *addresses; /* of live endpoints */
-	size_t address_count;
-	struct pair *pairs; /* while building */
-	size_t pair_count;
-	struct named *names; /* open addressing, name_mask + 1 places */
-	size_t name_mask;
-	uint32_t *refs;     /* indexes of addresses, those of one name together */
-	uint32_t *reversed; /* open addressing over addresses: index + 1, 0 is free */
-	size_t reversed_mask;
-};
+#include "netplug/zone_tables.h"
 
 /* FNV-1a; the names come from our own supervisor, nobody can aim at one bucket. */
-static uint32_t hash(const void *data, size_t len)
+uint32_t zone_hash(const void *data, size_t len)
 {
 	const uint8_t *at = data;
 	uint32_t value = 2166136261u;
@@ -86,293 +20,14 @@ static uint32_t hash(const void *data, size_t len)
 	return value ^ (value >> 15);
 }
 
-static size_t address_len(int family)
+struct named *zone_name_place(const struct zone_index *index, const char *name, size_t len)
 {
-	return family == AF_INET ? 4 : 16;
-}
-
-static char *lower(struct arena *arena, const char *text)
-{
-	char *copy = arena_strdup(arena, text);
-
-	for (char *c = copy; c && *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	return copy;
-}
-
-static int parse_address(const char *text, struct zone_address *out, struct err *err)
-{
-	out->family = strchr(text, ':') ? AF_INET6 : AF_INET;
-	if (inet_pton(out->family, text, out->bytes) != 1)
-		return err_set(err, ERR_INVALID, "zone: \"%s\" is no address", text);
-	return 0;
-}
-
-static int parse_subnet(struct zone_index *index, const char *text, struct err *err)
-{
-	struct subnet *subnet =
-		arena_grow(index->arena, &index->subnets, &index->subnet_count, sizeof(*subnet));
-	const char *slash = strchr(text, '/');
-	struct zone_address address = { 0 };
-	AUTO(free) char *plain = xstrndup(text, slash ? (size_t)(slash - text) : strlen(text));
-	uint64_t len;
-
-	if (!slash || parse_address(plain, &address, err) < 0 ||
-	    num_parse_u64("prefix length", slash + 1, strlen(slash + 1), 0,
-			  8 * address_len(address.family), &len, err) < 0)
-		return err_set(err, ERR_INVALID, "zone: \"%s\" is no subnet", text);
-	subnet->family = address.family;
-	subnet->len = (uint8_t)len;
-	memcpy(subnet->bytes, address.bytes, sizeof(subnet->bytes));
-	return 0;
-}
-
-static int build_networks(struct zone_index *index, struct json_object *array, struct err *err)
-{
-	for (size_t i = 0; i < json_array_count(array); i++) {
-		struct json_object *item = json_object_array_get_idx(array, i);
-		struct json_object *subnets = json_array_at(item, "subnets");
-		struct network *network = arena_grow(index->arena, &index->networks,
-						     &index->network_count, sizeof(*network));
-		const char *name;
-
-		if (json_need_text(item, "zone network", "name", &name, err) < 0)
-			return -1;
-		network->name = arena_strdup(index->arena, name);
-		network->lower = lower(index->arena, name);
-		network->lower_len = strlen(name);
-		for (size_t k = 0; k < json_array_count(subnets); k++) {
-			const char *text =
-				json_object_get_string(json_object_array_get_idx(subnets, k));
-
-			if (parse_subnet(index, text ? text : "", err) < 0)
-				return -1;
-		}
-	}
-	return 0;
-}
-
-static void add_name(struct zone_index *index, const char *name, uint32_t address)
-{
-	struct pair *pair;
-
-	if (!name || !*name)
-		return;
-	pair = arena_grow(index->arena, &index->pairs, &index->pair_count, sizeof(*pair));
-	pair->name = name;
-	pair->address = address;
-}
-
-/* Addresses of one attachment, under all names that hold there. */
-static int build_attachment(struct zone_index *index, struct json_object *item,
-			    struct json_object *attachment, bool live, struct err *err)
-{
-	struct json_object *addresses = json_array_at(attachment, "addresses");
-	struct json_object *aliases = json_array_at(attachment, "aliases");
-	uint32_t endpoint = (uint32_t)index->endpoint_count - 1, network = 0;
-	struct endpoint *self = &index->endpoints[endpoint];
-	const char *name;
-	uint32_t *place;
-
-	if (json_need_text(attachment, "zone endpoint", "network", &name, err) < 0)
-		return -1;
-	while (network < index->network_count && strcmp(index->networks[network].name, name) != 0)
-		network++;
-	if (network == index->network_count)
-		return err_set(err, ERR_INVALID, "zone: network \"%s\" is not described", name);
-	place = arena_grow(index->arena, &self->networks, &self->network_count, sizeof(*place));
-	*place = network;
-	for (size_t i = 0; live && i < json_array_count(addresses); i++) {
-		const char *text = json_object_get_string(json_object_array_get_idx(addresses, i));
-		struct zone_address *address = arena_grow(index->arena, &index->addresses,
-							  &index->address_count, sizeof(*address));
-		uint32_t number = (uint32_t)index->address_count - 1;
-
-		if (parse_address(text ? text : "", address, err) < 0)
-			return -1;
-		address->network = network;
-		address->endpoint = endpoint;
-		address->unhealthy = json_bool_or(item, "unhealthy", false);
-		add_name(index, lower(index->arena, json_text_or(item, "service", NULL)), number);
-		add_name(index, lower(index->arena, self->container), number);
-		add_name(index, lower(index->arena, json_text_or(item, "id", NULL)), number);
-		for (size_t k = 0; k < json_array_count(aliases); k++)
-			add_name(
-				index,
-				lower(index->arena, json_object_get_string(
-							    json_object_array_get_idx(aliases, k))),
-				number);
-	}
-	return 0;
-}
-
-static struct private_name *add_private(struct zone_index *index, const char *name)
-{
-	struct endpoint *self = &index->endpoints[index->endpoint_count - 1];
-	struct private_name *added =
-		arena_grow(index->arena, &self->privates, &self->private_count, sizeof(*added));
-
-	added->name = lower(index->arena, name);
-	return added;
-}
-
-static int build_privates(struct zone_index *index, struct json_object *item, struct err *err)
-{
-	struct json_object *links = json_array_at(item, "links");
-	struct json_object *hosts = json_array_at(item, "hosts");
-	static const char *const gateways[] = { "gateway4", "gateway6" };
-	const char *name, *value;
-
-	for (size_t i = 0; i < json_array_count(hosts); i++) {
-		struct json_object *host = json_object_array_get_idx(hosts, i);
-
-		if (json_need_text(host, "zone host", "name", &name, err) < 0 ||
-		    json_need_text(host, "zone host", "address", &value, err) < 0 ||
-		    parse_address(value, &add_private(index, name)->address, err) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < 2; i++) {
-		value = json_text_or(item, gateways[i], NULL);
-		if (value &&
-		    parse_address(value, &add_private(index, "host.stack.internal")->address, err) <
-			    0)
-			return -1;
-	}
-	for (size_t i = 0; i < json_array_count(links); i++) {
-		struct json_object *link = json_object_array_get_idx(links, i);
-
-		if (json_need_text(link, "zone link", "alias", &name, err) < 0 ||
-		    json_need_text(link, "zone link", "target", &value, err) < 0)
-			return -1;
-		add_private(index, name)->target = lower(index->arena, value);
-	}
-	return 0;
-}
-
-static int build_endpoints(struct zone_index *index, struct json_object *array, struct err *err)
-{
-	for (size_t i = 0; i < json_array_count(array); i++) {
-		struct json_object *item = json_object_array_get_idx(array, i);
-		struct json_object *list = json_array_at(item, "networks");
-		struct endpoint *endpoint = arena_grow(index->arena, &index->endpoints,
-						       &index->endpoint_count, sizeof(*endpoint));
-		const char *container;
-
-		if (json_need_text(item, "zone endpoint", "container", &container, err) < 0)
-			return -1;
-		endpoint->container = arena_strdup(index->arena, container);
-		endpoint->slot = arena_strdup(index->arena, json_text_or(item, "slot", NULL));
-		for (size_t k = 0; k < json_array_count(list); k++)
-			if (build_attachment(index, item, json_object_array_get_idx(list, k),
-					     json_bool_or(item, "live", false), err) < 0)
-				return -1;
-		if (build_privates(index, item, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int compare_pairs(const void *a, const void *b)
-{
-	const struct pair *left = a, *right = b;
-	int order = strcmp(left->name, right->name);
-
-	return order ? order : (left->address > right->address) - (left->address < right->address);
-}
-
-static size_t mask_for(size_t count)
-{
-	size_t places = 16;
-
-	while (places < 2 * count)
-		places *= 2;
-	return places - 1;
-}
-
-static struct named *name_place(const struct zone_index *index, const char *name, size_t len)
-{
-	size_t at = hash(name, len) & index->name_mask;
+	size_t at = zone_hash(name, len) & index->name_mask;
 
 	while (index->names[at].name && (strncmp(index->names[at].name, name, len) != 0 ||
 					 index->names[at].name[len] != '\0'))
 		at = (at + 1) & index->name_mask;
 	return &index->names[at];
-}
-
-static void build_tables(struct zone_index *index)
-{
-	struct named *last = NULL;
-	size_t refs = 0;
-
-	if (index->pair_count)
-		qsort(index->pairs, index->pair_count, sizeof(struct pair), compare_pairs);
-	index->name_mask = mask_for(index->pair_count);
-	index->names = arena_alloc(index->arena, (index->name_mask + 1) * sizeof(struct named));
-	index->refs = arena_alloc(index->arena, (index->pair_count + 1) * sizeof(uint32_t));
-	for (size_t i = 0; i < index->pair_count; i++) {
-		const struct pair *pair = &index->pairs[i];
-
-		if (i && compare_pairs(pair - 1, pair) == 0)
-			continue;
-		if (!last || strcmp(last->name, pair->name) != 0) {
-			last = name_place(index, pair->name, strlen(pair->name));
-			last->name = pair->name;
-			last->first = (uint32_t)refs;
-		}
-		index->refs[refs++] = pair->address;
-		last->count++;
-	}
-	index->reversed_mask = mask_for(index->address_count);
-	index->reversed = arena_alloc(index->arena, (index->reversed_mask + 1) * sizeof(uint32_t));
-	for (size_t i = 0; i < index->address_count; i++) {
-		const struct zone_address *address = &index->addresses[i];
-		size_t at =
-			hash(address->bytes, address_len(address->family)) & index->reversed_mask;
-
-		while (index->reversed[at])
-			at = (at + 1) & index->reversed_mask;
-		index->reversed[at] = (uint32_t)i + 1;
-	}
-}
-
-struct zone_index *zone_index_parse(const char *text, size_t len, struct err *err)
-{
-	AUTO(json) struct json_object *root = json_parse("zone", text, len, err);
-	AUTO(zone_index) struct zone_index *index = NULL;
-	struct arena *arena;
-
-	if (!root)
-		return NULL;
-	if (!json_object_is_type(root, json_type_object) || json_int_or(root, "version", 0) != 1) {
-		err_set(err, ERR_UNSUPPORTED, "zone: version %lld is not known here (1 is)",
-			(long long)json_int_or(root, "version", 0));
-		return NULL;
-	}
-	arena = arena_new();
-	index = arena_alloc(arena, sizeof(*index));
-	index->arena = arena;
-	index->serial = (uint64_t)json_int_or(root, "serial", 0);
-	index->ttl = (uint32_t)json_int_or(root, "ttl", ZONE_TTL_SECONDS);
-	index->healthy_only = json_bool_or(root, "healthy_only", false);
-	if (build_networks(index, json_array_at(root, "networks"), err) < 0 ||
-	    build_endpoints(index, json_array_at(root, "endpoints"), err) < 0)
-		return NULL;
-	build_tables(index);
-	return TAKE(index);
-}
-
-struct zone_index *zone_index_load(int zone_fd, struct err *err)
-{
-	AUTO(free) char *text = NULL;
-	size_t len;
-
-	if (lseek(zone_fd, 0, SEEK_SET) < 0) {
-		err_sys(err, errno, "read the zone");
-		return NULL;
-	}
-	if (file_read_fd(zone_fd, "zone", ZONE_MAX_BYTES, &text, &len, err) < 0)
-		return NULL;
-	return zone_index_parse(text, len, err);
 }
 
 void zone_index_free(struct zone_index *index)
@@ -413,7 +68,7 @@ static bool is_on(const struct endpoint *asker, uint32_t network)
 static void find_public(const struct zone_index *index, const struct endpoint *asker,
 			const char *name, size_t len, uint32_t network, struct zone_found *found)
 {
-	const struct named *named = name_place(index, name, len);
+	const struct named *named = zone_name_place(index, name, len);
 	size_t unhealthy = 0, first = found->count, kept = first;
 
 	for (uint32_t i = 0; named->name && i < named->count; i++) {
@@ -503,13 +158,13 @@ enum zone_reverse zone_index_reverse(const struct zone_index *index, int asker, 
 				     const uint8_t *bytes, const char **out_container,
 				     const char **out_network)
 {
-	size_t at = hash(bytes, address_len(family)) & index->reversed_mask;
+	size_t at = zone_hash(bytes, zone_address_len(family)) & index->reversed_mask;
 
 	for (; asker >= 0 && index->reversed[at]; at = (at + 1) & index->reversed_mask) {
 		const struct zone_address *address = &index->addresses[index->reversed[at] - 1];
 
 		if (address->family != family ||
-		    memcmp(address->bytes, bytes, address_len(family)) != 0 ||
+		    memcmp(address->bytes, bytes, zone_address_len(family)) != 0 ||
 		    !is_on(&index->endpoints[asker], address->network))
 			continue;
 		*out_container = index->endpoints[address->endpoint].container;
