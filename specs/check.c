@@ -157,17 +157,6 @@ static bool is_mode_of(const struct service *service, const char *name)
 	       mode_names(service->cgroup, name);
 }
 
-/* A service that waits for health needs something that tells it. */
-static void check_condition(struct checker *checker, const struct dependency *dependency,
-			    const struct service *other, const char *key)
-{
-	if (strcmp(dependency->condition, "service_completed_successfully") == 0 &&
-	    service_restart(other).when == RESTART_ALWAYS && !checker->loader->options->services)
-		problem_warn(checker->loader->problems, (struct place){ 0 }, key,
-			     "%s waits for the end of %s, which restarts always",
-			     checker->service->name, other->name);
-}
-
 static void check_dependencies(struct checker *checker)
 {
 	const struct service *service = checker->service;
@@ -180,11 +169,7 @@ static void check_dependencies(struct checker *checker)
 				  : lists_name(&service->volumes_from, name) ? "volumes_from"
 									     : NULL;
 
-		if (other) {
-			check_condition(checker, dependency, other, key ? key : "depends_on");
-			continue;
-		}
-		if (is_mode_of(service, name))
+		if (other || is_mode_of(service, name))
 			continue;
 		if (!key)
 			key = arena_format(checker->loader->arena, "depends_on.%s", name);

@@ -63,6 +63,15 @@ static int note_unread(struct loader *loader, const char *path, struct place whe
 			     loader_shown(loader, path), err->msg);
 }
 
+int loader_check_size(struct loader *loader, struct place where, const char *key_path)
+{
+	if (arena_bytes(loader->arena) - loader->bytes_before <= LOADER_BYTES_MAX)
+		return 0;
+	return problem_error(loader->problems, PROBLEM_LIMIT, where, key_path,
+			     "the project takes more than %u MiB of memory",
+			     LOADER_BYTES_MAX >> 20);
+}
+
 int loader_read(struct loader *loader, const char *path, struct place where, const char *key_path,
 		struct source *out_source)
 {
@@ -74,6 +83,8 @@ int loader_read(struct loader *loader, const char *path, struct place where, con
 	if (read_text(loader, path, YAML_BYTES_MAX, &text, &len, &err) < 0)
 		return note_unread(loader, path, where, key_path, &err);
 	problem_add_source(loader->problems, out_source->shown, text, len);
+	if (loader_check_size(loader, where, key_path) < 0)
+		return -1;
 	if (yaml_parse(loader->arena, out_source->shown, text, len, loader->problems,
 		       &out_source->documents) < 0)
 		return -1;
@@ -116,8 +127,7 @@ int loader_prepare(const struct model_load *load, struct node *document,
 	const struct node *version;
 
 	merge_take_tags(loader->arena, loader->problems, document, out_tags);
-	interpolate_list(loader->arena, document, &loader->result->variables,
-			 &loader->result->variable_count);
+	interpolate_list(&loader->variables, document);
 	if (!shape.is_raw &&
 	    interpolate_tree(loader->arena, document, load->vars, loader->problems) < 0)
 		return -1;

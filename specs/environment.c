@@ -10,20 +10,26 @@
 
 static void resolve_pairs(struct loader *loader, struct node *map, bool drop_unknown)
 {
-	for (size_t i = 0; map && map->kind == NODE_MAP && i < map->count; i++) {
-		struct node *value = map->members[i].value;
-		const char *text;
+	size_t kept = 0;
 
-		if (value->kind != NODE_NULL)
-			continue;
-		text = vars_get(&loader->env, map->members[i].key);
-		if (!text && drop_unknown) {
-			node_remove_at(map, i--);
-		} else if (text) {
+	if (!map || map->kind != NODE_MAP)
+		return;
+	for (size_t i = 0; i < map->count; i++) {
+		struct node *value = map->members[i].value;
+		const char *text = NULL;
+
+		if (value->kind == NODE_NULL)
+			text = vars_get(&loader->env, map->members[i].key);
+		if (text) {
 			value->kind = NODE_TEXT;
 			value->text = text;
 		}
+		if (value->kind != NODE_NULL || !drop_unknown)
+			map->members[kept++] = map->members[i];
 	}
+	if (kept != map->count)
+		map->index = NULL;
+	map->count = kept;
 }
 
 static void resolve_hooks(struct loader *loader, const struct node *list)
@@ -65,8 +71,8 @@ static struct node *map_below(struct loader *loader, const struct vars *layer,
 	struct node *map = node_new(loader->arena, NODE_MAP, place);
 
 	for (size_t i = 0; i < layer->pairs.count; i++)
-		node_set_text(loader->arena, map, layer->pairs.items[i].name, place,
-			      layer->pairs.items[i].value);
+		node_add(loader->arena, map, layer->pairs.items[i].name, place,
+			 node_new_text(loader->arena, place, layer->pairs.items[i].value));
 	for (size_t i = 0; over && over->kind == NODE_MAP && i < over->count; i++)
 		node_set(loader->arena, map, over->members[i].key, over->members[i].key_place,
 			 over->members[i].value);

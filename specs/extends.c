@@ -23,6 +23,7 @@ struct service_chain {
 	const struct service_chain *up;
 	const struct base_file *file;
 	const char *name;
+	unsigned depth;
 };
 
 struct extender {
@@ -159,6 +160,11 @@ static int resolve_base(struct extender *extender, struct base_file *file,
 	if (!base_name)
 		return node_error(loader->problems, PROBLEM_MISSING, extends, where,
 				  "service is missing in extends");
+	if (here->depth >= LOADER_EXTENDS_MAX)
+		return node_error(loader->problems, PROBLEM_LIMIT, extends, where,
+				  "more than %u bases of bases", LOADER_EXTENDS_MAX);
+	if (loader_check_size(loader, extends->place, "") < 0)
+		return -1;
 	from = base_file(extender, file, extends, where);
 	if (!from)
 		return -1;
@@ -181,7 +187,7 @@ static int resolve_base(struct extender *extender, struct base_file *file,
 static int resolve_service(struct extender *extender, struct base_file *file, const char *name,
 			   const struct service_chain *up)
 {
-	const struct service_chain here = { up, file, name };
+	const struct service_chain here = { up, file, name, up ? up->depth + 1 : 0 };
 	const struct node *extends = node_get(node_get(services_of(file), name), "extends");
 
 	if (!extends || extends->kind != NODE_MAP)

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "specs/name_index.h"
 #include "specs/scalar_forms.h"
 
 static int finish_map(struct shape *shape, const struct table *table, struct node *map,
@@ -15,14 +16,18 @@ static int finish_map(struct shape *shape, const struct table *table, struct nod
 
 static int check_repeats(struct shape *shape, const struct node *list, const struct path *path)
 {
-	for (size_t i = 1; i < list->count; i++)
-		for (size_t k = 0; k < i; k++)
-			if (node_equal(list->members[i].value, list->members[k].value))
-				return node_error(
-					shape->problems, PROBLEM_DUPLICATE, list->members[i].value,
-					path, "\"%s\" stands there twice",
-					list->members[i].value->text ? list->members[i].value->text
-								     : "");
+	struct name_index seen = { .arena = shape->arena };
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct node *item = list->members[i].value;
+
+		if (item->kind != NODE_TEXT)
+			continue;
+		if (name_index_find(&seen, item->text))
+			return node_error(shape->problems, PROBLEM_DUPLICATE, item, path,
+					  "\"%s\" stands there twice", item->text);
+		name_index_add(&seen, item->text, i);
+	}
 	return 0;
 }
 

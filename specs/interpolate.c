@@ -283,29 +283,21 @@ int interpolate_tree(struct arena *arena, struct node *tree, const struct vars *
 	return walk.result;
 }
 
-struct listing {
-	struct arena *arena;
-	struct variable **variables;
-	size_t *count;
-};
-
-static struct variable *list_variable(struct listing *listing, const char *name)
+static struct variable *list_variable(struct variable_list *list, const char *name)
 {
-	struct variable *items = *listing->variables;
-	size_t at = 0;
+	const size_t *at = name_index_find(&list->index, name);
+	struct variable *variable;
 
-	while (at < *listing->count && strcmp(items[at].name, name) < 0)
-		at++;
-	if (at < *listing->count && strcmp(items[at].name, name) == 0)
-		return &items[at];
-	arena_grow(listing->arena, listing->variables, listing->count, sizeof(*items));
-	items = *listing->variables;
-	memmove(&items[at + 1], &items[at], (*listing->count - 1 - at) * sizeof(*items));
-	items[at] = (struct variable){ .name = name, .default_value = "", .presence_value = "" };
-	return &items[at];
+	if (at)
+		return &list->items[*at];
+	variable = arena_grow(list->arena, &list->items, &list->count, sizeof(*variable));
+	*variable = (struct variable){ .name = name, .default_value = "", .presence_value = "" };
+	list->index.arena = list->arena;
+	name_index_add(&list->index, name, list->count - 1);
+	return variable;
 }
 
-static void list_text(struct listing *listing, struct slice text, unsigned depth)
+static void list_text(struct variable_list *listing, struct slice text, unsigned depth)
 {
 	const char *dollar;
 
@@ -344,13 +336,23 @@ static void list_text(struct listing *listing, struct slice text, unsigned depth
 	}
 }
 
-void interpolate_list(struct arena *arena, const struct node *tree, struct variable **variables,
-		      size_t *count)
+void interpolate_list(struct variable_list *list, const struct node *tree)
 {
-	struct listing listing = { arena, variables, count };
-
 	if (tree->kind == NODE_TEXT && strchr(tree->text, '$'))
-		list_text(&listing, SLICE(tree->text), 0);
+		list_text(list, SLICE(tree->text), 0);
 	for (size_t i = 0; i < tree->count; i++)
-		interpolate_list(arena, tree->members[i].value, variables, count);
+		interpolate_list(list, tree->members[i].value);
+}
+
+static int compare_variables(const void *left, const void *right)
+{
+	const struct variable *a = left, *b = right;
+
+	return strcmp(a->name, b->name);
+}
+
+void interpolate_sort(struct variable_list *list)
+{
+	if (list->count)
+		qsort(list->items, list->count, sizeof(*list->items), compare_variables);
 }

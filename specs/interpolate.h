@@ -37,6 +37,14 @@ enum interpolate_result interpolate_text(const struct interpolation *how, const 
 int interpolate_tree(struct arena *arena, struct node *tree, const struct vars *vars,
 		     struct problems *problems);
 
-/* The variables that a tree names, each once, added to a list sorted by name. */
-void interpolate_list(struct arena *arena, const struct node *tree, struct variable **variables,
-		      size_t *count);
+/* Variables that trees name, each once. Zero is a fine start but for the arena. */
+struct variable_list {
+	struct arena *arena;
+	struct variable *items;
+	size_t count;
+	struct name_index index;
+};
+/* Adds the variables of a tree. */
+void interpolate_list(struct variable_list *list, const struct node *tree);
+/* Sorts by name; nothing may be added afterwards. */
+void interpolate_sort(struct variable_list *list);

@@ -28,6 +28,8 @@ static void start(struct loader *loader, struct arena *arena, const struct load_
 		.problems = &result->problems,
 		.env = { .arena = arena },
 		.built_in = { .arena = arena },
+		.variables = { .arena = arena },
+		.bytes_before = arena_bytes(arena),
 	};
 	loader->env.below = &loader->built_in;
 	result->problems.arena = arena;
@@ -67,6 +69,11 @@ static int complete(struct loader *loader, struct node *root)
 		.home = loader->home,
 	};
 
+	const struct node *services = node_get(root, "services");
+
+	if (services && services->count > LOADER_SERVICES_MAX)
+		return problem_error(loader->problems, PROBLEM_LIMIT, services->place, "services",
+				     "more than %u services", LOADER_SERVICES_MAX);
 	if (finish_document(&shape, root) < 0)
 		return -1;
 	if (!has(loader, LOAD_NO_PATHS) && paths_resolve(&base, root) < 0)
@@ -143,7 +150,7 @@ static int load_tree(struct loader *loader, const struct texts *files,
 		return -1;
 	loader->result->tree = root;
 	if (!has(loader, LOAD_ALL_RESOURCES))
-		profiles_drop_unused(root);
+		profiles_drop_unused(loader, root);
 	if (has(loader, LOAD_NO_INTERPOLATE))
 		return 0;
 	project = decode(loader, root, &selection, files);
@@ -186,7 +193,10 @@ int project_load(struct arena *arena, const struct load_options *options,
 	*out_result = (struct load_result){ 0 };
 	start(&loader, arena, options, out_result);
 	result = load(&loader);
-	out_result->environment = loader.env.pairs;
+	out_result->environment = vars_sorted(&loader.env);
+	interpolate_sort(&loader.variables);
+	out_result->variables = loader.variables.items;
+	out_result->variable_count = loader.variables.count;
 	if (result == 0 && out_result->problems.error_count == 0)
 		return 0;
 	out_result->project = NULL;

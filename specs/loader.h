@@ -1,13 +1,17 @@
 /* specs/loader - what the steps of one load share. Internal to the loading rooms. */
 #pragma once
+#include "specs/interpolate.h"
 #include "specs/keys.h"
 #include "specs/load.h"
 #include "specs/merge.h"
 #include "specs/vars.h"
 #include "specs/yaml.h"
 
-#define LOADER_FILES_MAX   200u /* includes, bases and all */
-#define LOADER_INCLUDE_MAX 20u  /* includes inside includes */
+#define LOADER_FILES_MAX    200u /* includes, bases and all */
+#define LOADER_INCLUDE_MAX  20u  /* includes inside includes */
+#define LOADER_EXTENDS_MAX  100u /* bases of bases */
+#define LOADER_SERVICES_MAX 10000u
+#define LOADER_BYTES_MAX    (256u << 20) /* memory of one load */
 
 /* A file that was read. */
 struct source {
@@ -35,8 +39,9 @@ struct loader {
 	struct vars built_in; /* UID, GID: below everything */
 	const char *home;     /* NULL: unknown */
 	const char *project_directory;
-	struct texts env_files; /* that were read */
-	size_t files_read;
+	struct texts env_files;          /* that were read */
+	size_t files_read, bytes_before; /* of the arena, when the load began */
+	struct variable_list variables;
 };
 
 /* One model in the making: the project, or an include. */
@@ -56,6 +61,8 @@ int loader_read(struct loader *loader, const char *path, struct place where, con
 int loader_read_env(struct loader *loader, const char *path, struct place where,
 		    const char *key_path, unsigned flags, bool missing_ok, const struct vars *first,
 		    struct vars *into);
+/* An error when the load has taken more memory than it may. 0 or -1. */
+int loader_check_size(struct loader *loader, struct place where, const char *key_path);
 /* A path as messages show it: relative to the working directory when it lies below. */
 const char *loader_shown(const struct loader *loader, const char *path);
 

@@ -8,6 +8,8 @@
 
 #include "specs/shape.h"
 
+#define TAGS_MAX 5000u
+
 static struct node *merge_value(struct arena *arena, const struct key *key, struct node *base,
 				struct node *over);
 
@@ -180,6 +182,11 @@ static void take_tags(struct tag_walk *walk, struct node *node, const struct pat
 			node_warn(walk->problems, value, &here,
 				  "a tag on an item of a list has no effect");
 			tagged = false;
+		}
+		if (tagged && walk->out->count >= TAGS_MAX) {
+			node_error(walk->problems, PROBLEM_LIMIT, value, &here,
+				   "more than %u tags in one document", TAGS_MAX);
+			return;
 		}
 		if (tagged)
 			note_path(walk, &here);

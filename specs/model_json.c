@@ -108,8 +108,8 @@ static struct node *from_json(struct arena *arena, struct json_object *json, uns
 		node->kind = NODE_MAP;
 		json_object_object_foreach(json, key, value)
 		{
-			node_push(arena, node, from_json(arena, value, depth + 1));
-			node->members[node->count - 1].key = arena_strdup(arena, key);
+			node_add(arena, node, arena_strdup(arena, key), (struct place){ 0 },
+				 from_json(arena, value, depth + 1));
 		}
 		break;
 	default:

@@ -3,7 +3,7 @@ SRCS_specs := specs/check.c specs/checks.c specs/config_view.c specs/decode.c \
 	specs/deploy_keys.c specs/discover.c specs/documents.c specs/dotenv.c specs/encode.c \
 	specs/environment.c specs/expand.c specs/explain.c specs/extends.c specs/finish.c \
 	specs/hash.c specs/include.c specs/interpolate.c specs/keys.c specs/list_forms.c \
-	specs/load.c specs/merge.c specs/model.c specs/model_json.c specs/node.c \
+	specs/load.c specs/merge.c specs/model.c specs/model_json.c specs/name_index.c specs/node.c \
 	specs/normalise.c specs/part_keys.c specs/pathname.c specs/paths.c specs/problem.c \
 	specs/profiles.c specs/project_keys.c specs/rules.c specs/scalar.c \
 	specs/scalar_forms.c specs/service_keys.c specs/shape.c specs/short_forms.c \
@@ -12,5 +12,5 @@ SRCS_specs := specs/check.c specs/checks.c specs/config_view.c specs/decode.c \
 USES_specs := base
 PKGS_specs := yaml-0.1 libcrypto json-c
 TESTS      += $(addprefix tests/specs/test_,units vectors roundtrip support scalar yaml \
-	interpolate dotenv short_forms load model)
+	interpolate dotenv short_forms load model config_view checks)
 FUZZERS    += $(addprefix tests/fuzz/fuzz_specs_,yaml interpolate dotenv short_forms)

@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "specs/name_index.h"
 #include "specs/scalar.h"
 
 #define PATH_DEPTH_MAX 256
+#define INDEX_FROM     24u /* members from which on a map has an index */
 
 struct node *node_new(struct arena *arena, enum node_kind kind, struct place place)
 {
@@ -95,14 +97,24 @@ const char *node_kind_name(enum node_kind kind)
 	return names[kind];
 }
 
-struct node *node_get(const struct node *map, const char *key)
+static struct member *find_member(const struct node *map, const char *key)
 {
-	if (!map || map->kind != NODE_MAP)
-		return NULL;
+	if (map->index) {
+		const size_t *at = name_index_find(map->index, key);
+
+		return at ? &map->members[*at] : NULL;
+	}
 	for (size_t i = 0; i < map->count; i++)
 		if (strcmp(map->members[i].key, key) == 0)
-			return map->members[i].value;
+			return &map->members[i];
 	return NULL;
+}
+
+struct node *node_get(const struct node *map, const char *key)
+{
+	const struct member *member = map && map->kind == NODE_MAP ? find_member(map, key) : NULL;
+
+	return member ? member->value : NULL;
 }
 
 const char *node_get_text(const struct node *map, const char *key)
@@ -120,16 +132,41 @@ bool node_get_bool(const struct node *map, const char *key)
 	return text && scalar_bool(text, &value) > 0 && value;
 }
 
+/* Keeps the index in step with a member that was just appended. */
+static void index_last(struct arena *arena, struct node *map)
+{
+	size_t first = map->count - 1;
+
+	if (map->count < INDEX_FROM)
+		return;
+	if (!map->index) {
+		map->index = arena_alloc(arena, sizeof(*map->index));
+		map->index->arena = arena;
+		first = 0;
+	}
+	for (size_t i = first; i < map->count; i++)
+		if (!name_index_find(map->index, map->members[i].key))
+			name_index_add(map->index, map->members[i].key, i);
+}
+
+void node_add(struct arena *arena, struct node *map, const char *key, struct place key_place,
+	      struct node *value)
+{
+	*push_member(arena, map) = (struct member){ key, key_place, value };
+	index_last(arena, map);
+}
+
 void node_set(struct arena *arena, struct node *map, const char *key, struct place key_place,
 	      struct node *value)
 {
-	for (size_t i = 0; i < map->count; i++)
-		if (strcmp(map->members[i].key, key) == 0) {
-			map->members[i].value = value;
-			map->members[i].key_place = key_place;
-			return;
-		}
-	*push_member(arena, map) = (struct member){ key, key_place, value };
+	struct member *member = find_member(map, key);
+
+	if (member) {
+		member->value = value;
+		member->key_place = key_place;
+		return;
+	}
+	node_add(arena, map, key, key_place, value);
 }
 
 void node_set_text(struct arena *arena, struct node *map, const char *key, struct place place,
@@ -148,15 +185,15 @@ void node_remove_at(struct node *node, size_t index)
 	memmove(&node->members[index], &node->members[index + 1],
 		(node->count - index - 1) * sizeof(*node->members));
 	node->count--;
+	node->index = NULL;
 }
 
 void node_remove(struct node *map, const char *key)
 {
-	for (size_t i = 0; map && map->kind == NODE_MAP && i < map->count; i++)
-		if (strcmp(map->members[i].key, key) == 0) {
-			node_remove_at(map, i);
-			return;
-		}
+	const struct member *member = map && map->kind == NODE_MAP ? find_member(map, key) : NULL;
+
+	if (member)
+		node_remove_at(map, (size_t)(member - map->members));
 }
 
 struct node *node_need(struct arena *arena, struct node *map, const char *key, enum node_kind kind)
@@ -258,6 +295,10 @@ int node_error(struct problems *problems, enum problem_kind kind, const struct n
 	const char *text;
 	va_list args;
 
+	if (problems->error_count >= PROBLEMS_MAX) {
+		problems->error_count++;
+		return -1;
+	}
 	va_start(args, fmt);
 	text = format_args(problems->arena, fmt, args);
 	va_end(args);

@@ -24,7 +24,8 @@ struct node {
 	const char *text; /* scalars but null; NUL-terminated */
 	struct member *members;
 	size_t count;
-	size_t room; /* members allocated */
+	size_t room;              /* members allocated */
+	struct name_index *index; /* of a large map; NULL: none, or out of date */
 };
 
 /* Where a walk stands: a chain on the stack, written out only for messages. */
@@ -55,6 +56,9 @@ void node_set(struct arena *arena, struct node *map, const char *key, struct pla
 void node_set_text(struct arena *arena, struct node *map, const char *key, struct place place,
 		   const char *text);
 void node_push(struct arena *arena, struct node *list, struct node *value);
+/* Appends a key that the map does not have yet (nobody looks). */
+void node_add(struct arena *arena, struct node *map, const char *key, struct place key_place,
+	      struct node *value);
 void node_remove(struct node *map, const char *key);
 void node_remove_at(struct node *node, size_t index);
 /* Gives map[key], made as an empty map or list when absent or null. */

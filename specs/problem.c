@@ -12,6 +12,7 @@
 #include "base/text.h"
 
 #define SOURCE_LINE_MAX 160
+#define WARNINGS_MAX    200u /* later ones are dropped */
 
 static const char *const kind_names[] = {
 	[PROBLEM_UNKNOWN_KEY] = "unknown-key",
@@ -109,6 +110,8 @@ void problem_warn(struct problems *problems, struct place place, const char *pat
 	struct problem *warning;
 	va_list args;
 
+	if (problems->warning_count >= WARNINGS_MAX)
+		return;
 	va_start(args, fmt);
 	message = format_args(problems->arena, fmt, args);
 	va_end(args);

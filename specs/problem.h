@@ -55,7 +55,7 @@ struct problems {
  * that is there already (same place, path and message) is not added again. */
 int problem_error(struct problems *problems, enum problem_kind kind, struct place place,
 		  const char *path, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-/* Adds a warning, unless its message is there already. */
+/* Adds a warning, unless its message is there already, or 200 others are. */
 void problem_warn(struct problems *problems, struct place place, const char *path, const char *fmt,
 		  ...) __attribute__((format(printf, 4, 5)));
 

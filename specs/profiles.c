@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "specs/name_index.h"
 #include "specs/steps.h"
 
 static void add_once(struct arena *arena, struct texts *texts, const char *text)
@@ -142,51 +143,58 @@ int profiles_select(struct loader *loader, struct node *root, struct selection *
 	return 0;
 }
 
-/* Is there a service that has `name` below one of its maps, or as the source of one of its lists?
- */
-static bool uses(const struct node *service, const char *kind, const char *name)
+static void note_used(struct name_index *used, const char *name)
+{
+	if (name && !name_index_find(used, name))
+		name_index_add(used, name, 0);
+}
+
+/* What one service has below its `kind`: keys of a map, sources of a list. A text that waits for
+ * interpolation may mean anything: false. */
+static bool gather_used(struct name_index *used, const struct node *service, const char *kind)
 {
 	const struct node *use = node_get(service, kind);
 
-	if (use && use->kind == NODE_MAP)
-		return node_get(use, name) != NULL;
 	for (size_t i = 0; use && i < use->count; i++) {
 		const struct node *item = use->members[i].value;
-		const char *source = node_get_text(item, "source");
 		const char *type = node_get_text(item, "type");
 
-		if (item->kind == NODE_TEXT && strchr(item->text, '$'))
-			return true;
-		if (source && strcmp(source, name) == 0 && (!type || strcmp(type, "volume") == 0))
-			return true;
+		if (use->kind == NODE_MAP)
+			note_used(used, use->members[i].key);
+		else if (item->kind == NODE_TEXT && strchr(item->text, '$'))
+			return false;
+		else if (!type || strcmp(type, "volume") == 0)
+			note_used(used, node_get_text(item, "source"));
 	}
-	return false;
+	return true;
 }
 
-void profiles_drop_unused(struct node *root)
+static void drop_unused(struct loader *loader, struct node *root, const char *kind)
+{
+	const struct node *services = node_get(root, "services");
+	struct name_index used = { .arena = loader->arena };
+	struct node *map = node_get(root, kind);
+	bool is_known = map && map->kind == NODE_MAP;
+
+	for (size_t i = 0; i < services->count && is_known; i++) {
+		const struct node *service = services->members[i].value;
+
+		is_known = gather_used(&used, service, kind) &&
+			   (strcmp(kind, "secrets") != 0 ||
+			    gather_used(&used, node_get(service, "build"), kind));
+	}
+	for (size_t i = is_known ? map->count : 0; i-- > 0;)
+		if (!name_index_find(&used, map->members[i].key))
+			node_remove_at(map, i);
+	if (map && map->count == 0)
+		node_remove(root, kind);
+}
+
+void profiles_drop_unused(struct loader *loader, struct node *root)
 {
 	static const char *const kinds[] = { "networks", "volumes", "secrets", "configs",
 					     "models" };
-	const struct node *services = node_get(root, "services");
 
-	for (size_t s = 0; s < sizeof(kinds) / sizeof(*kinds); s++) {
-		struct node *map = node_get(root, kinds[s]);
-
-		for (size_t i = map && map->kind == NODE_MAP ? map->count : 0; i-- > 0;) {
-			bool used = false;
-
-			for (size_t k = 0; k < services->count && !used; k++) {
-				const struct node *service = services->members[k].value;
-
-				used = uses(service, kinds[s], map->members[i].key) ||
-				       (strcmp(kinds[s], "secrets") == 0 &&
-					uses(node_get(service, "build"), kinds[s],
-					     map->members[i].key));
-			}
-			if (!used)
-				node_remove_at(map, i);
-		}
-		if (map && map->count == 0)
-			node_remove(root, kinds[s]);
-	}
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		drop_unused(loader, root, kinds[i]);
 }

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "specs/list_forms.h"
+#include "specs/name_index.h"
 #include "specs/scalar_forms.h"
 
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
@@ -235,7 +236,8 @@ static int shape_value(struct shape *shape, const struct key *key, struct node *
 static int refuse_key(struct shape *shape, const struct table *table, const struct member *member,
 		      const struct path *path)
 {
-	const char *near = table_near(table, member->key);
+	const char *near =
+		shape->problems->error_count < PROBLEMS_MAX ? table_near(table, member->key) : NULL;
 
 	return problem_error(shape->problems, PROBLEM_UNKNOWN_KEY, member->key_place,
 			     path_text(shape->arena, path), "unknown key \"%s\" in %s%s%s%s",
@@ -284,22 +286,22 @@ static const char *unique_text(struct arena *arena, const struct key *key, const
 void shape_unique(struct arena *arena, struct node *list, const struct key *key)
 {
 	bool first_place = key->kind == KEY_OBJECTS && key->table->first_place;
-	const char **texts;
+	struct name_index seen = { .arena = arena };
+	size_t kept = 0;
 
 	if (list->kind != NODE_LIST || list->count < 2)
 		return;
-	texts = arena_alloc(arena, list->count * sizeof(*texts));
-	for (size_t i = 0; i < list->count; i++)
-		texts[i] = unique_text(arena, key, list->members[i].value);
-	for (size_t i = 1; i < list->count; i++)
-		for (size_t k = 0; k < i && texts[i]; k++) {
-			if (!texts[k] || strcmp(texts[i], texts[k]) != 0)
-				continue;
-			if (!first_place)
-				list->members[k] = list->members[i];
-			node_remove_at(list, i);
-			memmove(&texts[i], &texts[i + 1], (list->count - i) * sizeof(*texts));
-			i--;
-			break;
-		}
+	for (size_t i = 0; i < list->count; i++) {
+		const char *text = unique_text(arena, key, list->members[i].value);
+		const size_t *there = text ? name_index_find(&seen, text) : NULL;
+
+		if (there && !first_place)
+			list->members[*there] = list->members[i];
+		if (there)
+			continue;
+		if (text)
+			name_index_add(&seen, text, kept);
+		list->members[kept++] = list->members[i];
+	}
+	list->count = kept;
 }

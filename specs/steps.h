@@ -26,7 +26,7 @@ int profiles_apply(struct loader *loader, struct node *root, struct selection *o
  */
 int profiles_select(struct loader *loader, struct node *root, struct selection *selection);
 /* Drops networks, volumes, secrets, configs and models that no service uses. */
-void profiles_drop_unused(struct node *root);
+void profiles_drop_unused(struct loader *loader, struct node *root);
 
 /* specs/check: what no single key knows. 0 or -1. */
 int check_project(struct loader *loader, const struct node *root, const struct project *project);

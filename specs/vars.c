@@ -1,60 +1,37 @@
 /* specs/vars - names and values for interpolation, in layers: who is asked first wins.
  *
- * Owns: the sorted list. May not touch: the process environment.
+ * Owns: the list and its order. May not touch: the process environment.
  */
 #include "specs/vars.h"
 
+#include <stdlib.h>
 #include <string.h>
-
-/* Where a name is, or belongs. */
-static size_t find(const struct vars *vars, const char *name, bool *out_found)
-{
-	size_t low = 0, high = vars->pairs.count;
-
-	*out_found = false;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(vars->pairs.items[middle].name, name);
-
-		if (order == 0) {
-			*out_found = true;
-			return middle;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
 
 const char *vars_get(const struct vars *vars, const char *name)
 {
 	for (; vars; vars = vars->below) {
-		bool found;
-		size_t at = find(vars, name, &found);
+		const size_t *at = name_index_find(&vars->index, name);
 
-		if (found)
-			return vars->pairs.items[at].value;
+		if (at)
+			return vars->pairs.items[*at].value;
 	}
 	return NULL;
 }
 
 static void put(struct vars *vars, const char *name, const char *value, bool replace)
 {
-	bool found;
-	size_t at = find(vars, name, &found);
-	struct pair *items;
+	const size_t *at = name_index_find(&vars->index, name);
+	struct pair *pair;
 
-	if (found && !replace)
+	if (at && replace)
+		vars->pairs.items[*at].value = arena_strdup(vars->arena, value);
+	if (at)
 		return;
-	if (!found) {
-		arena_grow(vars->arena, &vars->pairs.items, &vars->pairs.count, sizeof(*items));
-		items = vars->pairs.items;
-		memmove(&items[at + 1], &items[at], (vars->pairs.count - 1 - at) * sizeof(*items));
-		items[at].name = arena_strdup(vars->arena, name);
-	}
-	vars->pairs.items[at].value = arena_strdup(vars->arena, value);
+	pair = arena_grow(vars->arena, &vars->pairs.items, &vars->pairs.count, sizeof(*pair));
+	pair->name = arena_strdup(vars->arena, name);
+	pair->value = arena_strdup(vars->arena, value);
+	vars->index.arena = vars->arena;
+	name_index_add(&vars->index, pair->name, vars->pairs.count - 1);
 }
 
 void vars_set(struct vars *vars, const char *name, const char *value)
@@ -77,4 +54,22 @@ void vars_add_env(struct vars *vars, const char *const *env)
 		put(vars, arena_strndup(vars->arena, *env, (size_t)(equals - *env)), equals + 1,
 		    false);
 	}
+}
+
+static int compare_pairs(const void *left, const void *right)
+{
+	const struct pair *a = left, *b = right;
+
+	return strcmp(a->name, b->name);
+}
+
+struct pairs vars_sorted(const struct vars *vars)
+{
+	struct pairs sorted = { .count = vars->pairs.count };
+
+	sorted.items = arena_alloc(vars->arena, (sorted.count + 1) * sizeof(*sorted.items));
+	if (sorted.count)
+		memcpy(sorted.items, vars->pairs.items, sorted.count * sizeof(*sorted.items));
+	qsort(sorted.items, sorted.count, sizeof(*sorted.items), compare_pairs);
+	return sorted;
 }

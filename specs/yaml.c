@@ -260,9 +260,7 @@ static int read_member(struct reader *reader, yaml_event_t *key_event, struct no
 		*out_merge = value;
 		return 0;
 	}
-	node_push(reader->arena, map, value);
-	map->members[map->count - 1].key = key->text;
-	map->members[map->count - 1].key_place = key->place;
+	node_add(reader->arena, map, key->text, key->place, value);
 	return 0;
 }
 

@@ -14,9 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AUTO(arena) struct arena *arena = arena_new();
 	struct vars vars = { .arena = arena };
 	struct interpolation how = { .arena = arena, .vars = &vars };
-	struct variable *variables = NULL;
+	struct variable_list list = { .arena = arena };
 	const char *out = NULL, *message = NULL;
-	size_t count = 0;
 	struct node *node;
 
 	if (size > INPUT_MAX)
@@ -27,9 +26,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			     arena_strndup(arena, (const char *)data, size));
 	if (interpolate_text(&how, node->text, &out, &message) != INTERPOLATE_OK && !message)
 		abort();
-	interpolate_list(arena, node, &variables, &count);
-	for (size_t i = 1; i < count; i++)
-		if (strcmp(variables[i - 1].name, variables[i].name) >= 0)
+	interpolate_list(&list, node);
+	interpolate_sort(&list);
+	for (size_t i = 1; i < list.count; i++)
+		if (strcmp(list.items[i - 1].name, list.items[i].name) >= 0)
 			abort();
 	return 0;
 }

@@ -108,15 +108,15 @@ static void nesting_and_growth_have_limits(void **state)
 static void names_are_listed_once_and_sorted(void **state)
 {
 	struct arena *arena = arena_new();
-	struct variable *variables = NULL;
-	size_t count = 0;
+	struct variable_list list = { .arena = arena };
+	const struct variable *variables;
 
 	(void)state;
-	interpolate_list(arena,
-			 node_new_text(arena, (struct place){ 0 },
-				       "$Z ${A:-${M:-m}} ${R:?why} ${P:+yes} $$NOT ${A}"),
-			 &variables, &count);
-	assert_int_equal(count, 5);
+	interpolate_list(&list, node_new_text(arena, (struct place){ 0 },
+					      "$Z ${A:-${M:-m}} ${R:?why} ${P:+yes} $$NOT ${A}"));
+	interpolate_sort(&list);
+	variables = list.items;
+	assert_int_equal(list.count, 5);
 	assert_string_equal(variables[0].name, "A");
 	assert_string_equal(variables[0].default_value, "${M:-m}");
 	assert_string_equal(variables[1].name, "M");

@@ -256,6 +256,78 @@ static void long_chains_of_dependencies_are_no_trouble(void **state)
 	arena_free(arena);
 }
 
+/* A text of many lines; %d in the format is the number of the line. */
+static char *many_lines(const char *head, const char *format, int count, const char *tail)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	fputs(head, out);
+	for (int i = 0; i < count; i++) {
+		char number[16], *line = strdup(format), *at;
+
+		snprintf(number, sizeof(number), "%05d", i);
+		while ((at = strstr(line, "#####")))
+			memcpy(at, number, 5);
+		fputs(line, out);
+		free(line);
+	}
+	fputs(tail, out);
+	fclose(out);
+	return text;
+}
+
+static void check_limit(char *text, const char *part)
+{
+	struct arena *arena = arena_new();
+	struct load_result result;
+
+	assert_int_equal(load_text(arena, text, NULL, &result), -1);
+	assert_int_equal(result.problems.errors[0].kind, PROBLEM_LIMIT);
+	assert_non_null(strstr(result.problems.errors[0].message, part));
+	arena_free(arena);
+	free(text);
+}
+
+static void hostile_sizes_are_refused(void **state)
+{
+	(void)state;
+	check_limit(many_lines("services:\n", "  s#####: {image: x}\n", 10001, ""),
+		    "10000 services");
+	check_limit(many_lines("services:\n", "  s#####: {image: x, user: !reset u}\n", 5001, ""),
+		    "5000 tags");
+	check_limit(many_lines("x: [", "x#####,", 400001, "]\n"), "too many values");
+}
+
+static void long_chains_of_bases_are_refused(void **state)
+{
+	char *text = strdup("services:\n  s0: {image: x}\n"), *more;
+
+	(void)state;
+	for (int i = 150; i > 0; i--) {
+		if (asprintf(&more, "%s  s%d: {extends: s%d}\n", text, i, i - 1) < 0)
+			abort();
+		free(text);
+		text = more;
+	}
+	check_limit(text, "bases of bases");
+}
+
+static void large_lists_and_maps_take_no_square_of_their_size(void **state)
+{
+	struct arena *arena = arena_new();
+	char *text = many_lines("services: {a: {image: x, labels: [\n",
+				"l#####=1, 'm#####=${V#####-x}',\n", 30000, "]}}\n");
+	const struct project *project = load_good(arena, text);
+
+	(void)state;
+	assert_int_equal(project->services[0].labels.count, 60000);
+	assert_string_equal(pairs_get(&project->services[0].labels, "m29999"), "x");
+	free(text);
+	arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +344,9 @@ int main(void)
 		cmocka_unit_test(two_loads_share_nothing),
 		cmocka_unit_test(circles_are_named),
 		cmocka_unit_test(long_chains_of_dependencies_are_no_trouble),
+		cmocka_unit_test(hostile_sizes_are_refused),
+		cmocka_unit_test(long_chains_of_bases_are_refused),
+		cmocka_unit_test(large_lists_and_maps_take_no_square_of_their_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
