@@ -102,7 +102,7 @@ sleeper() {
 	run stack run --rm -T web sh -c 'exit 9'
 	[ "$status" -eq 9 ]
 	[ "$(echo piped | stack run --rm -T web cat)" = piped ]
-	[ "$(stack run --rm -T -e A=b --entrypoint printenv web A)" = b ]
+	[ "$(stack run --rm -T -e A=b --entrypoint sh web -c 'echo $A')" = b ]
 	stack run -T web true
 	run names
 	[[ $output =~ ^$P-web-run-[0-9a-f]{12}\ $ ]]
@@ -215,7 +215,7 @@ sleeper() {
 	echo VALUE=from-env-file >other.env
 	stack -f app.yml -f more.yml --env-file other.env up -d
 	[ "$(names)" = "$P-always-1 " ]
-	[ "$(stack exec -T always printenv V)" = from-env-file ]
+	[ "$(stack exec -T always sh -c 'echo $V')" = from-env-file ]
 	stack --profile debug up -d
 	[ "$(names)" = "$P-always-1 $P-debug-1 " ]
 }

@@ -34,7 +34,7 @@ setup() {
 teardown() {
 	local project
 	unset COMPOSE_FILE COMPOSE_PROJECT_NAME
-	for project in $(stack ls -a -q 2>/dev/null); do
+	for project in $(stack ls -a -q 2>/dev/null) $(ls "$STACK_ROOT/projects" 2>/dev/null); do
 		stack -p "$project" down -v --remove-orphans -t 0 >/dev/null 2>&1 || true
 	done
 	[ -z "${CLEANUP:-}" ] || eval "$CLEANUP"
@@ -157,6 +157,11 @@ is_gone() { # PID
 
 log_has() { # SERVICE TEXT
 	stack logs --no-log-prefix "$1" 2>/dev/null | grep -q -- "$2"
+}
+
+# A page by a container's own means: busybox's nc (the wget of Debian's busybox crashes).
+fetch() { # PROJECT SERVICE HOST PORT
+	stack -p "$1" exec -T "$2" sh -c "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 $3 $4" | grep -q '^HTTP/1.1 200'
 }
 
 answers() { # URL

@@ -2,6 +2,9 @@
 # The main job: a file comes up, is looked at, changed, stopped and taken down again.
 load lib
 
+# Hundredths of a second, as a container can tell them (its date knows no fractions).
+TICK='read up idle </proc/uptime; echo $${up%.*}$${up#*.}'
+
 two_services() {
 	compose <<-END
 		services:
@@ -52,7 +55,7 @@ two_services() {
 	has "Container $P-web-1  Recreated" "Container $P-db-1  Running"
 	[ "$(stack ps -q web)" != "$id" ]
 	[ "$(pid_of "$P-db-1")" = "$db" ]
-	[ "$(stack exec -T web printenv COLOUR)" = green ]
+	[ "$(stack exec -T web sh -c 'echo $COLOUR')" = green ]
 	run stack plan
 	[ "$status" -eq 0 ]
 }
@@ -136,19 +139,19 @@ two_services() {
 		services:
 		  last:
 		    image: $REGISTRY/busybox:1
-		    command: sh -c 'date +%s%N; sleep 1000'
+		    command: sh -c '$TICK; sleep 1000'
 		    stop_signal: SIGKILL
 		    depends_on:
 		      checked: { condition: service_healthy }
 		      setup: { condition: service_completed_successfully }
 		  checked:
 		    image: $REGISTRY/busybox:1
-		    command: sh -c 'sleep 1; date +%s%N; touch /ready; sleep 1000'
+		    command: sh -c 'sleep 1; $TICK; touch /ready; sleep 1000'
 		    stop_signal: SIGKILL
 		    healthcheck: { test: test -e /ready, interval: 200ms, retries: 50 }
 		  setup:
 		    image: $REGISTRY/busybox:1
-		    command: sh -c 'sleep 0.5; date +%s%N'
+		    command: sh -c 'sleep 0.5; $TICK'
 	END
 	up
 	eventually 5 log_has last "[0-9]"
@@ -247,15 +250,26 @@ two_services() {
 	begun well -eq 1
 }
 
+@test "a container in the pause before its restart is restarting" {
+	compose <<-END
+		services:
+		  c: { image: "$REGISTRY/busybox:1", command: sh -c 'exit 1', restart: always }
+	END
+	up
+	eventually 10 is restarting "$P-c-1"
+	run stack ps
+	has "Restarting (1)"
+}
+
 @test "stop goes in reverse order, and waits for the grace period" {
 	compose <<-END
 		services:
 		  db:
 		    image: $REGISTRY/busybox:1
-		    command: sh -c 'trap "date +%s%N; exit 0" TERM; while :; do sleep 0.1; done'
+		    command: sh -c 'now() { $TICK; }; trap "now; exit 0" TERM; while :; do sleep 0.1; done'
 		  app:
 		    image: $REGISTRY/busybox:1
-		    command: sh -c 'trap "sleep 0.5; date +%s%N; exit 0" TERM; while :; do sleep 0.1; done'
+		    command: sh -c 'now() { $TICK; }; trap "sleep 0.5; now; exit 0" TERM; while :; do sleep 0.1; done'
 		    depends_on: [db]
 		  deaf:
 		    image: $REGISTRY/busybox:1

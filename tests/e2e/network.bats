@@ -15,7 +15,7 @@ load lib
 	has "127.0.0.1:8080->80/tcp"
 	[ "$(stack port web 80)" = 127.0.0.1:8080 ]
 	stack down
-	! answers http://127.0.0.1:8080/
+	run ! answers http://127.0.0.1:8080/
 }
 
 @test "services find each other by name, also after a recreate" {
@@ -30,12 +30,11 @@ load lib
 		    stop_signal: SIGKILL
 	END
 	up
-	fetch() { stack exec -T client wget -q -O - -T 2 http://web/ | grep -q nginx; }
-	eventually 5 fetch
-	stack exec -T client wget -q -O /dev/null -T 2 "http://$P-web-1/"
+	eventually 5 fetch "$P" client web 80
+	fetch "$P" client "$P-web-1" 80
 	sed -i 's/V: one/V: two/' app.yml
 	up
-	eventually 5 fetch
+	eventually 5 fetch "$P" client web 80
 	[ "$(stack exec -T client nslookup web 127.0.0.11 | grep -c '^Address.*172\|^Address.*10\.\|^Address.*192')" -ge 1 ]
 }
 
@@ -87,11 +86,9 @@ load lib
 	stack -p "${P}b" up -d
 	address=$(field "${P}a-web-1" '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}')
 	[ -n "$address" ]
-	stack -p "${P}a" exec -T client wget -q -O /dev/null -T 2 "http://$address/"
-	run stack -p "${P}b" exec -T client wget -q -O /dev/null -T 2 "http://$address/"
-	[ "$status" -ne 0 ]
-	run stack -p "${P}b" exec -T client wget -q -O /dev/null -T 2 "http://${P}a-web-1/"
-	[ "$status" -ne 0 ]
+	eventually 5 fetch "${P}a" client "$address" 80
+	run ! fetch "${P}b" client "$address" 80
+	run ! fetch "${P}b" client "${P}a-web-1" 80
 }
 
 @test "a port that is taken is told, with its owner" {
@@ -103,11 +100,11 @@ load lib
 	run stack -p "${P}b" up -d
 	[ "$status" -eq 1 ]
 	has 8080 "${P}a"
-	busybox nc -l -p 8081 -s 127.0.0.1 >/dev/null &
+	busybox nc -l -p 8081 >/dev/null 2>&1 &
 	listener=$!
 	sed -i 's/8080/8081/' app.yml
 	run stack -p "${P}c" up -d
-	kill $listener
+	kill $listener || true
 	[ "$status" -eq 1 ]
 	has 8081
 }

@@ -15,13 +15,11 @@ load lib
 	[ "$(stack exec -T web cat /usr/share/nginx/html/index.html)" = "<h1>nginx runs</h1>" ]
 	stack exec -T web sh -c 'echo changed >/usr/share/nginx/html/index.html'
 	stack down
-	run stack volume ls -q
-	has "${P}_pages"
+	[ -d "$STACK_ROOT/volumes/${P}_pages" ]
 	up
 	[ "$(stack exec -T web cat /usr/share/nginx/html/index.html)" = changed ]
 	stack down -v
-	run stack volume ls -q
-	lacks "${P}_pages"
+	[ ! -e "$STACK_ROOT/volumes/${P}_pages" ]
 }
 
 @test "the volume of an image that runs as a user belongs to that user" {
@@ -84,8 +82,7 @@ load lib
 	END
 	up
 	[ "$(stack exec -T c cat /run/secrets/password)" = tell-nobody ]
-	run grep -rl tell-nobody "$STACK_ROOT/projects" "$STACK_ROOT/containers" "$STACK_RUNTIME_ROOT"
-	[ -z "$output" ]
+	[ -z "$(grep -rls tell-nobody "$STACK_ROOT" "$STACK_RUNTIME_ROOT")" ]
 }
 
 @test "PostgreSQL keeps its rows over down and up" {
