@@ -253,3 +253,16 @@ load runtime-lib
 	run -1 bash -c "exec 4<&-; exec 3<file; $R run --preserve-fds 2 a"
 	[[ "$output" == *"descriptor 4 is not open"* ]]
 }
+
+@test "a network device of the host is moved in, renamed, with its addresses, MTU and MAC" {
+	args sh -c 'cat /sys/class/net/eth7/mtu /sys/class/net/eth7/address /sys/class/net/eth7/flags; busybox ip -4 addr show dev eth7'
+	config '.linux.netDevices = {"v0": {"name": "eth7"}}'
+	run -0 unshare -n bash -c "ip link add v0 mtu 1400 address 02:00:00:00:00:07 type veth peer name v1 &&
+		ip addr add 192.0.2.7/24 dev v0 && ip link set v0 up && $R run a && ! ip link show v0"
+	[ "${lines[0]}" = 1400 ]
+	[ "${lines[1]}" = 02:00:00:00:00:07 ]
+	[ $((lines[2] & 1)) -eq 1 ]
+	[[ "$output" == *"inet 192.0.2.7/24"* ]]
+	run -1 $R run a
+	[[ "$output" == *"there is no device v0"* ]]
+}
