@@ -248,6 +248,13 @@ static void slots_of_several_networks_have_one_default_route(void **state)
 	space_run(&space, "ip link show front0 >/dev/null");
 	/* The second has no IPv6 at all, not even a link-local address. */
 	space_run(&space, "test -z \"$(ip -6 addr show dev eth1)\"");
+	{
+		char command[64];
+
+		snprintf(command, sizeof(command), "test -z \"$(ip -6 addr show dev %s)\"",
+			 second->bridge);
+		sandbox_run(command);
+	}
 	check(attach_verify(&one, &ok, why, &err));
 	assert_true(ok);
 	space_free(&space);
