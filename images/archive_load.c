@@ -387,7 +387,7 @@ static void take_back(struct job *job, const struct archive_loaded *loaded, size
 		if (loaded[i].name)
 			store_untag(job->store, loaded[i].name, &ignored);
 		if (!store_is_used(job->store, loaded[i].id))
-			record_remove(job->store, loaded[i].id, &ignored);
+			image_record_remove(job->store, loaded[i].id, &ignored);
 	}
 }
 

@@ -114,7 +114,7 @@ static void check_image(struct job *job, const struct image_record *record)
 		return;
 	for (size_t i = 0; i < record->name_count; i++)
 		store_untag(job->store, record->names[i], &ignored);
-	record_remove(job->store, record->id, &ignored);
+	image_record_remove(job->store, record->id, &ignored);
 	tell(job, true,
 	     xformat("image %.19s (%s) is not whole; pull it again", record->id,
 		     record->name_count ? record->names[0] : "<none>"));

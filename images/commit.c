@@ -198,7 +198,7 @@ static int write_record(struct job *job, struct err *err)
 	if (lock < 0)
 		return -1;
 	keep_older(job, job->commit->repo_digest);
-	return record_write(job->store, job->record, err);
+	return image_record_write(job->store, job->record, err);
 }
 
 static int run(struct job *job, struct err *err)

@@ -187,6 +187,17 @@ static int start_threads(struct layer *layer, struct err *err)
 	return rc ? err_sys(err, rc, "start a thread") : 0;
 }
 
+static void set_label(struct layer *layer, const struct layer_spec *spec)
+{
+	const char *digest = *layer->digest ? layer->digest : layer->diff_id;
+	char number[40] = "";
+
+	if (spec->number)
+		snprintf(number, sizeof(number), " %u of %u", spec->number, spec->total);
+	snprintf(layer->label, sizeof(layer->label), *digest ? "layer%s (%.19s)" : "layer%s",
+		 number, digest);
+}
+
 static struct layer *new_layer(struct lease *lease, const struct layer_spec *spec)
 {
 	struct layer *layer = xcalloc(1, sizeof(*layer));
@@ -202,11 +213,7 @@ static struct layer *new_layer(struct lease *lease, const struct layer_spec *spe
 	snprintf(layer->diff_id, sizeof(layer->diff_id), "%s", spec->diff_id ? spec->diff_id : "");
 	snprintf(layer->media_type, sizeof(layer->media_type), "%s",
 		 spec->media_type ? spec->media_type : "");
-	snprintf(layer->label, sizeof(layer->label), "layer %u of %u (%.19s)", spec->number,
-		 spec->total, *layer->digest ? layer->digest : layer->diff_id);
-	if (!spec->number)
-		snprintf(layer->label, sizeof(layer->label), "layer %.19s",
-			 *layer->digest ? layer->digest : layer->diff_id);
+	set_label(layer, spec);
 	return layer;
 }
 

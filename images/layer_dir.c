@@ -161,6 +161,20 @@ bool store_has_layer(struct store *store, const char *diff_id)
 		       0;
 }
 
+int store_layer_bytes(struct store *store, const char *diff_id, uint64_t *out_bytes,
+		      struct err *err)
+{
+	struct layer_meta meta;
+	char key[STORE_KEY_MAX];
+
+	if (!digest_is_valid(diff_id))
+		return err_set(err, ERR_INVALID, "\"%.80s\" is no diff-id", diff_id);
+	if (layer_meta_read(store, store->layers_fd, store_key(diff_id, key), &meta, err) < 0)
+		return -1;
+	*out_bytes = meta.tar_bytes;
+	return 0;
+}
+
 bool store_diff_id_of(struct store *store, const char *digest, char out[DIGEST_TEXT_MAX])
 {
 	char key[STORE_KEY_MAX];

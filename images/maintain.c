@@ -81,7 +81,7 @@ static int drop_names(struct store *store, const struct image_record *record, st
 
 static int drop_record(struct store *store, const char *id, struct removal *out, struct err *err)
 {
-	if (record_remove(store, id, err) < 0)
+	if (image_record_remove(store, id, err) < 0)
 		return -1;
 	note(out, false, id);
 	return 0;

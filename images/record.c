@@ -182,7 +182,7 @@ static struct json_object *record_json(const struct image_record *record)
 	return json;
 }
 
-int record_write(struct store *store, const struct image_record *record, struct err *err)
+int image_record_write(struct store *store, const struct image_record *record, struct err *err)
 {
 	AUTO(json) struct json_object *json = record_json(record);
 	char file[STORE_KEY_MAX + 8];
@@ -257,10 +257,8 @@ static void attach_names(struct image_record *record, const struct name_list *na
 	}
 }
 
-struct image_record *store_image(struct store *store, const char *id, struct err *err)
+struct image_record *image_record_read(struct store *store, const char *id, struct err *err)
 {
-	AUTO(image_record) struct image_record *record = NULL;
-	struct name_list names;
 	char file[STORE_KEY_MAX + 8];
 
 	if (!digest_is_valid(id)) {
@@ -272,7 +270,14 @@ struct image_record *store_image(struct store *store, const char *id, struct err
 		err_set(err, ERR_NOT_FOUND, "no image %.19s", id);
 		return NULL;
 	}
-	record = read_record(store, file, err);
+	return read_record(store, file, err);
+}
+
+struct image_record *store_image(struct store *store, const char *id, struct err *err)
+{
+	AUTO(image_record) struct image_record *record = image_record_read(store, id, err);
+	struct name_list names;
+
 	if (!record || all_names(store, &names, err) < 0)
 		return NULL;
 	attach_names(record, &names);
@@ -280,7 +285,7 @@ struct image_record *store_image(struct store *store, const char *id, struct err
 	return TAKE(record);
 }
 
-int record_remove(struct store *store, const char *id, struct err *err)
+int image_record_remove(struct store *store, const char *id, struct err *err)
 {
 	char file[STORE_KEY_MAX + 8];
 

@@ -132,7 +132,7 @@ struct snapshot *snapshot_open(struct store *store, const char *id, const char *
 	if (owner && store_root_add(store, owner, id, err) < 0)
 		return NULL;
 	lock = store_lock(store, false, true, err);
-	record = lock < 0 ? NULL : store_image(store, id, err);
+	record = lock < 0 ? NULL : image_record_read(store, id, err);
 	if (!record || find_places(store, record, &places, &count, err) < 0)
 		return NULL;
 	snapshot = new_snapshot(id, count);
@@ -194,7 +194,8 @@ static int note_image(void *ctx, const char *owner, const char *id)
 {
 	struct sweep *sweep = ctx;
 	struct err ignored = ERR_NONE;
-	AUTO(image_record) struct image_record *record = store_image(sweep->store, id, &ignored);
+	AUTO(image_record)
+	struct image_record *record = image_record_read(sweep->store, id, &ignored);
 	AUTO(free) struct layer_place *places = NULL;
 	size_t count = 0;
 

@@ -162,6 +162,9 @@ int store_untag(struct store *store, const char *canonical, struct err *err);
 
 /* True when the layer of that diff-id is there and whole. */
 bool store_has_layer(struct store *store, const char *diff_id);
+/* Bytes of the layer's tar, for `history` and `ls`. ERR_NOT_FOUND. */
+int store_layer_bytes(struct store *store, const char *diff_id, uint64_t *out_bytes,
+		      struct err *err);
 /* The diff-id that a compressed digest was seen to have; false when unknown. */
 bool store_diff_id_of(struct store *store, const char *digest, char out[DIGEST_TEXT_MAX]);
 

@@ -62,9 +62,11 @@ uint64_t store_disk_bytes(int dir_fd, const char *name);
 int lease_each(struct store *store, int (*each)(void *ctx, const char *digest, struct err *err),
 	       void *ctx, struct err *err);
 /* images/record */
-int record_write(struct store *store, const struct image_record *record, struct err *err);
+/* As store_image, without its names: one small file. */
+struct image_record *image_record_read(struct store *store, const char *id, struct err *err);
+int image_record_write(struct store *store, const struct image_record *record, struct err *err);
 /* Removes a record; names and layers are not looked at. */
-int record_remove(struct store *store, const char *id, struct err *err);
+int image_record_remove(struct store *store, const char *id, struct err *err);
 
 /* Whether the EROFS back-end works here: really mounts a small image, once per boot and runtime
  * root. */
