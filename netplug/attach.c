@@ -94,17 +94,13 @@ static void complete_pair(struct wiring *w, size_t tag)
 	bool isolated = interface->flags & ATTACH_ISOLATED;
 	struct nlmsghdr *message =
 		rtnl_begin(w->host, RTM_SETLINK, 0, 0, (unsigned)tag, "set up the link");
-	struct nlattr *spec, *family, *info, *data;
+	struct nlattr *info, *data;
 	struct ifinfomsg *header;
 
 	rtnl_put_header(message, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(message, IFLA_IFNAME, interface->host_name);
 	mnl_attr_put_strz(message, IFLA_IFALIAS, interface->alias);
-	spec = mnl_attr_nest_start(message, IFLA_AF_SPEC);
-	family = mnl_attr_nest_start(message, AF_INET6);
-	mnl_attr_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-	mnl_attr_nest_end(message, family);
-	mnl_attr_nest_end(message, spec);
+	rtnl_no_link_local(w->host, 0, interface->host_name, (unsigned)tag);
 	message = rtnl_begin(w->host, RTM_NEWLINK, 0, 0, (unsigned)tag, "bring the link up");
 	header = rtnl_put_header(message, sizeof(*header));
 	header->ifi_flags = header->ifi_change = IFF_UP;

@@ -42,12 +42,9 @@ static void put_settings(struct rtnl *rtnl, const struct attach_interface *inter
 	mnl_attr_put_u32(message, IPV4_DEVCONF_ARP_NOTIFY, 1);
 	mnl_attr_nest_end(message, conf);
 	mnl_attr_nest_end(message, family);
-	if (!interface->ipv6) {
-		family = mnl_attr_nest_start(message, AF_INET6);
-		mnl_attr_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-		mnl_attr_nest_end(message, family);
-	}
 	mnl_attr_nest_end(message, spec);
+	if (!interface->ipv6)
+		rtnl_no_link_local(rtnl, index, NULL, 0);
 }
 
 static void put_address(struct rtnl *rtnl, unsigned index, const struct prefix *p, uint8_t scope)

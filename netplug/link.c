@@ -188,13 +188,10 @@ static void complete_bridge(struct rtnl *rtnl, const struct bridge_want *want, u
 	mnl_attr_put_u32(message, IPV4_DEVCONF_FORWARDING, 1);
 	mnl_attr_nest_end(message, conf);
 	mnl_attr_nest_end(message, family);
-	if (!want->ipv6) {
-		/* Nor is the host reached by a link-local address on it. */
-		family = mnl_attr_nest_start(message, AF_INET6);
-		mnl_attr_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-		mnl_attr_nest_end(message, family);
-	}
 	mnl_attr_nest_end(message, spec);
+	/* Nor is the host reached by a link-local address on it. */
+	if (!want->ipv6)
+		rtnl_no_link_local(rtnl, 0, want->name, tag);
 	if (want->mtu) {
 		/* A bridge takes its members' MTU until one was set by hand. */
 		message = change_link(rtnl, want->name, tag, false, "set the bridge's MTU");

@@ -7,6 +7,7 @@
 #include "netplug/rtnl.h"
 
 #include <errno.h>
+#include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -128,10 +129,29 @@ void *rtnl_put_header(struct nlmsghdr *message, size_t size)
 	return mnl_nlmsg_put_extra_header(message, size);
 }
 
+void rtnl_no_link_local(struct rtnl *rtnl, unsigned index, const char *name, unsigned tag)
+{
+	struct nlmsghdr *message =
+		rtnl_begin(rtnl, RTM_SETLINK, 0, RTNL_MAY_LACK, tag, "keep IPv6 off the link");
+	struct ifinfomsg *info = rtnl_put_header(message, sizeof(*info));
+	struct nlattr *spec, *family;
+
+	info->ifi_index = (int)index;
+	if (!index)
+		mnl_attr_put_strz(message, IFLA_IFNAME, name);
+	spec = mnl_attr_nest_start(message, IFLA_AF_SPEC);
+	family = mnl_attr_nest_start(message, AF_INET6);
+	mnl_attr_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(message, family);
+	mnl_attr_nest_end(message, spec);
+}
+
 static bool is_allowed(unsigned allow, int error)
 {
 	if (error == EEXIST)
 		return allow & RTNL_MAY_EXIST;
+	if (error == EAFNOSUPPORT)
+		return allow & RTNL_MAY_LACK;
 	if (error == ENODEV || error == ENOENT || error == ESRCH || error == EADDRNOTAVAIL)
 		return allow & RTNL_MAY_MISS;
 	return false;

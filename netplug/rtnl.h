@@ -39,7 +39,9 @@ void rtnl_close(struct rtnl *rtnl);
 AUTO_TYPE(rtnl, rtnl_close);
 
 #define RTNL_MAY_EXIST 1u /* EEXIST counts as done */
-#define RTNL_MAY_MISS  2u /* ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL count as done */
+#define RTNL_MAY_LACK                                                                              \
+	4u /* EAFNOSUPPORT: without IPv6 in the kernel or on the link (MTU below 1280) */
+#define RTNL_MAY_MISS 2u /* ENODEV, ENOENT, ESRCH, EADDRNOTAVAIL count as done */
 
 /* Begins a message of the batch; attributes follow with mnl_attr_put_* (at most 3 KiB a message)
  * until the next begin or flush. NLM_F_REQUEST|NLM_F_ACK are added. `what` is for the error text:
@@ -48,6 +50,10 @@ struct nlmsghdr *rtnl_begin(struct rtnl *rtnl, uint16_t type, uint16_t flags, un
 			    unsigned tag, const char *what);
 /* Puts `size` zeroed bytes (ifinfomsg, ifaddrmsg, rtmsg) behind the header and returns them. */
 void *rtnl_put_header(struct nlmsghdr *message, size_t size);
+
+/* Begins a message by which the link (index, or by name when it is 0) gets no link-local IPv6
+ * address; fine where there is no IPv6. Before the link is up. */
+void rtnl_no_link_local(struct rtnl *rtnl, unsigned index, const char *name, unsigned tag);
 
 /* Sends what was begun and waits for every answer. failed(ctx, tag, errno, err) is told each
  * failure that is not allowed, err holding "what: the kernel's words"; without it the first failure

@@ -260,6 +260,27 @@ static void slots_of_several_networks_have_one_default_route(void **state)
 	space_free(&space);
 }
 
+/* Links below 1280 bytes have no IPv6 in the kernel, as all have with ipv6.disable=1. */
+static void links_without_ipv6_in_the_kernel_are_wired(void **state)
+{
+	struct world *w = *state;
+	struct network_record *small =
+		sandbox_network(w->arena, "test_small", "10.22.0.0/24", NULL);
+	struct space space = space_new();
+	struct attach_job job;
+	bool ok;
+	char why[240];
+	struct err err = ERR_NONE;
+
+	small->mtu = 1000;
+	sandbox_bridge(w->host, w->arena, small, GROUP);
+	job = sandbox_job(w->arena, &space, small, "test/web/1", 2, GROUP);
+	check(attach_wire(w->host, &job, 1, &err));
+	check(attach_verify(&job, &ok, why, &err));
+	assert_true(ok);
+	space_free(&space);
+}
+
 static void the_resolvers_port_is_redirected(void **state)
 {
 	struct world *w = *state;
@@ -468,6 +489,7 @@ int main(void)
 		WORLD_TEST(what_was_changed_inside_is_found),
 		WORLD_TEST(isolated_members_reach_the_host_alone),
 		WORLD_TEST(slots_of_several_networks_have_one_default_route),
+		WORLD_TEST(links_without_ipv6_in_the_kernel_are_wired),
 		WORLD_TEST(the_resolvers_port_is_redirected),
 		WORLD_TEST(macvlan_children_reach_the_outside),
 		WORLD_TEST(what_the_kernel_lacks_is_named),
