@@ -426,6 +426,46 @@ static void a_killed_pull_goes_on_from_its_bytes(void **state)
 	assert_int_equal(count_in_log("206 range=bytes=1"), 1);
 }
 
+static void a_cut_push_sends_only_the_rest(void **state)
+{
+	const struct transfer_push_options push = { .target = HOST "/cutpush/x:1" };
+	struct seen seen = { 0 };
+	const struct transfer_options options = {
+		.root = root,
+		.runtime_root = run,
+		.progress = watch,
+		.progress_ctx = &seen,
+	};
+	struct err err = ERR_NONE;
+
+	(void)state;
+	pull_well("plain");
+	assert_int_equal(truncate(log_path, 0), 0);
+	if (transfer_push(HOST "/plain/x:1", &push, &options, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(seen.done, 1);
+	assert_int_equal(count_in_log(" cut"), 1);
+	assert_int_equal(count_in_log("PATCH "), 1);
+	assert_int_equal(count_in_log("PUT /v2/cutpush/x/manifests/1 201"), 1);
+}
+
+static void a_push_of_what_is_not_here_or_to_nobody_is_told(void **state)
+{
+	const struct transfer_push_options none = { 0 }, away = { .target = "127.0.0.1:5009/a:1" },
+					   odd = { .compression = "lzma" };
+	const struct transfer_options options = { .root = root, .runtime_root = run };
+	struct err err = ERR_NONE;
+
+	(void)state;
+	assert_int_equal(transfer_push(HOST "/absent:1", &none, &options, &err), -1);
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+	pull_well("plain");
+	assert_int_equal(transfer_push(HOST "/plain/x:1", &away, &options, &err), -1);
+	assert_non_null(strstr(err.msg, "cannot connect"));
+	assert_int_equal(transfer_push(HOST "/plain/x:1", &odd, &options, &err), -1);
+	assert_non_null(strstr(err.msg, "gzip or zstd"));
+}
+
 static void policies_are_words(void **state)
 {
 	/* clang-format off */
@@ -565,6 +605,8 @@ int main(void)
 		TEST(a_proxy_is_used_and_its_password_never_told),
 		TEST(a_mirrors_bad_bytes_are_fetched_again_from_the_origin),
 		TEST(a_killed_pull_goes_on_from_its_bytes),
+		TEST(a_cut_push_sends_only_the_rest),
+		TEST(a_push_of_what_is_not_here_or_to_nobody_is_told),
 		TEST(policies_are_words),
 		TEST(waits_are_told),
 		TEST(faults_are_told_in_one_line_and_leave_nothing),

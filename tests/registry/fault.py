@@ -72,6 +72,7 @@ class State:
         self.lock = threading.Lock()
         self.counts = {}
         self.tokens = {}
+        self.uploads = {}
 
     def count(self, key):
         with self.lock:
@@ -349,6 +350,48 @@ class Faults(BaseHTTPRequestHandler):
         """A mirror that has nothing."""
         self.error(404, "NAME_UNKNOWN", "repository name not known to registry")
 
+    # ---- pushes: uploads are kept by name; the first PUT of a large blob is cut after one MiB ----
+
+    def read_some(self, upload, limit=None):
+        left = int(self.headers.get("Content-Length", 0))
+        left = left if limit is None else min(left, limit)
+        while left:
+            data = self.rfile.read(min(left, 1 << 16))
+            if not data:
+                break
+            upload += data
+            left -= len(data)
+
+    def do_cutpush(self, kind, target):
+        url = urllib.parse.urlparse(self.path)
+        parts = url.path.strip("/").split("/")
+        if kind == "manifests":
+            body = bytearray()
+            self.read_some(body)
+            return self.answer(201, b"", [("Docker-Content-Digest", digest(bytes(body)))])
+        if self.command == "HEAD":
+            return self.error(404, "BLOB_UNKNOWN", "blob unknown")
+        if self.command == "POST":
+            name = str(self.state.count("uploads"))
+            self.state.uploads[name] = bytearray()
+            return self.answer(202, b"", [("Location", f"/v2/cutpush/x/blobs/uploads/{name}?state=a%2Fb")])
+        upload = self.state.uploads[parts[-1]]
+        if self.command == "GET":
+            return self.answer(204, b"", [("Range", f"0-{max(len(upload) - 1, 0)}"), ("Location", self.path)])
+        if self.command == "PUT" and int(self.headers["Content-Length"]) > CUT_AT and not upload:
+            self.read_some(upload, CUT_AT)
+            self.note("cut")
+            return self.cut()
+        if self.command == "PATCH" and self.headers["Content-Range"].split("-")[0] != str(len(upload)):
+            return self.error(416, "BLOB_UPLOAD_INVALID", "another range is wanted")
+        self.read_some(upload)
+        if self.command == "PATCH":
+            return self.answer(202, b"", [("Location", self.path), ("Range", f"0-{len(upload) - 1}")])
+        wanted = urllib.parse.parse_qs(url.query)["digest"][0]
+        if digest(bytes(upload)) != wanted or "state=a%2Fb" not in self.path:
+            return self.error(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+        self.answer(201, b"")
+
     # ---- tokens ----
 
     def challenge(self, service, error=None):
@@ -417,7 +460,7 @@ class Faults(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.close_connection = True
 
-    do_GET = do_HEAD = do_POST = guarded
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = guarded
 
 
 class Server(socketserver.ThreadingTCPServer):
