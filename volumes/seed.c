@@ -132,45 +132,74 @@ static int open_source(const struct seed_spec *spec, struct err *err)
 	return fd;
 }
 
-int seed_volume(const struct volume_store *store, const struct seed_spec *spec, bool *out_copied,
-		struct err *err)
+/* Opens what is mounted in the container; -1 with ERR_OK: it is a file, which no copy-up is for. */
+static int open_data(const struct volume_store *store, const struct seed_spec *spec,
+		     struct err *err)
 {
-	AUTO(fd) int lock = volume_store_lock_volume(store, spec->volume, true, NULL, err);
-	AUTO(fd) int path_fd = -1;
-	AUTO(fd) int data = -1;
-	AUTO(fd) int source = -1;
-	struct err failed = ERR_NONE;
-	bool empty = false, copied = false;
+	AUTO(fd) int path_fd = volume_open(store, spec->volume, spec->subpath, err);
+	int data;
 
-	if (out_copied)
-		*out_copied = false;
-	if (lock < 0)
-		return -1;
-	path_fd = volume_open(store, spec->volume, spec->subpath, err);
 	if (path_fd < 0)
 		return -1;
 	data = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (data < 0) /* the subpath is a file */
-		return errno == ENOTDIR ? 0 : err_sys(err, errno, "volume %s", spec->volume);
+	if (data < 0 && errno != ENOTDIR)
+		err_sys(err, errno, "volume %s", spec->volume);
+	return data;
+}
+
+/* Is there anything to do: no content, or a copy that was cut off? */
+static bool may_be_filled(int data, bool nocopy, struct err *err)
+{
+	bool empty = false;
+
+	if (faccessat(data, FULL, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return true;
+	return !nocopy && is_empty(data, &empty, err) == 0 && empty;
+}
+
+/* The volume's lock is held. */
+static int seed_locked(const struct seed_spec *spec, int data, bool *out_copied, struct err *err)
+{
+	AUTO(fd) int source = -1;
+	struct err failed = ERR_NONE;
+
 	if (faccessat(data, FULL, F_OK, AT_SYMLINK_NOFOLLOW) == 0 && move_up(data, err) < 0)
-		return err_wrap(err, "volume %s", spec->volume);
-	if (spec->nocopy)
-		return 0;
-	if (is_empty(data, &empty, err) < 0)
-		return err_wrap(err, "volume %s", spec->volume);
-	if (!empty)
-		return 0;
+		return -1;
+	if (!may_be_filled(data, spec->nocopy, err))
+		return err->code == ERR_OK ? 0 : -1;
 	source = open_source(spec, &failed);
 	if (source < 0 && failed.code == ERR_OK)
 		return 0;
 	if (source < 0) {
 		*err = failed;
-		return err_wrap(err, "volume %s", spec->volume);
+		return -1;
 	}
-	if (fill(data, source, &copied, err) < 0)
-		return err_wrap(err, "volume %s: copy of %s from the image", spec->volume,
-				spec->target);
+	if (fill(data, source, out_copied, err) < 0)
+		return err_wrap(err, "copy of %s from the image", spec->target);
+	return 0;
+}
+
+int seed_volume(const struct volume_store *store, const struct seed_spec *spec, bool *out_copied,
+		struct err *err)
+{
+	struct err failed = ERR_NONE;
+	AUTO(fd) int data = open_data(store, spec, &failed);
+	AUTO(fd) int lock = -1;
+	bool copied = false;
+
+	if (out_copied)
+		*out_copied = false;
+	/* A volume with content is not kept waiting for whoever reads it (export, snapshot). */
+	if (data >= 0 && may_be_filled(data, spec->nocopy, &failed)) {
+		lock = volume_store_lock_volume(store, spec->volume, VOLUME_LOCK_ALONE, NULL, err);
+		if (lock < 0)
+			return -1;
+		seed_locked(spec, data, &copied, &failed);
+	}
 	if (out_copied)
 		*out_copied = copied;
-	return 0;
+	if (failed.code == ERR_OK)
+		return 0;
+	*err = failed;
+	return data < 0 ? -1 : err_wrap(err, "volume %s", spec->volume);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -119,9 +120,29 @@ int volume_store_open_volume(const struct volume_store *store, const char *name,
 	return fd < 0 ? err_sys(err, errno, "volume %s", name) : fd;
 }
 
-int volume_store_lock_volume(const struct volume_store *store, const char *name, bool wait,
-			     int *out_fd, struct err *err)
+/* The lock file of the volume, held as `operation` says (flock). */
+static int take_lock(int volume_fd, const char *name, int operation, struct err *err)
 {
+	AUTO(fd) int fd = openat(volume_fd, LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return err_sys(err, errno, "volume %s: lock", name);
+	while (flock(fd, operation) < 0) {
+		if (errno == EWOULDBLOCK)
+			return err_set(err, ERR_BUSY, "volume %s is being worked on", name);
+		if (errno != EINTR)
+			return err_sys(err, errno, "volume %s: lock", name);
+	}
+	return TAKE_FD(fd);
+}
+
+int volume_store_lock_volume(const struct volume_store *store, const char *name,
+			     enum volume_lock how, int *out_fd, struct err *err)
+{
+	static const int operations[] = { [VOLUME_LOCK_ALONE] = LOCK_EX,
+					  [VOLUME_LOCK_TRY] = LOCK_EX | LOCK_NB,
+					  [VOLUME_LOCK_SHARED] = LOCK_SH };
+
 	for (;;) {
 		AUTO(fd) int volume_fd = volume_store_open_volume(store, name, err);
 		AUTO(fd) int lock = -1;
@@ -129,9 +150,9 @@ int volume_store_lock_volume(const struct volume_store *store, const char *name,
 
 		if (volume_fd < 0)
 			return -1;
-		lock = file_lock(volume_fd, LOCK, wait, err);
+		lock = take_lock(volume_fd, name, operations[how], err);
 		if (lock < 0)
-			return err_wrap(err, "volume %s", name);
+			return -1;
 		/* While we waited the volume may have been removed and made anew. */
 		if (fstat(volume_fd, &held) == 0 &&
 		    fstatat(store->volumes_fd, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&

@@ -31,11 +31,13 @@ AUTO_TYPE(volume_store, volume_store_close);
 
 /* The lock of all volumes; the fd holds it until closed. */
 int volume_store_lock(const struct volume_store *store, struct err *err);
-/* The lock of one volume, for what takes long (copy-up, a network mount, export); taken without or
- * after the lock of all. Returns its fd, and in *out_fd (may be NULL) the O_PATH folder of the
- * volume. wait false: ERR_BUSY. */
-int volume_store_lock_volume(const struct volume_store *store, const char *name, bool wait,
-			     int *out_fd, struct err *err);
+/* The lock of one volume, for what takes long; taken without or after the lock of all. SHARED: its
+ * content is read, or a container starts with it; ALONE: content or mount changes (copy-up, import,
+ * restore); TRY: as ALONE, but ERR_BUSY instead of waiting. Returns its fd, and in *out_fd (may be
+ * NULL) the O_PATH folder of the volume. */
+enum volume_lock { VOLUME_LOCK_SHARED, VOLUME_LOCK_ALONE, VOLUME_LOCK_TRY };
+int volume_store_lock_volume(const struct volume_store *store, const char *name,
+			     enum volume_lock how, int *out_fd, struct err *err);
 /* [a-zA-Z0-9][a-zA-Z0-9_.-]+, at most 255 bytes: ERR_INVALID names what is wrong. Every function
  * that takes a volume's name checks it by this before it becomes a path. */
 int volume_store_check_name(const char *name, struct err *err);

@@ -30,9 +30,10 @@
 #define DATA      "_data"
 #define NEW       ".new-data" /* content on its way into a volume; whoever finds one clears it */
 
-/* A volume that is a plain folder, locked; its descriptor (readable) in *out_fd. */
-static int begin(const struct volume_store *store, const char *name, bool may_be_used, int *out_fd,
-		 struct err *err)
+/* A volume that is a plain folder, locked; its descriptor (readable) in *out_fd. SHARED may be in
+ * use when may_be_used. */
+static int begin(const struct volume_store *store, const char *name, enum volume_lock how,
+		 bool may_be_used, int *out_fd, struct err *err)
 {
 	AUTO(json) struct json_object *record = NULL;
 	AUTO(fd) int lock = -1;
@@ -40,14 +41,13 @@ static int begin(const struct volume_store *store, const char *name, bool may_be
 	AUTO(fd) int owned = -1;
 
 	*out_fd = -1;
-	if (!may_be_used && volume_store_refuse_used(store, name, err) < 0)
+	lock = volume_store_lock_volume(store, name, how, &path_fd, err);
+	owned = path_fd;
+	/* Who starts writes its record under this lock: asked now, the answer stays true. */
+	if (lock < 0 || (!may_be_used && volume_store_refuse_used(store, name, err) < 0))
 		return -1;
 	record = volume_find(store, name, VOLUME_RAW, err);
 	if (!record)
-		return -1;
-	lock = volume_store_lock_volume(store, name, true, &path_fd, err);
-	owned = path_fd;
-	if (lock < 0)
 		return -1;
 	if (device_is_needed(json_object_at(record, "options")))
 		return err_set(err, ERR_UNSUPPORTED,
@@ -69,7 +69,7 @@ int transport_export(const struct volume_store *store, const char *name, unsigne
 
 	if (!(flags & TRANSPORT_IN_USE) && volume_store_refuse_used(store, name, err) < 0)
 		return -1;
-	lock = volume_store_lock_volume(store, name, true, NULL, err);
+	lock = volume_store_lock_volume(store, name, VOLUME_LOCK_SHARED, NULL, err);
 	data = lock < 0 ? -1 : volume_open(store, name, NULL, err);
 	if (data < 0)
 		return -1;
@@ -160,7 +160,7 @@ int transport_import(const struct volume_store *store, const char *name, unsigne
 		record = volume_find(store, name, 0, &absent);
 	if (!record)
 		return make_new(store, name, NULL, fill_from_tar, &in_fd, err);
-	lock = begin(store, name, false, &owned, err);
+	lock = begin(store, name, VOLUME_LOCK_ALONE, false, &owned, err);
 	if (lock < 0)
 		return -1;
 	return replace_data(owned, fill_from_tar, &in_fd, err) < 0
@@ -172,7 +172,8 @@ int transport_clone(const struct volume_store *store, const char *from, const ch
 		    unsigned flags, bool *out_reflinked, struct err *err)
 {
 	AUTO(fd) int owned = -1;
-	AUTO(fd) int lock = begin(store, from, flags & TRANSPORT_IN_USE, &owned, err);
+	AUTO(fd)
+	int lock = begin(store, from, VOLUME_LOCK_SHARED, flags & TRANSPORT_IN_USE, &owned, err);
 	AUTO(json) struct json_object *record = NULL;
 	AUTO(fd) int data = -1;
 	struct tree_source source = { .from_fd = -1 };
@@ -217,6 +218,7 @@ int transport_snapshot(const struct volume_store *store, const char *name, const
 	AUTO(fd) int owned = -1;
 	AUTO(fd) int lock = -1;
 	AUTO(fd) int snapshots = -1;
+	AUTO(fd) int one_at_a_time = -1;
 	AUTO(fd) int data = -1;
 	AUTO(fd) int fresh = -1;
 	struct copy_tree_result result;
@@ -227,13 +229,16 @@ int transport_snapshot(const struct volume_store *store, const char *name, const
 		time_tag(out_tag);
 	if (check_tag(tag ? tag : out_tag, err) < 0)
 		return -1;
-	lock = begin(store, name, flags & TRANSPORT_IN_USE, &owned, err);
+	lock = begin(store, name, VOLUME_LOCK_SHARED, flags & TRANSPORT_IN_USE, &owned, err);
 	if (lock < 0)
 		return -1;
 	snapshots = file_open_dir(owned, SNAPSHOTS, true, err);
-	data = openat(owned, DATA, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (snapshots < 0 || data < 0 || tree_remove(snapshots, ".new", err) < 0)
+	one_at_a_time = snapshots < 0 ? -1 : file_lock(snapshots, "lock", true, err);
+	if (one_at_a_time < 0 || tree_remove(snapshots, ".new", err) < 0)
 		return -1;
+	data = openat(owned, DATA, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (data < 0)
+		return err_sys(err, errno, "volume %s", name);
 	if (faccessat(snapshots, out_tag, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_set(err, ERR_EXISTS, "volume %s has a snapshot %s already", name,
 			       out_tag);
@@ -271,7 +276,7 @@ int transport_snapshot_remove(const struct volume_store *store, const char *name
 
 	if (check_tag(tag, err) < 0)
 		return -1;
-	lock = begin(store, name, true, &owned, err);
+	lock = begin(store, name, VOLUME_LOCK_ALONE, true, &owned, err);
 	if (lock < 0)
 		return -1;
 	path = xformat(SNAPSHOTS "/%s", tag);
@@ -292,7 +297,7 @@ int transport_restore(const struct volume_store *store, const char *name, const 
 	(void)flags;
 	if (check_tag(tag, err) < 0)
 		return -1;
-	lock = begin(store, name, false, &owned, err);
+	lock = begin(store, name, VOLUME_LOCK_ALONE, false, &owned, err);
 	if (lock < 0)
 		return -1;
 	path = xformat(SNAPSHOTS "/%s", tag);

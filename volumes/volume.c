@@ -252,24 +252,37 @@ struct json_object *volume_find(const struct volume_store *store, const char *na
 	return record;
 }
 
+/* Does it need a mount, and so a lock of its own? -1: it is not there. */
+static int has_device(const struct volume_store *store, const char *name, struct err *err)
+{
+	AUTO(json) struct json_object *record = read_record(store, name, err);
+
+	return record ? device_is_needed(json_object_at(record, "options")) : -1;
+}
+
 int volume_activate(const struct volume_store *store, const char *name,
 		    const struct volume_user *user, struct err *err)
 {
 	struct volume_user running = *user;
-	int volume_fd = -1;
-	AUTO(fd) int lock = volume_store_lock_volume(store, name, true, &volume_fd, err);
-	AUTO(fd) int owned = volume_fd;
-	AUTO(json) struct json_object *record = NULL;
+	int volume_fd = -1, needs_mount = has_device(store, name, err);
+	enum volume_lock how = needs_mount > 0 ? VOLUME_LOCK_ALONE : VOLUME_LOCK_SHARED;
+	AUTO(fd) int lock = -1;
+	AUTO(fd) int owned = -1;
 	AUTO(fd) int data = -1;
+	AUTO(json) struct json_object *record = NULL;
 
 	running.running = true;
+	if (needs_mount < 0)
+		return -1;
+	lock = volume_store_lock_volume(store, name, how, &volume_fd, err);
+	owned = volume_fd;
 	if (lock < 0 || volume_store_use(store, name, &running, err) < 0)
 		return -1;
+	if (!needs_mount)
+		return 0;
 	record = read_record(store, name, err);
 	if (!record)
 		return -1;
-	if (!device_is_needed(json_object_at(record, "options")))
-		return 0;
 	data = openat(owned, DATA, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (data < 0)
 		return err_sys(err, errno, "volume %s", name);
@@ -295,16 +308,23 @@ int volume_unmount(int volume_fd, struct err *err)
 int volume_deactivate(const struct volume_store *store, const char *name, const char *container_id,
 		      struct err *err)
 {
-	int volume_fd = -1;
-	AUTO(fd) int lock = volume_store_lock_volume(store, name, true, &volume_fd, err);
-	AUTO(fd) int owned = volume_fd;
+	struct err absent = ERR_NONE;
+	int volume_fd = -1, needs_mount = has_device(store, name, &absent);
+	AUTO(fd) int lock = -1;
+	AUTO(fd) int owned = -1;
 	size_t running;
 
-	if (lock < 0)
-		return err->code == ERR_NOT_FOUND ? 0 : -1;
+	if (needs_mount < 0 && absent.code == ERR_NOT_FOUND)
+		return 0;
+	if (needs_mount > 0) {
+		lock = volume_store_lock_volume(store, name, VOLUME_LOCK_ALONE, &volume_fd, err);
+		owned = volume_fd;
+		if (lock < 0)
+			return err->code == ERR_NOT_FOUND ? 0 : -1;
+	}
 	if (volume_store_stop_use(store, name, container_id, &running, err) < 0)
 		return -1;
-	if (running == 0 && volume_unmount(owned, err) < 0)
+	if (needs_mount > 0 && running == 0 && volume_unmount(owned, err) < 0)
 		return err_wrap(err, "volume %s", name);
 	return 0;
 }

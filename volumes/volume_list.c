@@ -102,7 +102,8 @@ int volume_size(const struct volume_store *store, const char *name, uint64_t *ou
 	return folder_bytes(data, ".", out_bytes, err) < 0 ? err_wrap(err, "volume %s", name) : 0;
 }
 
-int volume_remove_locked(const struct volume_store *store, const char *name, struct err *err)
+/* Out of sight: unmounted, and under a name in the trash (to be freed). The lock of all is held. */
+static char *discard(const struct volume_store *store, const char *name, struct err *err)
 {
 	char id[33];
 	AUTO(free) char *trash = NULL;
@@ -110,26 +111,44 @@ int volume_remove_locked(const struct volume_store *store, const char *name, str
 	AUTO(fd) int lock = -1;
 	AUTO(fd) int owned = -1;
 
-	if (volume_store_refuse_used(store, name, err) < 0)
-		return -1;
-	lock = volume_store_lock_volume(store, name, false, &volume_fd, err);
+	lock = volume_store_lock_volume(store, name, VOLUME_LOCK_TRY, &volume_fd, err);
 	owned = volume_fd;
-	if (lock < 0 || volume_unmount(owned, err) < 0)
-		return -1;
+	if (lock < 0 || volume_store_refuse_used(store, name, err) < 0 ||
+	    volume_unmount(owned, err) < 0)
+		return NULL;
 	stamp_id(id, 32);
 	trash = xformat(".trash-%s", id);
 	if (renameat(store->volumes_fd, name, store->volumes_fd, trash) < 0 ||
-	    fsync(store->volumes_fd) < 0)
-		return err_sys(err, errno, "remove volume %s", name);
+	    fsync(store->volumes_fd) < 0) {
+		err_sys(err, errno, "remove volume %s", name);
+		return NULL;
+	}
 	crash_point("volume", "in-trash");
+	return TAKE(trash);
+}
+
+static int empty_trash(const struct volume_store *store, const char *name, const char *trash,
+		       struct err *err)
+{
 	if (tree_remove(store->volumes_fd, trash, err) < 0)
 		return err_wrap(err, "volume %s is gone, but not all of its files", name);
 	return 0;
 }
 
+int volume_remove_locked(const struct volume_store *store, const char *name, struct err *err)
+{
+	AUTO(free) char *trash = discard(store, name, err);
+
+	return trash ? empty_trash(store, name, trash, err) : -1;
+}
+
 int volume_remove(const struct volume_store *store, const char *name, struct err *err)
 {
 	AUTO(fd) int lock = volume_store_lock(store, err);
+	AUTO(free) char *trash = lock < 0 ? NULL : discard(store, name, err);
 
-	return lock < 0 ? -1 : volume_remove_locked(store, name, err);
+	if (!trash)
+		return -1;
+	close(TAKE_FD(lock)); /* deleting takes its time, and nobody else needs to wait for it */
+	return empty_trash(store, name, trash, err);
 }

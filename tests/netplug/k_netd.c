@@ -421,24 +421,26 @@ static void the_64th_connection_and_more_close_the_oldest(void **state)
 
 static void a_successor_finds_what_is_held(void **state)
 {
+	enum { HOLDS = 1000 }; /* more than one message can list */
 	struct err err = ERR_NONE;
 	AUTO(fd) int next = message_connect(world.dir_fd, NETD_SOCKET, SOCK_SEQPACKET, &err);
 	AUTO(json) struct json_object *list = NULL;
 	struct netd_hello hello;
 	struct netd_slot given;
-	struct netd_hold holds[150];
-	char keys[150][24];
+	static struct netd_hold holds[HOLDS];
+	static char keys[HOLDS][24];
+	static const char *names[HOLDS];
 	int placeholder = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), dup_fd;
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(8080) };
 	struct stat before, after;
 
 	(void)state;
 	assert_int_equal(bind(placeholder, (struct sockaddr *)&at, sizeof(at)), 0);
-	for (int i = 0; i < 150; i++) {
+	for (int i = 0; i < HOLDS; i++) {
 		snprintf(keys[i], sizeof(keys[i]), "tcp 0.0.0.0 %d", 8080 + i);
 		holds[i] = (struct netd_hold){ keys[i], placeholder };
 	}
-	assert_int_equal(netd_hold(world.talk, holds, 150, &err), 0);
+	assert_int_equal(netd_hold(world.talk, holds, HOLDS, &err), 0);
 	fstat(placeholder, &before);
 	close(placeholder);
 	assert_true(next >= 0);
@@ -446,12 +448,12 @@ static void a_successor_finds_what_is_held(void **state)
 	assert_int_equal(hello.version, NETD_VERSION);
 	assert_int_equal(hello.zone_serial, 7);
 	assert_int_equal(hello.slot_count, 1);
-	assert_int_equal(hello.hold_count, 150);
+	assert_int_equal(hello.hold_count, HOLDS);
 	/* the former conversation is over */
 	assert_int_equal(netd_hello(world.talk, &hello, &err), -1);
 	assert_int_equal(netd_list(next, &list, &err), 0);
 	assert_int_equal(json_array_count(json_array_at(list, "slots")), 1);
-	assert_int_equal(json_array_count(json_array_at(list, "holds")), 150);
+	assert_int_equal(json_array_count(json_array_at(list, "holds")), HOLDS);
 	assert_int_equal(netd_slot_sockets(next, "web.1", &given, &err), 0);
 	assert_true(given.udp_fd >= 0 && given.tcp_fd >= 0 && given.upstream_fd >= 0);
 	fstat(given.udp_fd, &after);
@@ -464,8 +466,9 @@ static void a_successor_finds_what_is_held(void **state)
 	close(dup_fd);
 	assert_int_equal(netd_socket(next, "tcp 0.0.0.0 1", &err), -1);
 	assert_int_equal(err.code, ERR_NOT_FOUND);
-	for (int i = 0; i < 150; i++)
-		assert_int_equal(netd_unhold(next, (const char *const[]){ keys[i] }, 1, &err), 0);
+	for (int i = 0; i < HOLDS; i++)
+		names[i] = keys[i];
+	assert_int_equal(netd_unhold(next, names, HOLDS, &err), 0);
 	assert_int_equal(netd_hello(next, &hello, &err), 0);
 	assert_int_equal(hello.hold_count, 0);
 	placeholder = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

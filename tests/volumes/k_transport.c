@@ -259,6 +259,31 @@ static void prune_takes_unused_anonymous_ones_and_named_ones_when_told(void **st
 	ground_close(&ground);
 }
 
+static void who_reads_a_volume_keeps_nobody_from_starting_with_it(void **state)
+{
+	const struct volume_user user = { "c1", "", "by-hand", false };
+	struct err err = ERR_NONE;
+	struct ground ground;
+	AUTO(fd) int reader = -1;
+	AUTO(fd) int writer = -1;
+
+	(void)state;
+	ground_open(&ground);
+	make_volume(&ground, "vol");
+	reader = volume_store_lock_volume(ground.store, "vol", VOLUME_LOCK_SHARED, NULL, &err);
+	assert_true(reader >= 0);
+	assert_int_equal(volume_activate(ground.store, "vol", &user, &err), 0);
+	assert_int_equal(volume_deactivate(ground.store, "vol", "c1", &err), 0);
+	assert_int_equal(volume_store_unuse_all(ground.store, "c1", &err), 0);
+	writer = volume_store_lock_volume(ground.store, "vol", VOLUME_LOCK_TRY, NULL, &err);
+	assert_int_equal(writer, -1);
+	assert_int_equal(volume_remove(ground.store, "vol", &err), -1);
+	assert_int_equal(err.code, ERR_BUSY);
+	close(TAKE_FD(reader));
+	assert_int_equal(volume_remove(ground.store, "vol", &err), 0);
+	ground_close(&ground);
+}
+
 #ifdef CRASH_POINTS
 static void whatever_dies_a_volume_is_old_or_new_and_never_half(void **state)
 {
@@ -269,10 +294,11 @@ static void whatever_dies_a_volume_is_old_or_new_and_never_half(void **state)
 		{"transport:filled",     false},
                 { "transport:exchanged", true }
 	};
-	static const char *const making[] = { "volume:folders-made", "volume:record-written" };
+	static const char *const others[] = { "volume:folders-made", "volume:record-written",
+					      "transport:snapshot-copied", "volume:in-trash" };
 
 	(void)state;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		struct err err = ERR_NONE;
 		struct ground ground;
 		char tag[64];
@@ -285,13 +311,20 @@ static void whatever_dies_a_volume_is_old_or_new_and_never_half(void **state)
 		put_text(ground_path(&ground, "state/volumes/vol/_data/a"), "old");
 		transport_snapshot(ground.store, "vol", "tag", 0, tag, &shared, &err);
 		put_text(ground_path(&ground, "state/volumes/vol/_data/a"), "new");
+		if (i == 5)
+			make_volume(&ground, "gone");
 		pid = fork();
 		if (pid == 0) {
-			setenv("STACK_CRASH_AT", i < 2 ? cases[i].place : making[i - 2], 1);
+			setenv("STACK_CRASH_AT", i < 2 ? cases[i].place : others[i - 2], 1);
 			if (i < 2)
 				transport_restore(ground.store, "vol", "tag", 0, &shared, &err);
-			else
+			else if (i < 4)
 				transport_clone(ground.store, "vol", "copy", 0, &shared, &err);
+			else if (i < 5)
+				transport_snapshot(ground.store, "vol", "two", 0, tag, &shared,
+						   &err);
+			else
+				volume_remove(ground.store, "gone", &err);
 			_exit(0);
 		}
 		waitpid(pid, &status, 0);
@@ -554,6 +587,7 @@ int main(void)
 		cmocka_unit_test(clones_and_snapshots_carry_everything),
 		cmocka_unit_test(a_volume_in_use_is_refused_unless_the_caller_answers_for_it),
 		cmocka_unit_test(prune_takes_unused_anonymous_ones_and_named_ones_when_told),
+		cmocka_unit_test(who_reads_a_volume_keeps_nobody_from_starting_with_it),
 #ifdef CRASH_POINTS
 		cmocka_unit_test(whatever_dies_a_volume_is_old_or_new_and_never_half),
 #endif
