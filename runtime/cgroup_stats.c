@@ -29,6 +29,17 @@ static uint64_t key_of(const char *folder, const char *file, const char *key)
 		       : 0;
 }
 
+/* The leading number of a text, 0 without one. */
+static uint64_t number_of(const char *text)
+{
+	struct err ignored = ERR_NONE;
+	uint64_t number = 0;
+
+	num_parse_u64("number", text, num_digits(text, strlen(text)), 0, UINT64_MAX, &number,
+		      &ignored);
+	return number;
+}
+
 static uint64_t limit_of(const char *folder, const char *file)
 {
 	uint64_t limit = cgroup_file_u64(folder, file, UINT64_MAX);
@@ -108,11 +119,7 @@ static void add_percpu(const char *folder, struct json_object *usage)
 		return;
 	array = json_add_array(usage, "percpu");
 	for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
-		struct err ignored = ERR_NONE;
-		uint64_t number = 0;
-
-		num_parse_u64("usage", word, strlen(word), 0, UINT64_MAX, &number, &ignored);
-		json_object_array_add(array, json_object_new_uint64(number));
+		json_object_array_add(array, json_object_new_uint64(number_of(word)));
 	}
 }
 
@@ -138,10 +145,11 @@ static void add_pressure(const char *folder, const char *file, struct json_objec
 			if (!equals)
 				continue;
 			*equals = '\0';
-			json_object_object_add(row, word,
-					       strcmp(word, "total") == 0
-						       ? json_object_new_int64(atoll(equals + 1))
-						       : json_object_new_double_s(0, equals + 1));
+			json_object_object_add(
+				row, word,
+				strcmp(word, "total") == 0
+					? json_object_new_uint64(number_of(equals + 1))
+					: json_object_new_double_s(0, equals + 1));
 		}
 	}
 }
@@ -166,14 +174,11 @@ static void add_raw(const char *folder, struct json_object *memory)
 		return;
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char *space = strchr(line, ' ');
-		struct err ignored = ERR_NONE;
-		uint64_t number = 0;
 
 		if (!space)
 			continue;
 		*space++ = '\0';
-		num_parse_u64("stat", space, strlen(space), 0, UINT64_MAX, &number, &ignored);
-		add_u64(raw, line, number);
+		add_u64(raw, line, number_of(space));
 	}
 }
 
@@ -206,10 +211,10 @@ static void add_blkio(struct cgroup *cgroup, struct json_object *data)
 			if (!colon || !op || !value)
 				continue;
 			row = json_object_new_object();
-			json_add_int(row, "major", atoll(device));
-			json_add_int(row, "minor", atoll(colon + 1));
+			json_add_int(row, "major", (int64_t)number_of(device));
+			json_add_int(row, "minor", (int64_t)number_of(colon + 1));
 			json_add_text(row, "op", op);
-			json_add_int(row, "value", atoll(value));
+			json_add_int(row, "value", (int64_t)number_of(value));
 			json_object_array_add(array, row);
 		}
 	}

@@ -35,26 +35,20 @@ static int decode_destination(struct reader *reader, struct json_object *value,
 	return 0;
 }
 
+/* clang-format off */
 static const struct field mount_fields[] = {
-	{.key = "destination",
-         .kind = FIELD_CUSTOM,
-         .custom = decode_destination,
-         .required = true },
+	{ .key = "destination", .kind = FIELD_CUSTOM, .custom = decode_destination,
+	  .required = true },
 	{ .key = "type", .kind = FIELD_TEXT, MOUNT(type) },
-	{ .key = "source",			   .kind = FIELD_TEXT, MOUNT(source) },
-	{ .key = "options",          .kind = FIELD_TEXTS, MOUNT(options) },
-	{ .key = "uidMappings",
-         .kind = FIELD_OBJECTS,
-         MOUNT(uid_maps),
-         .sub = config_id_map_fields,
-         .item_size = sizeof(struct config_id_map) },
-	{ .key = "gidMappings",
-         .kind = FIELD_OBJECTS,
-         MOUNT(gid_maps),
-         .sub = config_id_map_fields,
-         .item_size = sizeof(struct config_id_map) },
-	{ 0			  },
+	{ .key = "source", .kind = FIELD_TEXT, MOUNT(source) },
+	{ .key = "options", .kind = FIELD_TEXTS, MOUNT(options) },
+	{ .key = "uidMappings", .kind = FIELD_OBJECTS, MOUNT(uid_maps), .sub = config_id_map_fields,
+	  .item_size = sizeof(struct config_id_map) },
+	{ .key = "gidMappings", .kind = FIELD_OBJECTS, MOUNT(gid_maps), .sub = config_id_map_fields,
+	  .item_size = sizeof(struct config_id_map) },
+	{ 0 },
 };
+/* clang-format on */
 
 struct hook_row {
 	struct config_hook hook;
@@ -63,13 +57,15 @@ struct hook_row {
 
 #define HOOK(member) .offset = offsetof(struct hook_row, member)
 
+/* clang-format off */
 static const struct field hook_fields[] = {
-	{.key = "path",        .kind = FIELD_TEXT, HOOK(hook.path), .required = true },
-	{ .key = "args",     .kind = FIELD_TEXTS, HOOK(hook.args) },
-	{ .key = "env",                   .kind = FIELD_TEXTS, HOOK(hook.env) },
+	{ .key = "path", .kind = FIELD_TEXT, HOOK(hook.path), .required = true },
+	{ .key = "args", .kind = FIELD_TEXTS, HOOK(hook.args) },
+	{ .key = "env", .kind = FIELD_TEXTS, HOOK(hook.env) },
 	{ .key = "timeout",.kind = FIELD_INT, HOOK(timeout) },
-	{ 0		  },
+	{ 0 },
 };
+/* clang-format on */
 
 static int decode_hooks(struct reader *reader, struct json_object *value, const struct place *at,
 			void *target)
@@ -104,41 +100,48 @@ static int decode_hooks(struct reader *reader, struct json_object *value, const 
 		.key = (name), .kind = FIELD_CUSTOM, CONFIG(hooks[which]), .custom = decode_hooks  \
 	}
 
+/* clang-format off */
 static const struct field hooks_fields[] = {
-	HOOKS("prestart", HOOK_PRESTART),
-	HOOKS("createRuntime", HOOK_CREATE_RUNTIME),
-	HOOKS("createContainer", HOOK_CREATE_CONTAINER),
-	HOOKS("startContainer", HOOK_START_CONTAINER),
-	HOOKS("poststart", HOOK_POSTSTART),
-	HOOKS("poststop", HOOK_POSTSTOP),
+	HOOKS("prestart",
+	HOOK_PRESTART),
+	HOOKS("createRuntime",
+	HOOK_CREATE_RUNTIME),
+	HOOKS("createContainer",
+	HOOK_CREATE_CONTAINER),
+	HOOKS("startContainer",
+	HOOK_START_CONTAINER),
+	HOOKS("poststart",
+	HOOK_POSTSTART),
+	HOOKS("poststop",
+	HOOK_POSTSTOP),
 	{ 0 },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field root_fields[] = {
-	{.key = "path",      .kind = FIELD_TEXT, CONFIG(root_path), .required = true },
+	{ .key = "path", .kind = FIELD_TEXT, CONFIG(root_path), .required = true },
 	{ .key = "readonly", .kind = FIELD_BOOL, CONFIG(root_readonly) },
-	{ 0		},
+	{ 0 },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field top_fields[] = {
-	{.key = "ociVersion",             .kind = FIELD_TEXT, CONFIG(oci_version), .required = true },
-	{ .key = "process",
-         .kind = FIELD_CUSTOM,
-         CONFIG(process),
-         .custom = config_decode_process },
-	{ .key = "root",			      .kind = FIELD_OBJECT, .sub = root_fields, .required = true },
-	{ .key = "hostname",            .kind = FIELD_TEXT, CONFIG(hostname) },
+	{ .key = "ociVersion", .kind = FIELD_TEXT, CONFIG(oci_version), .required = true },
+	{ .key = "process", .kind = FIELD_CUSTOM, CONFIG(process),
+	  .custom = config_decode_process },
+	{ .key = "root", .kind = FIELD_OBJECT, .sub = root_fields, .required = true },
+	{ .key = "hostname", .kind = FIELD_TEXT, CONFIG(hostname) },
 	{ .key = "domainname", .kind = FIELD_TEXT, CONFIG(domainname) },
-	{ .key = "mounts",
-         .kind = FIELD_OBJECTS,
-         CONFIG(mounts),
-         .sub = mount_fields,
-         .item_size = sizeof(struct config_mount) },
-	{ .key = "hooks",             .kind = FIELD_OBJECT, .sub = hooks_fields },
-	{ .key = "annotations",                              .kind = FIELD_PAIRS, CONFIG(annotations) },
-	{ .key = "linux",  .kind = FIELD_OBJECT, .sub = config_linux_fields },
-	{ 0			     },
+	{ .key = "mounts", .kind = FIELD_OBJECTS, CONFIG(mounts), .sub = mount_fields,
+	  .item_size = sizeof(struct config_mount) },
+	{ .key = "hooks", .kind = FIELD_OBJECT, .sub = hooks_fields },
+	{ .key = "annotations", .kind = FIELD_PAIRS, CONFIG(annotations) },
+	{ .key = "linux", .kind = FIELD_OBJECT, .sub = config_linux_fields },
+	{ 0 },
 };
+/* clang-format on */
 
 #define BAD(...) err_set(err, ERR_INVALID, "config.json: " __VA_ARGS__)
 

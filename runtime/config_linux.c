@@ -57,27 +57,25 @@ static int decode_namespace_type(struct reader *reader, struct json_object *valu
 	return 0;
 }
 
+/* clang-format off */
 static const struct field namespace_fields[] = {
-	{.key = "type",                    .kind = FIELD_CUSTOM, .custom = decode_namespace_type, .required = true },
+	{ .key = "type", .kind = FIELD_CUSTOM, .custom = decode_namespace_type, .required = true },
 	{ .key = "path", .kind = FIELD_TEXT, .offset = offsetof(struct config_namespace, path) },
-	{ 0			      },
+	{ 0 },
 };
+/* clang-format on */
 
+/* clang-format off */
 const struct field config_id_map_fields[] = {
-	{.key = "containerID",
-         .kind = FIELD_U32,
-         .offset = offsetof(struct config_id_map, inside),
-         .required = true },
-	{ .key = "hostID",
-         .kind = FIELD_U32,
-         .offset = offsetof(struct config_id_map, outside),
-         .required = true },
-	{ .key = "size",
-         .kind = FIELD_U32,
-         .offset = offsetof(struct config_id_map, size),
-         .required = true },
-	{ 0		       },
+	{ .key = "containerID", .kind = FIELD_U32, .offset = offsetof(struct config_id_map, inside),
+	  .required = true },
+	{ .key = "hostID", .kind = FIELD_U32, .offset = offsetof(struct config_id_map, outside),
+	  .required = true },
+	{ .key = "size", .kind = FIELD_U32, .offset = offsetof(struct config_id_map, size),
+	  .required = true },
+	{ 0 },
 };
+/* clang-format on */
 
 static int decode_device_type(struct reader *reader, struct json_object *value,
 			      const struct place *at, void *target)
@@ -97,19 +95,19 @@ struct device_row {
 	struct config_int major, minor;
 };
 
+/* clang-format off */
 static const struct field device_fields[] = {
-	{.key = "type",                 .kind = FIELD_CUSTOM, .custom = decode_device_type, .required = true },
-	{ .key = "path",
-         .kind = FIELD_TEXT,
-         .offset = offsetof(struct config_device, path),
-         .required = true },
-	{ .key = "major",			    .kind = FIELD_UINT, .offset = offsetof(struct device_row, major) },
-	{ .key = "minor",            .kind = FIELD_UINT, .offset = offsetof(struct device_row, minor) },
-	{ .key = "fileMode",                        .kind = FIELD_UINT, .offset = offsetof(struct config_device, mode) },
-	{ .key = "uid",			    .kind = FIELD_UINT, .offset = offsetof(struct config_device, uid) },
+	{ .key = "type", .kind = FIELD_CUSTOM, .custom = decode_device_type, .required = true },
+	{ .key = "path", .kind = FIELD_TEXT, .offset = offsetof(struct config_device, path),
+	  .required = true },
+	{ .key = "major", .kind = FIELD_UINT, .offset = offsetof(struct device_row, major) },
+	{ .key = "minor", .kind = FIELD_UINT, .offset = offsetof(struct device_row, minor) },
+	{ .key = "fileMode", .kind = FIELD_UINT, .offset = offsetof(struct config_device, mode) },
+	{ .key = "uid", .kind = FIELD_UINT, .offset = offsetof(struct config_device, uid) },
 	{ .key = "gid",.kind = FIELD_UINT, .offset = offsetof(struct config_device, gid) },
-	{ 0		      },
+	{ 0 },
 };
+/* clang-format on */
 
 static int decode_devices(struct reader *reader, struct json_object *value, const struct place *at,
 			  void *target)
@@ -205,11 +203,13 @@ static int decode_rdt(struct reader *reader, struct json_object *value, const st
 	return 0;
 }
 
+/* clang-format off */
 static const struct field offset_fields[] = {
-	{.key = "secs",      .kind = FIELD_INT, .offset = 0 },
-	{ .key = "nanosecs",       .kind = FIELD_UINT, .offset = sizeof(struct config_int) },
-	{ 0},
+	{ .key = "secs", .kind = FIELD_INT, .offset = 0 },
+	{ .key = "nanosecs", .kind = FIELD_UINT, .offset = sizeof(struct config_int) },
+	{ 0 },
 };
+/* clang-format on */
 
 static int decode_offset(struct reader *reader, struct json_object *value, const struct place *at,
 			 void *target)
@@ -276,47 +276,34 @@ static int decode_seccomp(struct reader *reader, struct json_object *value, cons
 	return decode_object(reader, value, at, config_seccomp_fields, seccomp);
 }
 
+/* clang-format off */
 const struct field config_linux_fields[] = {
-	{.key = "namespaces",
-         .kind = FIELD_OBJECTS,
-         CONFIG(namespaces),
-         .sub = namespace_fields,
-         .item_size = sizeof(struct config_namespace) },
-	{ .key = "uidMappings",
-         .kind = FIELD_OBJECTS,
-         CONFIG(uid_maps),
-         .sub = config_id_map_fields,
-         .item_size = sizeof(struct config_id_map) },
-	{ .key = "gidMappings",
-         .kind = FIELD_OBJECTS,
-         CONFIG(gid_maps),
-         .sub = config_id_map_fields,
-         .item_size = sizeof(struct config_id_map) },
-	{ .key = "timeOffsets",                        .kind = FIELD_CUSTOM, .custom = decode_offsets },
-	{ .key = "sysctl",			     .kind = FIELD_PAIRS, CONFIG(sysctl) },
-	{ .key = "cgroupsPath",    .kind = FIELD_TEXT, CONFIG(cgroups_path) },
-	{ .key = "resources",
-         .kind = FIELD_OBJECT,
-         CONFIG(resources),
-         .sub = config_resources_fields },
-	{ .key = "devices",			     .kind = FIELD_CUSTOM, .custom = decode_devices },
-	{ .key = "seccomp",    .kind = FIELD_CUSTOM, CONFIG(seccomp), .custom = decode_seccomp },
-	{ .key = "maskedPaths",                        .kind = FIELD_TEXTS, CONFIG(masked_paths) },
-	{ .key = "readonlyPaths",                    .kind = FIELD_TEXTS, CONFIG(readonly_paths) },
-	{ .key = "rootfsPropagation",
-         .kind = FIELD_CUSTOM,
-         CONFIG(rootfs_propagation),
-         .custom = decode_propagation },
-	{ .key = "mountLabel",                              .kind = FIELD_TEXT, CONFIG(mount_label) },
-	{ .key = "personality",
-         .kind = FIELD_CUSTOM,
-         CONFIG(personality),
-         .custom = decode_personality },
-	{ .key = "intelRdt",                        .kind = FIELD_CUSTOM, CONFIG(has_intel_rdt), .custom = decode_rdt },
-	{ .key = "memoryPolicy",                          .kind = FIELD_CUSTOM, .custom = decode_memory_policy },
-	{ .key = "netDevices",                            .kind = FIELD_CUSTOM, .custom = decode_net_devices },
-	{ 0					  },
+	{ .key = "namespaces", .kind = FIELD_OBJECTS, CONFIG(namespaces), .sub = namespace_fields,
+	  .item_size = sizeof(struct config_namespace) },
+	{ .key = "uidMappings", .kind = FIELD_OBJECTS, CONFIG(uid_maps),
+	  .sub = config_id_map_fields, .item_size = sizeof(struct config_id_map) },
+	{ .key = "gidMappings", .kind = FIELD_OBJECTS, CONFIG(gid_maps),
+	  .sub = config_id_map_fields, .item_size = sizeof(struct config_id_map) },
+	{ .key = "timeOffsets", .kind = FIELD_CUSTOM, .custom = decode_offsets },
+	{ .key = "sysctl", .kind = FIELD_PAIRS, CONFIG(sysctl) },
+	{ .key = "cgroupsPath", .kind = FIELD_TEXT, CONFIG(cgroups_path) },
+	{ .key = "resources", .kind = FIELD_OBJECT, CONFIG(resources),
+	  .sub = config_resources_fields },
+	{ .key = "devices", .kind = FIELD_CUSTOM, .custom = decode_devices },
+	{ .key = "seccomp", .kind = FIELD_CUSTOM, CONFIG(seccomp), .custom = decode_seccomp },
+	{ .key = "maskedPaths", .kind = FIELD_TEXTS, CONFIG(masked_paths) },
+	{ .key = "readonlyPaths", .kind = FIELD_TEXTS, CONFIG(readonly_paths) },
+	{ .key = "rootfsPropagation", .kind = FIELD_CUSTOM, CONFIG(rootfs_propagation),
+	  .custom = decode_propagation },
+	{ .key = "mountLabel", .kind = FIELD_TEXT, CONFIG(mount_label) },
+	{ .key = "personality", .kind = FIELD_CUSTOM, CONFIG(personality),
+	  .custom = decode_personality },
+	{ .key = "intelRdt", .kind = FIELD_CUSTOM, CONFIG(has_intel_rdt), .custom = decode_rdt },
+	{ .key = "memoryPolicy", .kind = FIELD_CUSTOM, .custom = decode_memory_policy },
+	{ .key = "netDevices", .kind = FIELD_CUSTOM, .custom = decode_net_devices },
+	{ 0 },
 };
+/* clang-format on */
 
 #define BAD(...) err_set(err, ERR_INVALID, "config.json: linux." __VA_ARGS__)
 

@@ -55,37 +55,34 @@ static int decode_rlimit_type(struct reader *reader, struct json_object *value,
 	return 0;
 }
 
+/* clang-format off */
 static const struct field rlimit_fields[] = {
-	{.key = "type",                 .kind = FIELD_CUSTOM, .custom = decode_rlimit_type, .required = true },
-	{ .key = "soft",
-         .kind = FIELD_U64,
-         .offset = offsetof(struct config_rlimit, soft),
-         .required = true },
-	{ .key = "hard",
-         .kind = FIELD_U64,
-         .offset = offsetof(struct config_rlimit, hard),
-         .required = true },
-	{ 0	    },
+	{ .key = "type", .kind = FIELD_CUSTOM, .custom = decode_rlimit_type, .required = true },
+	{ .key = "soft", .kind = FIELD_U64, .offset = offsetof(struct config_rlimit, soft),
+	  .required = true },
+	{ .key = "hard", .kind = FIELD_U64, .offset = offsetof(struct config_rlimit, hard),
+	  .required = true },
+	{ 0 },
 };
+/* clang-format on */
 
 struct cap_lists {
 	struct config_texts bounding, effective, inheritable, permitted, ambient;
 };
 
+/* clang-format off */
 static const struct field cap_fields[] = {
-	{.key = "bounding",                    .kind = FIELD_TEXTS, .offset = offsetof(struct cap_lists, bounding) },
-	{ .key = "effective",
-         .kind = FIELD_TEXTS,
-         .offset = offsetof(struct cap_lists, effective) },
-	{ .key = "inheritable",
-         .kind = FIELD_TEXTS,
-         .offset = offsetof(struct cap_lists, inheritable) },
-	{ .key = "permitted",
-         .kind = FIELD_TEXTS,
-         .offset = offsetof(struct cap_lists, permitted) },
-	{ .key = "ambient",                          .kind = FIELD_TEXTS, .offset = offsetof(struct cap_lists, ambient) },
-	{ 0	       },
+	{ .key = "bounding", .kind = FIELD_TEXTS, .offset = offsetof(struct cap_lists, bounding) },
+	{ .key = "effective", .kind = FIELD_TEXTS,
+	  .offset = offsetof(struct cap_lists, effective) },
+	{ .key = "inheritable", .kind = FIELD_TEXTS,
+	  .offset = offsetof(struct cap_lists, inheritable) },
+	{ .key = "permitted", .kind = FIELD_TEXTS,
+	  .offset = offsetof(struct cap_lists, permitted) },
+	{ .key = "ambient", .kind = FIELD_TEXTS, .offset = offsetof(struct cap_lists, ambient) },
+	{ 0 },
 };
+/* clang-format on */
 
 static uint64_t cap_bits(struct reader *reader, const struct config_texts *names,
 			 struct config_texts *unknown)
@@ -147,19 +144,23 @@ static int decode_gids(struct reader *reader, struct json_object *value, const s
 
 #define PROCESS(member) .offset = offsetof(struct config_process, member)
 
+/* clang-format off */
 static const struct field user_fields[] = {
-	{.key = "uid",    .kind = FIELD_U32, PROCESS(uid) },
-	{ .key = "gid",   .kind = FIELD_U32, PROCESS(gid) },
-	{ .key = "umask",   .kind = FIELD_UINT, PROCESS(umask) },
-	{ .key = "additionalGids",   .kind = FIELD_CUSTOM, .custom = decode_gids },
-	{ 0},
+	{ .key = "uid", .kind = FIELD_U32, PROCESS(uid) },
+	{ .key = "gid", .kind = FIELD_U32, PROCESS(gid) },
+	{ .key = "umask", .kind = FIELD_UINT, PROCESS(umask) },
+	{ .key = "additionalGids", .kind = FIELD_CUSTOM, .custom = decode_gids },
+	{ 0 },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field console_fields[] = {
-	{.key = "height",          .kind = FIELD_U32, PROCESS(console_height) },
+	{ .key = "height", .kind = FIELD_U32, PROCESS(console_height) },
 	{ .key = "width", .kind = FIELD_U32, PROCESS(console_width) },
-	{ 0         },
+	{ 0 },
 };
+/* clang-format on */
 
 static int decode_policy(struct reader *reader, struct json_object *value, const struct place *at,
 			 void *target)
@@ -206,16 +207,18 @@ static int decode_nice(struct reader *reader, struct json_object *value, const s
 
 #define SCHEDULER(member) .offset = offsetof(struct config_scheduler, member)
 
+/* clang-format off */
 static const struct field scheduler_fields[] = {
-	{.key = "policy",          .kind = FIELD_CUSTOM, .custom = decode_policy, .required = true },
+	{ .key = "policy", .kind = FIELD_CUSTOM, .custom = decode_policy, .required = true },
 	{ .key = "flags", .kind = FIELD_CUSTOM, .custom = decode_policy_flags },
-	{ .key = "nice",                       .kind = FIELD_CUSTOM, .custom = decode_nice },
-	{ .key = "priority",    .kind = FIELD_U32, SCHEDULER(priority) },
-	{ .key = "runtime",                       .kind = FIELD_U64, SCHEDULER(runtime) },
+	{ .key = "nice", .kind = FIELD_CUSTOM, .custom = decode_nice },
+	{ .key = "priority", .kind = FIELD_U32, SCHEDULER(priority) },
+	{ .key = "runtime", .kind = FIELD_U64, SCHEDULER(runtime) },
 	{ .key = "deadline",.kind = FIELD_U64, SCHEDULER(deadline) },
-	{ .key = "period",                       .kind = FIELD_U64, SCHEDULER(period) },
-	{ 0   },
+	{ .key = "period", .kind = FIELD_U64, SCHEDULER(period) },
+	{ 0 },
 };
+/* clang-format on */
 
 static int decode_io_class(struct reader *reader, struct json_object *value, const struct place *at,
 			   void *target)
@@ -228,40 +231,43 @@ static int decode_io_class(struct reader *reader, struct json_object *value, con
 	return 0;
 }
 
+/* clang-format off */
 static const struct field io_fields[] = {
-	{.key = "class",             .kind = FIELD_CUSTOM, .custom = decode_io_class, .required = true },
+	{ .key = "class", .kind = FIELD_CUSTOM, .custom = decode_io_class, .required = true },
 	{ .key = "priority", .kind = FIELD_INT, PROCESS(io_priority) },
-	{ 0			},
+	{ 0 },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field affinity_fields[] = {
-	{.key = "initial",               .kind = FIELD_TEXT, PROCESS(cpu_affinity_initial) },
+	{ .key = "initial", .kind = FIELD_TEXT, PROCESS(cpu_affinity_initial) },
 	{ .key = "final", .kind = FIELD_TEXT, PROCESS(cpu_affinity_final) },
-	{ 0	       },
+	{ 0 },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field process_fields[] = {
-	{.key = "terminal",      .kind = FIELD_BOOL, PROCESS(terminal) },
-	{ .key = "consoleSize",     .kind = FIELD_OBJECT, .sub = console_fields },
-	{ .key = "user",  .kind = FIELD_OBJECT, .sub = user_fields },
+	{ .key = "terminal", .kind = FIELD_BOOL, PROCESS(terminal) },
+	{ .key = "consoleSize", .kind = FIELD_OBJECT, .sub = console_fields },
+	{ .key = "user", .kind = FIELD_OBJECT, .sub = user_fields },
 	{ .key = "args", .kind = FIELD_TEXTS, PROCESS(args) },
-	{ .key = "env",         .kind = FIELD_TEXTS, PROCESS(env) },
-	{ .key = "cwd",    .kind = FIELD_TEXT, PROCESS(cwd) },
-	{ .key = "capabilities",         .kind = FIELD_CUSTOM, .custom = decode_caps },
-	{ .key = "rlimits",
-         .kind = FIELD_OBJECTS,
-         PROCESS(rlimits),
-         .sub = rlimit_fields,
-         .item_size = sizeof(struct config_rlimit) },
-	{ .key = "noNewPrivileges",          .kind = FIELD_BOOL, PROCESS(no_new_privileges) },
-	{ .key = "apparmorProfile",          .kind = FIELD_TEXT, PROCESS(apparmor_profile) },
-	{ .key = "selinuxLabel",          .kind = FIELD_TEXT, PROCESS(selinux_label) },
-	{ .key = "oomScoreAdj",          .kind = FIELD_INT, PROCESS(oom_score_adj) },
+	{ .key = "env", .kind = FIELD_TEXTS, PROCESS(env) },
+	{ .key = "cwd", .kind = FIELD_TEXT, PROCESS(cwd) },
+	{ .key = "capabilities", .kind = FIELD_CUSTOM, .custom = decode_caps },
+	{ .key = "rlimits", .kind = FIELD_OBJECTS, PROCESS(rlimits), .sub = rlimit_fields,
+	  .item_size = sizeof(struct config_rlimit) },
+	{ .key = "noNewPrivileges", .kind = FIELD_BOOL, PROCESS(no_new_privileges) },
+	{ .key = "apparmorProfile", .kind = FIELD_TEXT, PROCESS(apparmor_profile) },
+	{ .key = "selinuxLabel", .kind = FIELD_TEXT, PROCESS(selinux_label) },
+	{ .key = "oomScoreAdj", .kind = FIELD_INT, PROCESS(oom_score_adj) },
 	{ .key = "scheduler", .kind = FIELD_OBJECT, PROCESS(scheduler), .sub = scheduler_fields },
 	{ .key = "ioPriority", .kind = FIELD_OBJECT, .sub = io_fields },
-	{ .key = "execCPUAffinity",      .kind = FIELD_OBJECT, .sub = affinity_fields },
-	{ 0      },
+	{ .key = "execCPUAffinity", .kind = FIELD_OBJECT, .sub = affinity_fields },
+	{ 0 },
 };
+/* clang-format on */
 
 int config_decode_process(struct reader *reader, struct json_object *value, const struct place *at,
 			  void *target)

@@ -52,17 +52,17 @@ struct rule_numbers {
 	struct config_int major, minor;
 };
 
+/* clang-format off */
 static const struct field rule_fields[] = {
-	{.key = "allow",
-         .kind = FIELD_BOOL,
-         .offset = offsetof(struct rule_numbers, rule.allow),
-         .required = true },
+	{ .key = "allow", .kind = FIELD_BOOL, .offset = offsetof(struct rule_numbers, rule.allow),
+	  .required = true },
 	{ .key = "type", .kind = FIELD_CUSTOM, .custom = decode_rule_type },
-	{ .key = "major",                       .kind = FIELD_INT, .offset = offsetof(struct rule_numbers, major) },
-	{ .key = "minor",                         .kind = FIELD_INT, .offset = offsetof(struct rule_numbers, minor) },
-	{ .key = "access",            .kind = FIELD_CUSTOM, .custom = decode_rule_access },
-	{ 0		       },
+	{ .key = "major", .kind = FIELD_INT, .offset = offsetof(struct rule_numbers, major) },
+	{ .key = "minor", .kind = FIELD_INT, .offset = offsetof(struct rule_numbers, minor) },
+	{ .key = "access", .kind = FIELD_CUSTOM, .custom = decode_rule_access },
+	{ 0 },
 };
+/* clang-format on */
 
 static int decode_rules(struct reader *reader, struct json_object *value, const struct place *at,
 			void *target)
@@ -93,53 +93,57 @@ static int decode_rules(struct reader *reader, struct json_object *value, const 
 	return 0;
 }
 
+/* clang-format off */
 static const struct field memory_fields[] = {
-	{.key = "limit",                .kind = FIELD_INT, RESOURCE(memory_limit) },
-	{ .key = "reservation",       .kind = FIELD_INT, RESOURCE(memory_reservation) },
-	{ .key = "swap",         .kind = FIELD_INT, RESOURCE(memory_swap) },
+	{ .key = "limit", .kind = FIELD_INT, RESOURCE(memory_limit) },
+	{ .key = "reservation", .kind = FIELD_INT, RESOURCE(memory_reservation) },
+	{ .key = "swap", .kind = FIELD_INT, RESOURCE(memory_swap) },
 	{ .key = "kernel", .kind = FIELD_INT, RESOURCE(memory_kernel) },
-	{ .key = "kernelTCP",                .kind = FIELD_INT, RESOURCE(memory_kernel_tcp) },
-	{ .key = "swappiness",        .kind = FIELD_INT, RESOURCE(memory_swappiness) },
-	{ .key = "disableOOMKiller",              .kind = FIELD_FLAG, RESOURCE(memory_disable_oom) },
-	{ .key = "checkBeforeUpdate",      .kind = FIELD_FLAG, RESOURCE(memory_check_before_update) },
-	{ 0          },
+	{ .key = "kernelTCP", .kind = FIELD_INT, RESOURCE(memory_kernel_tcp) },
+	{ .key = "swappiness", .kind = FIELD_INT, RESOURCE(memory_swappiness) },
+	{ .key = "disableOOMKiller", .kind = FIELD_FLAG, RESOURCE(memory_disable_oom) },
+	{ .key = "checkBeforeUpdate", .kind = FIELD_FLAG, RESOURCE(memory_check_before_update) },
+	{ 0 },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field cpu_fields[] = {
-	{.key = "shares",       .kind = FIELD_UINT, RESOURCE(cpu_shares) },
+	{ .key = "shares", .kind = FIELD_UINT, RESOURCE(cpu_shares) },
 	{ .key = "quota", .kind = FIELD_INT, RESOURCE(cpu_quota) },
-	{ .key = "period",       .kind = FIELD_UINT, RESOURCE(cpu_period) },
-	{ .key = "burst",  .kind = FIELD_UINT, RESOURCE(cpu_burst) },
-	{ .key = "idle",      .kind = FIELD_INT, RESOURCE(cpu_idle) },
+	{ .key = "period", .kind = FIELD_UINT, RESOURCE(cpu_period) },
+	{ .key = "burst", .kind = FIELD_UINT, RESOURCE(cpu_burst) },
+	{ .key = "idle", .kind = FIELD_INT, RESOURCE(cpu_idle) },
 	{ .key = "realtimeRuntime", .kind = FIELD_INT, RESOURCE(cpu_rt_runtime) },
-	{ .key = "realtimePeriod",       .kind = FIELD_UINT, RESOURCE(cpu_rt_period) },
-	{ .key = "cpus",  .kind = FIELD_TEXT, RESOURCE(cpus) },
-	{ .key = "mems",        .kind = FIELD_TEXT, RESOURCE(mems) },
-	{ 0  },
+	{ .key = "realtimePeriod", .kind = FIELD_UINT, RESOURCE(cpu_rt_period) },
+	{ .key = "cpus", .kind = FIELD_TEXT, RESOURCE(cpus) },
+	{ .key = "mems", .kind = FIELD_TEXT, RESOURCE(mems) },
+	{ 0 },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field pids_fields[] = {
-	{.key = "limit",        .kind = FIELD_INT, RESOURCE(pids_limit) },
-	{ 0},
+	{ .key = "limit", .kind = FIELD_INT, RESOURCE(pids_limit) },
+	{ 0 },
 };
+/* clang-format on */
 
 struct throttle_row {
 	struct config_int major, minor, rate, weight;
 };
 
+/* clang-format off */
 static const struct field throttle_fields[] = {
-	{.key = "major",
-         .kind = FIELD_UINT,
-         .offset = offsetof(struct throttle_row, major),
-         .required = true },
-	{ .key = "minor",
-         .kind = FIELD_UINT,
-         .offset = offsetof(struct throttle_row, minor),
-         .required = true },
-	{ .key = "rate",                       .kind = FIELD_UINT, .offset = offsetof(struct throttle_row, rate) },
-	{ .key = "weight",                        .kind = FIELD_UINT, .offset = offsetof(struct throttle_row, weight) },
-	{ 0},
+	{ .key = "major", .kind = FIELD_UINT, .offset = offsetof(struct throttle_row, major),
+	  .required = true },
+	{ .key = "minor", .kind = FIELD_UINT, .offset = offsetof(struct throttle_row, minor),
+	  .required = true },
+	{ .key = "rate", .kind = FIELD_UINT, .offset = offsetof(struct throttle_row, rate) },
+	{ .key = "weight", .kind = FIELD_UINT, .offset = offsetof(struct throttle_row, weight) },
+	{ 0 },
 };
+/* clang-format on */
 
 static int decode_throttles(struct reader *reader, struct json_object *value,
 			    const struct place *at, void *target)
@@ -168,52 +172,42 @@ static int decode_throttles(struct reader *reader, struct json_object *value,
 	return 0;
 }
 
+/* clang-format off */
 static const struct field blkio_fields[] = {
-	{.key = "weight",               .kind = FIELD_UINT, RESOURCE(blkio_weight) },
-	{ .key = "weightDevice",
-         .kind = FIELD_CUSTOM,
-         RESOURCE(blkio_weight_device),
-         .custom = decode_throttles },
-	{ .key = "throttleReadBpsDevice",
-         .kind = FIELD_CUSTOM,
-         RESOURCE(throttle[READ_BPS]),
-         .custom = decode_throttles },
-	{ .key = "throttleWriteBpsDevice",
-         .kind = FIELD_CUSTOM,
-         RESOURCE(throttle[WRITE_BPS]),
-         .custom = decode_throttles },
-	{ .key = "throttleReadIOPSDevice",
-         .kind = FIELD_CUSTOM,
-         RESOURCE(throttle[READ_IOPS]),
-         .custom = decode_throttles },
-	{ .key = "throttleWriteIOPSDevice",
-         .kind = FIELD_CUSTOM,
-         RESOURCE(throttle[WRITE_IOPS]),
-         .custom = decode_throttles },
-	{ 0   },
+	{ .key = "weight", .kind = FIELD_UINT, RESOURCE(blkio_weight) },
+	{ .key = "weightDevice", .kind = FIELD_CUSTOM, RESOURCE(blkio_weight_device),
+	  .custom = decode_throttles },
+	{ .key = "throttleReadBpsDevice", .kind = FIELD_CUSTOM, RESOURCE(throttle[READ_BPS]),
+	  .custom = decode_throttles },
+	{ .key = "throttleWriteBpsDevice", .kind = FIELD_CUSTOM, RESOURCE(throttle[WRITE_BPS]),
+	  .custom = decode_throttles },
+	{ .key = "throttleReadIOPSDevice", .kind = FIELD_CUSTOM, RESOURCE(throttle[READ_IOPS]),
+	  .custom = decode_throttles },
+	{ .key = "throttleWriteIOPSDevice", .kind = FIELD_CUSTOM, RESOURCE(throttle[WRITE_IOPS]),
+	  .custom = decode_throttles },
+	{ 0 },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field hugepage_fields[] = {
-	{.key = "pageSize",
-         .kind = FIELD_TEXT,
-         .offset = offsetof(struct config_hugepage, size),
-         .required = true },
-	{ .key = "limit",
-         .kind = FIELD_U64,
-         .offset = offsetof(struct config_hugepage, limit),
-         .required = true },
-	{ 0			 },
+	{ .key = "pageSize", .kind = FIELD_TEXT, .offset = offsetof(struct config_hugepage, size),
+	  .required = true },
+	{ .key = "limit", .kind = FIELD_U64, .offset = offsetof(struct config_hugepage, limit),
+	  .required = true },
+	{ 0 },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct field rdma_fields[] = {
-	{.key = "hcaHandles",
-         .kind = FIELD_UINT,
-         .offset = offsetof(struct config_rdma, handles) },
-	{ .key = "hcaObjects",
-         .kind = FIELD_UINT,
-         .offset = offsetof(struct config_rdma, objects) },
-	{ 0				   },
+	{ .key = "hcaHandles", .kind = FIELD_UINT,
+	  .offset = offsetof(struct config_rdma, handles) },
+	{ .key = "hcaObjects", .kind = FIELD_UINT,
+	  .offset = offsetof(struct config_rdma, objects) },
+	{ 0 },
 };
+/* clang-format on */
 
 static int decode_rdma(struct reader *reader, struct json_object *value, const struct place *at,
 		       void *target)
@@ -258,31 +252,30 @@ static int decode_priorities(struct reader *reader, struct json_object *value,
 	return 0;
 }
 
+/* clang-format off */
 static const struct field network_fields[] = {
-	{.key = "classID",        .kind = FIELD_UINT, RESOURCE(net_class_id) },
-	{ .key = "priorities",
-         .kind = FIELD_CUSTOM,
-         RESOURCE(net_priorities),
-         .custom = decode_priorities },
-	{ 0   },
+	{ .key = "classID", .kind = FIELD_UINT, RESOURCE(net_class_id) },
+	{ .key = "priorities", .kind = FIELD_CUSTOM, RESOURCE(net_priorities),
+	  .custom = decode_priorities },
+	{ 0 },
 };
+/* clang-format on */
 
+/* clang-format off */
 const struct field config_resources_fields[] = {
-	{.key = "devices",        .kind = FIELD_CUSTOM, .custom = decode_rules },
+	{ .key = "devices", .kind = FIELD_CUSTOM, .custom = decode_rules },
 	{ .key = "memory", .kind = FIELD_OBJECT, .sub = memory_fields },
-	{ .key = "cpu",        .kind = FIELD_OBJECT, .sub = cpu_fields },
-	{ .key = "pids",   .kind = FIELD_OBJECT, .sub = pids_fields },
-	{ .key = "blockIO",           .kind = FIELD_OBJECT, .sub = blkio_fields },
-	{ .key = "hugepageLimits",
-         .kind = FIELD_OBJECTS,
-         RESOURCE(hugepages),
-         .sub = hugepage_fields,
-         .item_size = sizeof(struct config_hugepage) },
-	{ .key = "rdma",          .kind = FIELD_CUSTOM, .custom = decode_rdma },
-	{ .key = "network",     .kind = FIELD_OBJECT, .sub = network_fields },
-	{ .key = "unified",       .kind = FIELD_PAIRS, RESOURCE(unified) },
-	{ 0   },
+	{ .key = "cpu", .kind = FIELD_OBJECT, .sub = cpu_fields },
+	{ .key = "pids", .kind = FIELD_OBJECT, .sub = pids_fields },
+	{ .key = "blockIO", .kind = FIELD_OBJECT, .sub = blkio_fields },
+	{ .key = "hugepageLimits", .kind = FIELD_OBJECTS, RESOURCE(hugepages),
+	  .sub = hugepage_fields, .item_size = sizeof(struct config_hugepage) },
+	{ .key = "rdma", .kind = FIELD_CUSTOM, .custom = decode_rdma },
+	{ .key = "network", .kind = FIELD_OBJECT, .sub = network_fields },
+	{ .key = "unified", .kind = FIELD_PAIRS, RESOURCE(unified) },
+	{ 0 },
 };
+/* clang-format on */
 
 #define BAD(...) err_set(err, ERR_INVALID, "config.json: linux.resources." __VA_ARGS__)
 

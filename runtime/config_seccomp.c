@@ -47,13 +47,15 @@ static int decode_operator(struct reader *reader, struct json_object *value, con
 
 #define ARG(member) .offset = offsetof(struct config_syscall_arg, member)
 
+/* clang-format off */
 static const struct field arg_fields[] = {
-	{.key = "index",     .kind = FIELD_U32, ARG(index), .required = true },
-	{ .key = "value",        .kind = FIELD_U64, ARG(value), .required = true },
-	{ .key = "valueTwo",                 .kind = FIELD_U64, ARG(value_two) },
+	{ .key = "index", .kind = FIELD_U32, ARG(index), .required = true },
+	{ .key = "value", .kind = FIELD_U64, ARG(value), .required = true },
+	{ .key = "valueTwo", .kind = FIELD_U64, ARG(value_two) },
 	{ .key = "op",.kind = FIELD_CUSTOM, ARG(op), .custom = decode_operator, .required = true },
 	{ 0 },
 };
+/* clang-format on */
 
 struct syscall_row {
 	struct config_syscall call;
@@ -62,21 +64,17 @@ struct syscall_row {
 
 #define ROW(member) .offset = offsetof(struct syscall_row, member)
 
+/* clang-format off */
 static const struct field syscall_fields[] = {
-	{.key = "names",          .kind = FIELD_TEXTS, ROW(call.names), .required = true },
-	{ .key = "action",
-         .kind = FIELD_CUSTOM,
-         ROW(call.action),
-         .custom = decode_action,
-         .required = true },
-	{ .key = "errnoRet",                      .kind = FIELD_UINT, ROW(errno_ret) },
-	{ .key = "args",
-         .kind = FIELD_OBJECTS,
-         ROW(call.args),
-         .sub = arg_fields,
-         .item_size = sizeof(struct config_syscall_arg) },
-	{ 0},
+	{ .key = "names", .kind = FIELD_TEXTS, ROW(call.names), .required = true },
+	{ .key = "action", .kind = FIELD_CUSTOM, ROW(call.action), .custom = decode_action,
+	  .required = true },
+	{ .key = "errnoRet", .kind = FIELD_UINT, ROW(errno_ret) },
+	{ .key = "args", .kind = FIELD_OBJECTS, ROW(call.args), .sub = arg_fields,
+	  .item_size = sizeof(struct config_syscall_arg) },
+	{ 0 },
 };
+/* clang-format on */
 
 /* ERRNO and TRACE carry a number in their low 16 bits; EPERM when none is given. */
 static uint32_t with_errno(uint32_t action, const struct config_int *errno_ret)
@@ -151,19 +149,19 @@ static int decode_default_errno(struct reader *reader, struct json_object *value
 
 #define SECCOMP(member) .offset = offsetof(struct config_seccomp, member)
 
+/* clang-format off */
 const struct field config_seccomp_fields[] = {
-	{.key = "defaultAction",
-         .kind = FIELD_CUSTOM,
-         .custom = decode_default,
-         .required = true },
+	{ .key = "defaultAction", .kind = FIELD_CUSTOM, .custom = decode_default,
+	  .required = true },
 	{ .key = "defaultErrnoRet", .kind = FIELD_CUSTOM, .custom = decode_default_errno },
-	{ .key = "architectures",                       .kind = FIELD_TEXTS, SECCOMP(architectures) },
-	{ .key = "flags",    .kind = FIELD_TEXTS, SECCOMP(flags) },
-	{ .key = "listenerPath",                       .kind = FIELD_TEXT, SECCOMP(listener_path) },
+	{ .key = "architectures", .kind = FIELD_TEXTS, SECCOMP(architectures) },
+	{ .key = "flags", .kind = FIELD_TEXTS, SECCOMP(flags) },
+	{ .key = "listenerPath", .kind = FIELD_TEXT, SECCOMP(listener_path) },
 	{ .key = "listenerMetadata",.kind = FIELD_TEXT, SECCOMP(listener_metadata) },
-	{ .key = "syscalls",                       .kind = FIELD_CUSTOM, .custom = decode_syscalls },
+	{ .key = "syscalls", .kind = FIELD_CUSTOM, .custom = decode_syscalls },
 	{ 0 },
 };
+/* clang-format on */
 
 #define BAD(...) err_set(err, ERR_INVALID, "config.json: linux.seccomp." __VA_ARGS__)
 

@@ -150,122 +150,6 @@ static int step_seccomp(void *context, struct err *err)
 	return 0;
 }
 
-static int open_proc(struct create_job *job, struct err *err)
-{
-	struct statfs fs;
-
-	job->init.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (job->init.proc_fd < 0 || fstatfs(job->init.proc_fd, &fs) < 0)
-		return err_sys(err, errno, "open /proc");
-	if (fs.f_type != 0x9fa0)
-		return err_set(err, ERR_DENIED, "/proc of the host is no proc file system");
-	return 0;
-}
-
-static int user_namespace_of(struct create_job *job, const struct config_mount *mount,
-			     struct err *err)
-{
-	const struct config *config = job->spec.config;
-	const struct config_id_maps *uids =
-		mount->uid_maps.count ? &mount->uid_maps : &config->uid_maps;
-	const struct config_id_maps *gids =
-		mount->gid_maps.count ? &mount->gid_maps : &config->gid_maps;
-	const struct config_namespace *user = config_namespace(config, CLONE_NEWUSER);
-
-	if (!mount->uid_maps.count && user && user->path)
-		return fcntl(job->init.namespace_fds[0], F_DUPFD_CLOEXEC, 3);
-	if (!uids->count || !gids->count)
-		return err_set(err, ERR_INVALID,
-			       "idmap: neither the mount nor the container has id mappings");
-	return namespaces_make_user(uids, gids, err);
-}
-
-static int idmap(struct create_job *job, const struct config_mount *mount, int tree_fd,
-		 bool recursive, struct err *err)
-{
-	AUTO(fd) int user_fd = user_namespace_of(job, mount, err);
-
-	if (user_fd < 0)
-		return -1;
-	return mount_set(tree_fd, MOUNT_ATTR_IDMAP, 0, 0, user_fd, recursive, err);
-}
-
-int create_idmap(struct create_job *job, size_t index, int tree_fd, struct err *err)
-{
-	const struct config *config = job->spec.config;
-	struct mount_options options;
-
-	if (index >= config->mount_count || tree_fd < 0)
-		return err_set(err, ERR_INTERNAL, "no mount %zu to map", index);
-	mount_options_parse(config->arena, &config->mounts[index].options, &options);
-	return idmap(job, &config->mounts[index], tree_fd, options.recursive_idmap, err);
-}
-
-/* Below the root a source may be made by an earlier mount: only init can open it, at its turn. */
-static bool is_below_root(const struct create_job *job, const struct config_mount *mount)
-{
-	AUTO(free)
-	char *joined = mount->source[0] == '/' ? xstrdup(mount->source)
-					       : xformat("%s/%s", job->spec.bundle, mount->source);
-	AUTO(free) char *clean = rootpath_clean(joined);
-	size_t len = strlen(job->init.rootfs);
-
-	return len > 1 && text_starts(clean, job->init.rootfs) && clean[len] == '/';
-}
-
-/* Bind sources that init could not reach or map by itself. */
-static int open_sources(struct create_job *job, struct err *err)
-{
-	const struct config *config = job->spec.config;
-
-	for (size_t i = 0; i < config->mount_count; i++) {
-		const struct config_mount *mount = &config->mounts[i];
-		struct mount_options options;
-		bool maps, bind;
-
-		mount_options_parse(config->arena, &mount->options, &options);
-		maps = options.idmap || mount->uid_maps.count;
-		bind = options.bind || strcmp(mount->type, "bind") == 0;
-		if (maps && !bind)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "mounts[%zu]: only binds can be idmapped", i);
-		if (options.remount || !bind || (!maps && !job->init.in_user_namespace) ||
-		    is_below_root(job, mount))
-			continue;
-		job->init.mount_fds[i] =
-			mounts_open_source(job->spec.bundle, mount, options.recursive_bind, err);
-		if (job->init.mount_fds[i] < 0) {
-			if (err->code == ERR_DENIED && !maps && job->spec.flags & CREATE_ROOTLESS) {
-				*err = ERR_NONE; /* init, root of its namespace, may */
-				continue;
-			}
-			return err_wrap(err, "mounts[%zu] at %s", i, mount->destination);
-		}
-		if (maps &&
-		    idmap(job, mount, job->init.mount_fds[i], options.recursive_idmap, err) < 0)
-			return err_wrap(err, "mounts[%zu] at %s: idmap", i, mount->destination);
-	}
-	return 0;
-}
-
-static int step_sources(void *context, struct err *err)
-{
-	struct create_job *job = context;
-
-	if (open_proc(job, err) < 0 ||
-	    namespaces_open(job->spec.config, job->spec.netns_fd, job->init.namespace_fds, err) < 0)
-		return -1;
-	if (job->spec.root_mount_fd < 0 && job->init.in_user_namespace &&
-	    !(job->spec.flags & CREATE_ROOTLESS)) {
-		job->init.root_tree_fd =
-			(int)syscall(SYS_open_tree, AT_FDCWD, job->init.rootfs,
-				     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-		if (job->init.root_tree_fd < 0)
-			return err_sys(err, errno, "rootfs %s", job->init.rootfs);
-	}
-	return open_sources(job, err);
-}
-
 static int write_record(struct create_job *job, struct err *err)
 {
 	json_object_put(job->state.cgroup_json);
@@ -330,125 +214,6 @@ static void undo_cgroup(void *context)
 	job->made_cgroup = false;
 }
 
-static unsigned long clone_flags(const struct create_job *job)
-{
-	unsigned long flags = namespaces_clone_flags(job->spec.config);
-
-	/* The caller's network namespace goes before config's. */
-	return job->spec.netns_fd >= 0 ? flags & ~(unsigned long)CLONE_NEWNET : flags;
-}
-
-/* Init itself, straight from us: a joined pid namespace is entered for the child alone. */
-static int clone_init(struct create_job *job, struct err *err)
-{
-	int pid_ns_fd = job->init.namespace_fds[6];
-	int into_fd = job->cgroup ? cgroup_clone_fd(job->cgroup) : -1;
-	unsigned long flags = clone_flags(job);
-	AUTO(fd) int own_fd = -1;
-	pid_t pid;
-
-	if (pid_ns_fd >= 0) {
-		own_fd = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-		if (own_fd < 0 || setns(pid_ns_fd, CLONE_NEWPID) < 0)
-			return err_sys(err, errno, "join the pid namespace");
-	}
-	pid = namespaces_clone(flags, into_fd, &job->pidfd);
-	if (pid < 0 && into_fd >= 0 && errno != EPERM && errno != ENOSPC) {
-		pid = namespaces_clone(flags, -1, &job->pidfd);
-		job->late_join = pid > 0;
-	}
-	if (pid == 0)
-		init_main(&job->init);
-	if (pid < 0)
-		err_sys(err, errno, "clone with new namespaces");
-	if (own_fd >= 0 && setns(own_fd, CLONE_NEWPID) < 0)
-		return err_sys(err, errno, "return to our pid namespace");
-	job->state.init.pid = pid;
-	return pid < 0 ? -1 : 0;
-}
-
-/* A helper joins what the new user namespace must not own, or the user namespace that shall own the
- * rest, and clones init as our child. */
-static int clone_by_helper(struct create_job *job, struct err *err)
-{
-	AUTO(fd) int helper_pidfd = -1;
-	AUTO(fd) int near = -1;
-	AUTO(fd) int far = -1;
-	int pair[2], status;
-	pid_t helper, pid = 0;
-
-	if (sync_pair(pair, err) < 0)
-		return -1;
-	near = pair[0];
-	far = pair[1];
-	helper = namespaces_clone(0, -1, &helper_pidfd);
-	if (helper < 0)
-		return err_sys(err, errno, "clone");
-	if (helper == 0) {
-		int pidfd = -1;
-
-		job->init.joined_by_helper = true;
-		if (namespaces_join(job->init.namespace_fds, true, err) == 0) {
-			pid = namespaces_clone(clone_flags(job) | CLONE_PARENT, -1, &pidfd);
-			if (pid == 0)
-				init_main(&job->init);
-			if (pid < 0)
-				err_sys(err, errno, "clone with new namespaces");
-		}
-		if (pid > 0)
-			sync_send(far, SYNC_PIDFD, 0, NULL, pidfd);
-		else
-			sync_send_error(far, err, 125);
-		_exit(0);
-	}
-	close(TAKE_FD(far));
-	status = sync_expect(near, SYNC_PIDFD, NULL, &job->pidfd, err);
-	while (waitid(P_PIDFD, (id_t)helper_pidfd, &(siginfo_t){ 0 }, WEXITED) < 0 &&
-	       errno == EINTR)
-		;
-	if (status < 0)
-		return -1;
-	job->state.init.pid = create_pid_of(job->pidfd);
-	return job->state.init.pid > 0 ? 0 : err_sys(err, ESRCH, "find init");
-}
-
-static int step_clone(void *context, struct err *err)
-{
-	struct create_job *job = context;
-	int pair[2];
-
-	if (sync_pair(pair, err) < 0)
-		return -1;
-	job->socket_fd = pair[0];
-	job->init.sync_fd = pair[1];
-
-	job->state.created_unix_ns = stamp_now_ns();
-	if ((job->by_helper ? clone_by_helper(job, err) : clone_init(job, err)) < 0)
-		return -1;
-	close(TAKE_FD(job->init.sync_fd));
-	if (job->late_join && cgroup_join(job->cgroup, job->state.init.pid, err) < 0)
-		return -1;
-	job->state.init.start_ticks = process_start_ticks(job->state.init.pid);
-	return 0;
-}
-
-static void undo_clone(void *context)
-{
-	struct create_job *job = context;
-
-	if (job->pidfd < 0)
-		return;
-	process_signal(job->pidfd, SIGKILL);
-	if (job->cgroup && cgroup_is_frozen(job->cgroup)) {
-		struct err ignored = ERR_NONE;
-
-		cgroup_thaw(job->cgroup, &ignored);
-	}
-	while (waitid(P_PIDFD, (id_t)job->pidfd, &(siginfo_t){ 0 }, WEXITED) < 0 && errno == EINTR)
-		;
-	close(TAKE_FD(job->pidfd));
-}
-
 static int step_record(void *context, struct err *err)
 {
 	struct create_job *job = context;
@@ -461,18 +226,20 @@ static int step_attend(void *context, struct err *err)
 	return create_attend(context, err);
 }
 
+/* clang-format off */
 static const struct step create_steps[] = {
-	{"check",            step_check, NULL },
-	{ "state-folder",              step_folder, undo_folder },
-	{ "compile-seccomp",    step_seccomp, NULL },
-	{ "sources",       step_sources, NULL },
+	{ "check", step_check, NULL },
+	{ "state-folder", step_folder, undo_folder },
+	{ "compile-seccomp", step_seccomp, NULL },
+	{ "sources", create_open_sources, NULL },
 	{ "intent", step_intent, NULL },
-	{ "cgroup",              step_cgroup, undo_cgroup },
-	{ "clone",         step_clone, undo_clone },
-	{ "record",              step_record, NULL },
-	{ "init",          step_attend, NULL },
-	{ 0	     },
+	{ "cgroup", step_cgroup, undo_cgroup },
+	{ "clone", create_clone, create_unclone },
+	{ "record", step_record, NULL },
+	{ "init", step_attend, NULL },
+	{ 0 },
 };
+/* clang-format on */
 
 static void close_child_side(struct create_job *job)
 {
@@ -663,7 +430,7 @@ void create_undo(struct container *container)
 
 	if (container->pidfd >= 0)
 		job->pidfd = TAKE_FD(container->pidfd);
-	undo_clone(job);
+	create_unclone(job);
 	if (lifecycle_remove(&job->state, NULL, LIFECYCLE_FORCE | LIFECYCLE_NO_HOOKS,
 			     job->spec.warn, job->spec.warn_context, &err) < 0)
 		warn(job, err.msg);

@@ -23,6 +23,10 @@ char *create_root_path(const struct config *config, const char *bundle);
 pid_t create_pid_of(int pidfd);
 /* Serves init until it says READY; in fifo mode it is then let go to wait there. */
 int create_attend(struct create_job *job, struct err *err);
+/* Stages of their own files; context is the struct create_job. */
+int create_open_sources(void *context, struct err *err);
+int create_clone(void *context, struct err *err);
+void create_unclone(void *context); /* kills and reaps init */
 /* Maps the ids of config's mount `index`, whose tree is given. */
 int create_idmap(struct create_job *job, size_t index, int tree_fd, struct err *err);
 /* After GO: 0 when the program runs. */

@@ -20,27 +20,31 @@
 #include "base/text.h"
 #include "runtime/rootpath.h"
 
+/* clang-format off */
 static const struct node {
 	const char *name;
 	unsigned major, minor;
 } nodes[] = {
-	{"null",     1, 3},
-        { "zero",    1, 5},
-        { "full",    1, 7},
-	{ "random",  1, 8},
-        { "urandom", 1, 9},
-        { "tty",     5, 0},
+	{ "null", 1, 3},
+	{ "zero", 1, 5},
+	{ "full", 1, 7},
+	{ "random", 1, 8},
+	{ "urandom", 1, 9},
+	{ "tty", 5, 0},
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct link {
 	const char *name, *target, *needs;
 } links[] = {
-	{"fd",      "/proc/self/fd",   NULL         },
-        { "stdin",  "/proc/self/fd/0", NULL         },
-	{ "stdout", "/proc/self/fd/1", NULL         },
-        { "stderr", "/proc/self/fd/2", NULL         },
-	{ "core",   "/proc/kcore",     "/proc/kcore"},
+	{ "fd", "/proc/self/fd", NULL },
+	{ "stdin", "/proc/self/fd/0", NULL },
+	{ "stdout", "/proc/self/fd/1", NULL },
+	{ "stderr", "/proc/self/fd/2", NULL },
+	{ "core", "/proc/kcore", "/proc/kcore"},
 };
+/* clang-format on */
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 

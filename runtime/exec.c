@@ -146,9 +146,13 @@ static int step_prepare(void *context, struct err *err)
 			return -1;
 		job->cgroup_fd_count = (size_t)count;
 	}
-	if (spec->config->seccomp.set &&
-	    filter_compile(&spec->config->seccomp, -1, &job->filter, err) < 0)
-		return -1;
+	if (spec->config->seccomp.set) {
+		AUTO(free) char *path = xformat("%s/.seccomp", spec->state->root);
+		AUTO(fd) int cache_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (filter_compile(&spec->config->seccomp, cache_fd, &job->filter, err) < 0)
+			return -1;
+	}
 	if (sync_pair(pair, err) < 0)
 		return -1;
 	job->near_fd = pair[0];
@@ -362,13 +366,15 @@ static int step_attend(void *context, struct err *err)
 	}
 }
 
+/* clang-format off */
 static const struct step exec_steps[] = {
-	{"check",    step_check, NULL },
-	{ "prepare",      step_prepare, NULL },
+	{ "check", step_check, NULL },
+	{ "prepare", step_prepare, NULL },
 	{ "clone", step_clone, undo_clone },
-	{ "attend",      step_attend, NULL },
-	{ 0  },
+	{ "attend", step_attend, NULL },
+	{ 0 },
 };
+/* clang-format on */
 
 int exec_start(const struct exec_spec *spec, struct exec_session *out, int *out_exit_code,
 	       struct err *err)

@@ -66,7 +66,7 @@ static void __attribute__((noreturn))
 run_child(const struct config_hook *hook, const char *cwd, char *const *default_env, int stdin_fd,
 	  int stderr_fd)
 {
-	static const char *no_env[] = { NULL };
+	static const char *const no_env[] = { NULL };
 	const char *plain_args[] = { hook->path, NULL };
 	const char **argv = hook->args.count ? hook->args.at : plain_args;
 	char *const *env = hook->env.at  ? (char *const *)(uintptr_t)hook->env.at

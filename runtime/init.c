@@ -294,27 +294,29 @@ static int step_settle(void *context, struct err *err)
 	return status;
 }
 
+/* clang-format off */
 static const struct step init_steps[] = {
-	{"join-cgroup",      step_cgroup, NULL },
-	{ "id-maps",              step_maps, NULL },
-	{ "identity",         step_identity, NULL },
-	{ "join-namespaces",              step_join, NULL },
-	{ "session",        step_session, NULL },
-	{ "runtime-hooks",              step_parent_hooks, NULL },
+	{ "join-cgroup", step_cgroup, NULL },
+	{ "id-maps", step_maps, NULL },
+	{ "identity", step_identity, NULL },
+	{ "join-namespaces", step_join, NULL },
+	{ "session", step_session, NULL },
+	{ "runtime-hooks", step_parent_hooks, NULL },
 	{ "propagation", step_propagation, NULL },
-	{ "rootfs",              step_root, NULL },
-	{ "mounts",         step_mounts, NULL },
-	{ "devices",              step_devices, NULL },
-	{ "console",   step_console, NULL },
-	{ "close-devices",              step_close_devices, NULL },
-	{ "container-hooks",     step_container_hooks, NULL },
-	{ "mask-paths",              step_close_paths, NULL },
-	{ "sysctl",          step_sysctl, NULL },
-	{ "pivot",              step_pivot, NULL },
-	{ "finish-root",          step_finish_root, NULL },
-	{ "terminal",              step_terminal, NULL },
-	{ 0        },
+	{ "rootfs", step_root, NULL },
+	{ "mounts", step_mounts, NULL },
+	{ "devices", step_devices, NULL },
+	{ "console", step_console, NULL },
+	{ "close-devices", step_close_devices, NULL },
+	{ "container-hooks", step_container_hooks, NULL },
+	{ "mask-paths", step_close_paths, NULL },
+	{ "sysctl", step_sysctl, NULL },
+	{ "pivot", step_pivot, NULL },
+	{ "finish-root", step_finish_root, NULL },
+	{ "terminal", step_terminal, NULL },
+	{ 0 },
 };
+/* clang-format on */
 
 static void __attribute__((noreturn)) fail(struct init_job *job, const struct err *err)
 {

@@ -30,19 +30,21 @@
 
 #define GLOBAL(member) offsetof(struct runtime, member)
 
+/* clang-format off */
 static const struct option_row global_options[] = {
-	{"root",				     0, OPTION_TEXT, GLOBAL(root), "DIR  folder for the state of containers" },
-	{ "log",			       0, OPTION_TEXT, GLOBAL(log_path), "FILE  log there, too" },
+	{ "root", 0, OPTION_TEXT, GLOBAL(root), "DIR  folder for the state of containers" },
+	{ "log", 0, OPTION_TEXT, GLOBAL(log_path), "FILE  log there, too" },
 	{ "log-format", 0, OPTION_TEXT, GLOBAL(log_format), "text|json" },
-	{ "log-level",				     0, OPTION_TEXT, GLOBAL(log_level), "error|warning|info|debug" },
-	{ "debug",			       0, OPTION_BOOL, GLOBAL(debug), "log more" },
-	{ "systemd-cgroup",                    0, OPTION_BOOL, GLOBAL(systemd_cgroup), "cgroups by systemd" },
-	{ "cgroup-manager",			      0, OPTION_TEXT, GLOBAL(cgroup_manager), "cgroupfs|systemd|disabled" },
-	{ "rootless",			       0, OPTION_TEXT, GLOBAL(rootless_word), "true|false|auto" },
-	{ "version",			       'v', OPTION_BOOL, GLOBAL(version), "print the version" },
-	{ "help",			       'h', OPTION_BOOL, GLOBAL(help), "print this" },
-	{ 0			      },
+	{ "log-level", 0, OPTION_TEXT, GLOBAL(log_level), "error|warning|info|debug" },
+	{ "debug", 0, OPTION_BOOL, GLOBAL(debug), "log more" },
+	{ "systemd-cgroup", 0, OPTION_BOOL, GLOBAL(systemd_cgroup), "cgroups by systemd" },
+	{ "cgroup-manager", 0, OPTION_TEXT, GLOBAL(cgroup_manager), "cgroupfs|systemd|disabled" },
+	{ "rootless", 0, OPTION_TEXT, GLOBAL(rootless_word), "true|false|auto" },
+	{ "version", 'v', OPTION_BOOL, GLOBAL(version), "print the version" },
+	{ "help", 'h', OPTION_BOOL, GLOBAL(help), "print this" },
+	{ 0 },
 };
+/* clang-format on */
 
 void runtime_log(const struct runtime *runtime, const char *level, const char *text)
 {

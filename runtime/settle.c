@@ -116,17 +116,19 @@ static int step_filter(void *context, struct err *err)
 	return privileges_no_new(err) < 0 ? -1 : load_filter(job, err);
 }
 
+/* clang-format off */
 static const struct step settle_steps[] = {
-	{"limits",      step_limits, NULL },
-	{ "label",         step_label, NULL },
-	{ "cwd",      step_cwd_early, NULL },
-	{ "seccomp",         step_filter_early, NULL },
-	{ "privileges",        step_privileges, NULL },
-	{ "cwd-as-user",         step_cwd, NULL },
-	{ "program",    step_program, NULL },
-	{ "seccomp-last",         step_filter, NULL },
-	{ 0},
+	{ "limits", step_limits, NULL },
+	{ "label", step_label, NULL },
+	{ "cwd", step_cwd_early, NULL },
+	{ "seccomp", step_filter_early, NULL },
+	{ "privileges", step_privileges, NULL },
+	{ "cwd-as-user", step_cwd, NULL },
+	{ "program", step_program, NULL },
+	{ "seccomp-last", step_filter, NULL },
+	{ 0 },
 };
+/* clang-format on */
 
 int settle(struct settle_job *job, struct err *err)
 {

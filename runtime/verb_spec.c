@@ -53,20 +53,21 @@ static void add_process(struct json_object *json)
 	json_add_bool(process, "noNewPrivileges", true);
 }
 
+/* clang-format off */
 static const struct mount_row {
 	const char *destination, *type, *source;
 	const char *options[8];
 } mounts[] = {
-	{"/proc",           "proc",   "proc",   { "nosuid", "noexec", "nodev" }                            },
-	{ "/dev",           "tmpfs",  "tmpfs",  { "nosuid", "strictatime", "mode=755", "size=65536k" }     },
-	{ "/dev/pts",
-         "devpts",		    "devpts",
-         { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5" }                      },
-	{ "/dev/shm",       "tmpfs",  "shm",    { "nosuid", "noexec", "nodev", "mode=1777", "size=65536k" }},
-	{ "/dev/mqueue",    "mqueue", "mqueue", { "nosuid", "noexec", "nodev" }                            },
-	{ "/sys",           "sysfs",  "sysfs",  { "nosuid", "noexec", "nodev", "ro" }                      },
-	{ "/sys/fs/cgroup", "cgroup", "cgroup", { "nosuid", "noexec", "nodev", "relatime", "ro" }          },
+	{ "/proc", "proc", "proc", { "nosuid", "noexec", "nodev" } },
+	{ "/dev", "tmpfs", "tmpfs", { "nosuid", "strictatime", "mode=755", "size=65536k" } },
+	{ "/dev/pts", "devpts", "devpts", { "nosuid", "noexec", "newinstance", "ptmxmode=0666",
+	  "mode=0620", "gid=5" } },
+	{ "/dev/shm", "tmpfs", "shm", { "nosuid", "noexec", "nodev", "mode=1777", "size=65536k" }},
+	{ "/dev/mqueue", "mqueue", "mqueue", { "nosuid", "noexec", "nodev" } },
+	{ "/sys", "sysfs", "sysfs", { "nosuid", "noexec", "nodev", "ro" } },
+	{ "/sys/fs/cgroup", "cgroup", "cgroup", { "nosuid", "noexec", "nodev", "relatime", "ro" } },
 };
+/* clang-format on */
 
 static void add_mounts(struct json_object *json, bool rootless)
 {

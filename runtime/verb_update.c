@@ -47,26 +47,28 @@ static int parse_bytes(const char *what, const char *text, bool suffixes, int64_
 
 #define FLAG(member) offsetof(struct flags, member)
 
+/* clang-format off */
 static const struct update_row {
 	const char *name, *section, *key;
 	size_t offset;
 	bool is_text, is_bytes;
 } rows[] = {
-	{"--blkio-weight",        "blockIO", "weight",          FLAG(blkio_weight),       false, false},
-	{ "--cpu-period",         "cpu",     "period",          FLAG(cpu_period),         false, false},
-	{ "--cpu-quota",          "cpu",     "quota",           FLAG(cpu_quota),          false, false},
-	{ "--cpu-burst",          "cpu",     "burst",           FLAG(cpu_burst),          false, false},
-	{ "--cpu-share",          "cpu",     "shares",          FLAG(cpu_shares),         false, false},
-	{ "--cpu-rt-period",      "cpu",     "realtimePeriod",  FLAG(cpu_rt_period),      false, false},
-	{ "--cpu-rt-runtime",     "cpu",     "realtimeRuntime", FLAG(cpu_rt_runtime),     false, false},
-	{ "--cpu-idle",           "cpu",     "idle",            FLAG(cpu_idle),           false, false},
-	{ "--cpuset-cpus",        "cpu",     "cpus",            FLAG(cpuset_cpus),        true,  false},
-	{ "--cpuset-mems",        "cpu",     "mems",            FLAG(cpuset_mems),        true,  false},
-	{ "--memory",             "memory",  "limit",           FLAG(memory),             false, true },
-	{ "--memory-reservation", "memory",  "reservation",     FLAG(memory_reservation), false, true },
-	{ "--memory-swap",        "memory",  "swap",            FLAG(memory_swap),        false, true },
-	{ "--pids-limit",         "pids",    "limit",           FLAG(pids_limit),         false, false},
+	{ "--blkio-weight", "blockIO", "weight", FLAG(blkio_weight), false, false},
+	{ "--cpu-period", "cpu", "period", FLAG(cpu_period), false, false},
+	{ "--cpu-quota", "cpu", "quota", FLAG(cpu_quota), false, false},
+	{ "--cpu-burst", "cpu", "burst", FLAG(cpu_burst), false, false},
+	{ "--cpu-share", "cpu", "shares", FLAG(cpu_shares), false, false},
+	{ "--cpu-rt-period", "cpu", "realtimePeriod", FLAG(cpu_rt_period), false, false},
+	{ "--cpu-rt-runtime", "cpu", "realtimeRuntime", FLAG(cpu_rt_runtime), false, false},
+	{ "--cpu-idle", "cpu", "idle", FLAG(cpu_idle), false, false},
+	{ "--cpuset-cpus", "cpu", "cpus", FLAG(cpuset_cpus), true, false},
+	{ "--cpuset-mems", "cpu", "mems", FLAG(cpuset_mems), true, false},
+	{ "--memory", "memory", "limit", FLAG(memory), false, true },
+	{ "--memory-reservation", "memory", "reservation", FLAG(memory_reservation), false, true },
+	{ "--memory-swap", "memory", "swap", FLAG(memory_swap), false, true },
+	{ "--pids-limit", "pids", "limit", FLAG(pids_limit), false, false},
 };
+/* clang-format on */
 
 static struct json_object *section(struct json_object *parent, const char *key)
 {
