@@ -604,6 +604,62 @@ static void names_go_on_without_a_supervisor(void **state)
 	assert_int_equal(hello.slot_count, 1);
 }
 
+/* Without root: as user 1000, whose supervisor finds it again; other users do not. */
+static void an_ordinary_users_netd_hears_its_owner_alone(void **state)
+{
+	char dir[] = P_tmpdir "/k_netd_user.XXXXXX", path[64];
+	struct err err = ERR_NONE;
+	AUTO(fd) int dir_fd = -1;
+	int listener, pair[2], status;
+	pid_t netd, pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	chmod(dir, 0777);
+	dir_fd = open(dir, O_DIRECTORY | O_CLOEXEC);
+	listener = message_listen(dir_fd, NETD_SOCKET, SOCK_SEQPACKET, true, &err);
+	snprintf(path, sizeof(path), "%s/" NETD_SOCKET, dir);
+	chmod(path, 0666); /* so that the peer's user decides, not the file's mode */
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	netd = fork();
+	if (netd == 0) {
+		/* The program itself may lie where only root can read. */
+		int program = fcntl(open(world.program, O_RDONLY), F_DUPFD, 30);
+		int high = fcntl(pair[1], F_DUPFD, 20);
+		char *const argv[] = { "stack-netd", "shop", NULL };
+		char *const environment[] = { "ASAN_OPTIONS=detect_leaks=0", NULL };
+
+		dup2(fcntl(listener, F_DUPFD, 20), NETD_LISTEN_FD);
+		dup2(high, NETD_PAIR_FD);
+		if (setresgid(1000, 1000, 1000) < 0 || setresuid(1000, 1000, 1000) < 0)
+			_exit(1);
+		close_range(5, 29, 0);
+		execveat(program, "", argv, environment, AT_EMPTY_PATH);
+		_exit(127);
+	}
+	close(listener);
+	close(pair[1]);
+	for (uid_t uid = 1000; uid < 1002; uid++) {
+		pid = fork();
+		if (pid == 0) {
+			struct netd_hello hello;
+			int fd;
+
+			if (setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+				_exit(9);
+			fd = message_connect(dir_fd, NETD_SOCKET, SOCK_SEQPACKET, &err);
+			_exit(fd < 0 ? 8 : netd_hello(fd, &hello, &err) < 0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(WEXITSTATUS(status), uid == 1000 ? 0 : 1);
+	}
+	close(pair[0]);
+	waitpid(netd, &status, 0); /* it holds nothing, nobody is there */
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	unlink(path);
+	rmdir(dir);
+}
+
 static void it_ends_when_it_holds_nothing_and_nobody_is_there(void **state)
 {
 	struct err err = ERR_NONE;
@@ -690,6 +746,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_dropped_slot_closes_its_sockets),
 		cmocka_unit_test(no_lookup_waits_longer_than_one_retry_when_netd_is_killed),
 		cmocka_unit_test(names_go_on_without_a_supervisor),
+		cmocka_unit_test(an_ordinary_users_netd_hears_its_owner_alone),
 		cmocka_unit_test(it_ends_when_it_holds_nothing_and_nobody_is_there),
 	};
 
