@@ -1,10 +1,10 @@
 #!/usr/bin/env bats
 # Pulls, pushes and logins against Debian's docker-registry: plain, with TLS of an own CA, with passwords, with tokens,
 # as a mirror. What is wrong is one clear line.
+# shellcheck disable=SC2086,SC2154 # REGISTRY holds no blanks; stderr is set by bats
 load lib
 
 SERVE=$LIB/../registry/serve
-CA=$BATS_FILE_TMPDIR/certs.d
 
 setup_file() {
 	"$LIB/netns" --check
