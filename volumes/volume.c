@@ -91,17 +91,17 @@ static int make(const struct volume_store *store, const char *name, struct json_
 		int (*fill)(void *ctx, int data_fd, struct err *err), void *ctx, struct err *err)
 {
 	AUTO(free) char *temp = xformat(".new-%s", json_text_or(record, "uuid", ""));
-	AUTO(fd) int all = fill ? volume_store_lock(store, err) : -1; /* else the caller has it */
+	AUTO(fd) int all = volume_store_lock(store, err);
 	AUTO(fd) int dir = file_open_dir(store->volumes_fd, temp, true, err);
 	AUTO(fd) int lock = dir < 0 ? -1 : file_lock(dir, "lock", true, err);
 	AUTO(fd) int users = lock < 0 ? -1 : file_open_dir(dir, "users", true, err);
 	AUTO(fd) int data = -1;
 	struct err ignored = ERR_NONE;
 
-	if (users < 0)
+	if (all < 0 || users < 0)
 		return -1;
-	if (all >= 0)
-		close(TAKE_FD(all)); /* filling takes its time; the inner lock keeps sweepers off */
+	close(TAKE_FD(
+		all)); /* content and disk take their time; the inner lock keeps sweepers off */
 	if (mkdirat(dir, DATA, 0755) < 0 || fchmodat(dir, DATA, 0755, 0) < 0)
 		return err_sys(err, errno, "make volume %s", name);
 	data = file_open_dir(dir, DATA, false, err);
@@ -192,7 +192,8 @@ static int missing_external(const struct volume_def *def, struct err *err)
 		       def->name, def->name);
 }
 
-/* The lock of all is held. */
+/* What is to be done, and done here but for the making: 1 when the volume is to be made now. The
+ * lock of all is held. */
 static int ensure(const struct volume_store *store, const struct volume_def *def,
 		  struct json_object *wanted, unsigned flags, enum volume_outcome *out,
 		  struct err *err)
@@ -212,7 +213,7 @@ static int ensure(const struct volume_store *store, const struct volume_def *def
 		return 0;
 	if (!old) {
 		*out = VOLUME_CREATED;
-		return make(store, def->name, wanted, NULL, NULL, err);
+		return 1;
 	}
 	if (strcmp(json_text_or(old, "driver", ""), json_text_or(wanted, "driver", "")) == 0 &&
 	    is_same(json_object_at(old, "options"), json_object_at(wanted, "options"))) {
@@ -224,21 +225,29 @@ static int ensure(const struct volume_store *store, const struct volume_def *def
 	if (!(flags & VOLUME_RECREATE))
 		return differs(def->name, old, wanted, err);
 	*out = VOLUME_RECREATED;
-	return volume_remove_locked(store, def->name, err) < 0
-		       ? -1
-		       : make(store, def->name, wanted, NULL, NULL, err);
+	return volume_remove_locked(store, def->name, err) < 0 ? -1 : 1;
 }
 
 int volume_ensure(const struct volume_store *store, const struct volume_def *def, unsigned flags,
 		  enum volume_outcome *out, struct err *err)
 {
 	AUTO(json) struct json_object *wanted = def_json(def);
-	AUTO(fd) int lock = -1;
 
 	if (check_def(def, wanted, err) < 0)
 		return -1;
-	lock = volume_store_lock(store, err);
-	return lock < 0 ? -1 : ensure(store, def, wanted, flags, out, err);
+	for (;;) {
+		AUTO(fd) int lock = volume_store_lock(store, err);
+		int status = lock < 0 ? -1 : ensure(store, def, wanted, flags, out, err);
+
+		if (status <= 0)
+			return status;
+		/* Made without the lock: many containers wait for the disk at the same time. */
+		close(TAKE_FD(lock));
+		status = make(store, def->name, wanted, NULL, NULL, err);
+		if (status == 0 || err->code != ERR_EXISTS)
+			return status;
+		*err = ERR_NONE; /* another was first: is it as we want it? */
+	}
 }
 
 struct json_object *volume_find(const struct volume_store *store, const char *name, unsigned flags,

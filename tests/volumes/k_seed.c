@@ -219,6 +219,38 @@ static void an_emptied_volume_is_filled_again_and_a_subpath_too(void **state)
 	ground_close(&ground);
 }
 
+static void *ensure_race(void *ctx)
+{
+	const struct volume_def def = { .name = "vol" };
+	enum volume_outcome outcome = VOLUME_KEPT;
+	struct err err = ERR_NONE;
+
+	if (volume_ensure(((struct ground *)ctx)->store, &def, 0, &outcome, &err) < 0)
+		abort();
+	return outcome == VOLUME_CREATED ? ctx : NULL;
+}
+
+static void of_ten_that_want_a_volume_one_makes_it(void **state)
+{
+	pthread_t threads[10];
+	struct ground ground;
+	int made = 0;
+
+	(void)state;
+	ground_open(&ground);
+	for (int i = 0; i < 10; i++)
+		pthread_create(&threads[i], NULL, ensure_race, &ground);
+	for (int i = 0; i < 10; i++) {
+		void *mine;
+
+		pthread_join(threads[i], &mine);
+		made += mine != NULL;
+	}
+	assert_int_equal(made, 1);
+	assert_int_equal(folder_count(ground.fd, "state/volumes"), 2); /* lock, vol */
+	ground_close(&ground);
+}
+
 struct racer {
 	struct ground *ground;
 	struct image *image;
@@ -400,6 +432,7 @@ int main(void)
 		cmocka_unit_test(everything_of_the_image_arrives),
 		cmocka_unit_test(a_volume_takes_the_images_folder_only_when_it_is_empty),
 		cmocka_unit_test(an_emptied_volume_is_filled_again_and_a_subpath_too),
+		cmocka_unit_test(of_ten_that_want_a_volume_one_makes_it),
 		cmocka_unit_test(of_ten_that_start_at_once_one_copies),
 #ifdef CRASH_POINTS
 		cmocka_unit_test(a_copy_that_was_killed_is_completed_by_the_next),
