@@ -28,6 +28,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/stages.h"
+#include "runtime/create_internal.h"
 #include "runtime/devices.h"
 #include "runtime/init.h"
 #include "runtime/limits.h"
@@ -46,6 +47,8 @@ struct exec_job {
 	struct seccomp_program filter;
 	struct exec_session session;
 	int exit_code;
+	bool joined; /* by the helper */
+	bool rootless;
 };
 
 static bool differs(int proc_fd, pid_t pid, const char *file)
@@ -190,7 +193,7 @@ static int enter(struct exec_job *job, struct err *err)
 	/* Whatever the caller was narrowed to is not the container's. */
 	if (!job->spec->process->cpu_affinity_initial && !job->spec->process->cpu_affinity_final)
 		limits_affinity_reset();
-	if (flags && setns(job->init_pidfd, (int)flags) < 0)
+	if (flags && !job->joined && setns(job->init_pidfd, (int)flags) < 0)
 		return err_sys(err, errno, "join the container's namespaces");
 	if (job->root_fd >= 0 && (fchdir(job->root_fd) < 0 || chroot(".") < 0))
 		return err_sys(err, errno, "enter the container's root");
@@ -264,8 +267,8 @@ static void __attribute__((noreturn)) child_main(struct exec_job *job)
 		.config = spec->config,
 		.process = spec->process,
 		.filter = spec->config->seccomp.set ? &job->filter : NULL,
-		.rootless = spec->state->cgroup && geteuid() != 0,
-		.setgroups_denied = job->join & CLONE_NEWUSER && geteuid() != 0,
+		.rootless = job->rootless,
+		.setgroups_denied = job->join & CLONE_NEWUSER && job->rootless,
 		.area = "exec",
 	};
 	int *ours[] = { &job->far_fd, &job->proc_fd, &job->init_pidfd, &job->root_fd };
@@ -294,6 +297,53 @@ static void __attribute__((noreturn)) child_main(struct exec_job *job)
 	_exit(255);
 }
 
+/* Without rights of our own the pid namespace opens only from inside the user namespace: a helper
+ * goes in and clones the program's process as our child. */
+static int clone_by_helper(struct exec_job *job, struct err *err)
+{
+	AUTO(fd) int helper_pidfd = -1;
+	AUTO(fd) int near_fd = -1;
+	AUTO(fd) int far_fd = -1;
+	int pair[2], status;
+	pid_t helper;
+
+	if (sync_pair(pair, err) < 0)
+		return -1;
+	near_fd = pair[0];
+	far_fd = pair[1];
+	helper = namespaces_clone(0, -1, &helper_pidfd);
+	if (helper < 0)
+		return err_sys(err, errno, "clone");
+	if (helper == 0) {
+		int pidfd = -1;
+		pid_t pid = -1;
+
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+		job->joined = true;
+		if (setns(job->init_pidfd, (int)job->join) == 0)
+			pid = namespaces_clone(CLONE_PARENT, -1, &pidfd);
+		if (pid == 0)
+			child_main(job);
+		if (pid > 0) {
+			sync_send(far_fd, SYNC_PIDFD, 0, NULL, pidfd);
+		} else {
+			err_sys(err, errno, "join the container's namespaces");
+			sync_send_error(far_fd, err, 255);
+		}
+		_exit(0);
+	}
+	close(TAKE_FD(far_fd));
+	status = sync_expect(near_fd, SYNC_PIDFD, NULL, &job->session.pidfd, err);
+	while (waitid(P_PIDFD, (id_t)helper_pidfd, &(siginfo_t){ 0 }, WEXITED) < 0 &&
+	       errno == EINTR)
+		;
+	if (status < 0)
+		return -1;
+	close(TAKE_FD(job->far_fd));
+	job->session.pid = create_pid_of(job->session.pidfd);
+	return job->session.pid > 0 ? 0 : err_sys(err, ESRCH, "find the program's process");
+}
+
 static int step_clone(void *context, struct err *err)
 {
 	struct exec_job *job = context;
@@ -301,8 +351,12 @@ static int step_clone(void *context, struct err *err)
 
 	if (job->join & CLONE_NEWPID) { /* for the child alone; we go back right after */
 		job->own_pid_fd = openat(job->proc_fd, "self/ns/pid", O_RDONLY | O_CLOEXEC);
-		if (job->own_pid_fd < 0 || setns(job->init_pidfd, CLONE_NEWPID) < 0)
-			return err_sys(err, errno, "join the pid namespace");
+		if (job->own_pid_fd < 0)
+			return err_sys(err, errno, "open our pid namespace");
+		if (setns(job->init_pidfd, CLONE_NEWPID) < 0)
+			return errno == EPERM && job->join & CLONE_NEWUSER
+				       ? clone_by_helper(job, err)
+				       : err_sys(err, errno, "join the pid namespace");
 	}
 	pid = namespaces_clone(0, -1, &job->session.pidfd);
 	if (pid == 0)

@@ -266,3 +266,23 @@ load runtime-lib
 	run -1 $R run a
 	[[ "$output" == *"there is no device v0"* ]]
 }
+
+@test "without root: run, exec, kill and delete in a user namespace of one id" {
+	local user="setpriv --reuid 1000 --regid 1000 --clear-groups" own=$BATS_TEST_TMPDIR/own
+	cp "$STACK_BUILD/stack-runtime" "$BATS_TEST_TMPDIR/runtime"
+	chmod -R a+rX "$BATS_TEST_TMPDIR/runtime" "$B"
+	mkdir -m 777 "$own"
+	R="$user $BATS_TEST_TMPDIR/runtime --root $own/root"
+	$R spec --rootless -b "$own"
+	jq ".process.terminal = false | .root.path = \"$B/rootfs\" | .process.args = [\"sleep\", \"100\"]" "$own/config.json" >"$own/new"
+	mv "$own/new" "$own/config.json"
+	$R run -d -b "$own" a </dev/null >/dev/null 2>&1
+	[ "$(status_of a)" = running ]
+	run -0 $R exec a id -u
+	[ "$output" = 0 ]
+	run -6 $R exec a sh -c 'exit 6'
+	$R kill a KILL
+	eventually 5 is_status a stopped
+	$R delete a
+	[ -z "$(ls "$own/root")" ]
+}
