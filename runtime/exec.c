@@ -434,6 +434,7 @@ int exec_start(const struct exec_spec *spec, struct exec_session *out, int *out_
 	       struct err *err)
 {
 	struct exec_job job = {
+		.rootless = geteuid() != 0,
 		.spec = spec,
 		.init_pidfd = -1,
 		.proc_fd = -1,
