@@ -19,6 +19,7 @@ FOLDER_stack-runtime  := runtime
 LINK_stack-runtime    := -static-pie
 TESTS   += tests/runtime/test_config tests/runtime/test_mount_options \
            tests/runtime/test_device_rules tests/runtime/test_small_rooms
+KTESTS  += tests/runtime/k_create
 FUZZERS += tests/fuzz/fuzz_runtime_config
 # The monitor's rooms.
 SRCS_runtime += $(addprefix runtime/,attach_hub.c attach_replay.c attach_socket.c exec_session.c \
