@@ -110,6 +110,9 @@ static void adopt_slot(struct slot *slot)
 	case RECORD_STARTING:
 		undo_start(slot);
 		break;
+	case RECORD_BACKOFF:
+		slot->state = SLOT_BACKOFF; /* the wait begins anew when the loop runs */
+		break;
 	case RECORD_EXITED:
 		slot->state = SLOT_EXITED;
 		slot->kept_down = record->stopped_by_hand;

@@ -96,6 +96,7 @@ struct json_object *bundle_monitor(const struct bundle_monitor *spec, struct err
 			json_push_text(sockets, "route");
 			json_push_text(sockets, "netfilter");
 			json_push_text(sockets, "dns");
+			json_push_text(sockets, "dns-tcp");
 		}
 	}
 	if (add_log(monitor, spec->service, err) < 0)

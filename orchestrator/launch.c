@@ -23,7 +23,7 @@
 
 #define ANSWER_TIMEOUT_MS 120000 /* hooks of a foreign runtime may take their time */
 #define ABORT_TIMEOUT_MS  15000
-#define SOCKETS_MAX       5
+#define SOCKETS_MAX       6
 
 /* Descriptors of the monitor (docs/monitor.md). */
 enum { FD_MONITOR_JSON = 3, FD_CONFIG_JSON = 4, FD_PAIR = 5, FD_TRACE = 6, FD_FIRST_FREE = 7 };
@@ -35,7 +35,7 @@ void launch_init(struct launch *launch)
 	*launch = (struct launch){ .runtime_fd = -1, .config_fd = -1, .monitor_fd = -1, .log_fd = -1, .trace_fd = -1,
 				   .monitor_pidfd = -1, .pair_fd = -1, .route_fd = -1,
 				   .netfilter_fd = -1, .dns_udp_fd = -1, .dns_tcp_fd = -1,
-				   .upstream_fd = -1 };
+				   .upstream_fd = -1, .upstream_tcp_fd = -1 };
 }
 
 /* dup2 onto the same number would leave close-on-exec set: sources are moved out of the way first. */
@@ -44,24 +44,33 @@ static int raise_fd(int fd)
 	return fcntl(fd, F_DUPFD_CLOEXEC, FD_FIRST_FREE + 10);
 }
 
-/* Our environment and STACK_TRACE, to be freed; the texts are borrowed. */
-static char **traced_environment(void)
+/* What a monitor gets of the environment: nothing of the user's. An empty TZ spares it /etc/localtime, and without
+ * malloc's per-thread cache it stays small. STACK_ variables steer tests. */
+static char **monitor_environment(bool traced)
 {
-	static char variable[] = "STACK_TRACE=6";
+	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	static char zone[] = "TZ=", tunables[] = "GLIBC_TUNABLES=glibc.malloc.tcache_count=0";
+	static char trace[] = "STACK_TRACE=6";
 	char **copy;
-	size_t count = 0;
+	size_t count = 0, n = 0;
 
 	while (environ[count])
 		count++;
-	copy = xcalloc(count + 2, sizeof(*copy));
-	memcpy(copy, environ, count * sizeof(*copy));
-	copy[count] = variable;
+	copy = xcalloc(count + 5, sizeof(*copy));
+	copy[n++] = path;
+	copy[n++] = zone;
+	copy[n++] = tunables;
+	if (traced)
+		copy[n++] = trace;
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(environ[i], "STACK_", 6) == 0 && strncmp(environ[i], "STACK_TRACE=", 12) != 0)
+			copy[n++] = environ[i];
 	return copy;
 }
 
 static int spawn(struct launch *launch, int pair_end, struct err *err)
 {
-	AUTO(free) char **traced = launch->trace_fd > 0 ? traced_environment() : NULL;
+	AUTO(free) char **variables = monitor_environment(launch->trace_fd > 0);
 	AUTO(fd) int trace_fd = launch->trace_fd > 0 ? raise_fd(launch->trace_fd) : -1;
 	AUTO(fd) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	AUTO(fd) int monitor_fd = raise_fd(launch->monitor_fd);
@@ -94,7 +103,7 @@ static int spawn(struct launch *launch, int pair_end, struct err *err)
 	posix_spawn_file_actions_adddup2(&actions, end_fd, FD_PAIR);
 	if (trace_fd >= 0)
 		posix_spawn_file_actions_adddup2(&actions, trace_fd, FD_TRACE);
-	status = posix_spawn(&pid, path, &actions, &attributes, argv, traced ? traced : environ);
+	status = posix_spawn(&pid, path, &actions, &attributes, argv, variables);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	if (status != 0)
@@ -151,7 +160,8 @@ int launch_start(struct launch *launch, bool wants_sockets, struct err *err)
 	AUTO(json) struct json_object *word = NULL;
 	int ends[2], fds[SOCKETS_MAX], status;
 	int *const places[SOCKETS_MAX] = { &launch->route_fd, &launch->netfilter_fd, &launch->dns_udp_fd,
-					   &launch->dns_tcp_fd, &launch->upstream_fd };
+					   &launch->dns_tcp_fd, &launch->upstream_fd,
+					   &launch->upstream_tcp_fd };
 	size_t count = SOCKETS_MAX;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
@@ -217,6 +227,7 @@ void launch_close_sockets(struct launch *launch)
 	close_fd(&launch->dns_udp_fd);
 	close_fd(&launch->dns_tcp_fd);
 	close_fd(&launch->upstream_fd);
+	close_fd(&launch->upstream_tcp_fd);
 }
 
 void launch_cut(struct launch *launch)

@@ -22,7 +22,7 @@ struct launch {
 	int monitor_pidfd;      /* the caller's from launch_start on; -1 before */
 	int pair_fd;
 	bool netns_made;
-	int route_fd, netfilter_fd, dns_udp_fd, dns_tcp_fd, upstream_fd; /* -1 none; launch_close_sockets */
+	int route_fd, netfilter_fd, dns_udp_fd, dns_tcp_fd, upstream_fd, upstream_tcp_fd; /* -1 none; launch_close_sockets */
 	int code;               /* 125..127 of a "failed" */
 };
 

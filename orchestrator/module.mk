@@ -12,3 +12,4 @@ SRCS_orchestrator += $(addprefix orchestrator/,transfer.c transfer_image.c trans
 	transfer_loop.c transfer_login.c transfer_progress.c transfer_push.c transfer_rights.c transfer_store.c \
 	transfer_upload.c)
 KTESTS += tests/orchestrator/k_transfer
+TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile test_flow test_records)

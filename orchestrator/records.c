@@ -353,9 +353,11 @@ const char *record_status(const struct record *record, bool alive)
 	case RECORD_CREATED:
 		return "created";
 	case RECORD_STARTING:
-		return record->restarts && !alive ? "restarting" : "created";
+		return record->life > 1 ? "restarting" : "created";
 	case RECORD_RUNNING:
 		return !alive ? "exited" : record->paused ? "paused" : "running";
+	case RECORD_BACKOFF:
+		return "restarting";
 	case RECORD_REMOVING:
 		return "removing";
 	default:

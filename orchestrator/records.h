@@ -22,6 +22,7 @@ enum record_state {
 	RECORD_STARTING, /* intent: monitor, namespace, links may be there */
 	RECORD_RUNNING,
 	RECORD_EXITED,
+	RECORD_BACKOFF, /* exited; its policy starts it again soon */
 	RECORD_REMOVING,
 	RECORD_STATE_COUNT
 };

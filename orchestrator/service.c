@@ -87,6 +87,8 @@ void slot_apply_policy(struct slot *slot)
 	}
 	slot->streak++;
 	delay = service_backoff_us(&rule, slot->streak, (unsigned)(stamp_monotonic_us() % 11));
+	slot->record->state = RECORD_BACKOFF;
+	slot_write_record(slot);
 	slot_set_state(slot, SLOT_BACKOFF);
 	uv_timer_start(&slot->timer, backoff_is_over, (delay + 999) / 1000, 0);
 }

@@ -152,6 +152,15 @@ void slot_job_over(struct slot *slot, const struct err *err)
 		done(slot->done_ctx, slot, &copy);
 }
 
+void slot_end_backoff(struct slot *slot, bool by_hand)
+{
+	uv_timer_stop(&slot->timer);
+	slot->record->state = RECORD_EXITED;
+	slot->record->stopped_by_hand = by_hand;
+	slot_write_record(slot);
+	slot_set_state(slot, SLOT_EXITED);
+}
+
 /* ---- the monitor's end ---- */
 
 static void poll_closed(uv_handle_t *handle)

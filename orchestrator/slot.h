@@ -108,5 +108,7 @@ void slot_set_state(struct slot *slot, enum slot_state state);
 void slot_event(struct slot *slot, const char *event, const char *reason);
 void slot_write_record(struct slot *slot);
 void slot_job_over(struct slot *slot, const struct err *err);
+/* Out of the wait for a restart: exited. */
+void slot_end_backoff(struct slot *slot, bool by_hand);
 /* Policy after an end that nobody asked for (service.c). */
 void slot_apply_policy(struct slot *slot);

@@ -213,7 +213,7 @@ static int attach_network(void *data, struct err *err)
 				   .udp_fd = launch->dns_udp_fd,
 				   .tcp_fd = launch->dns_tcp_fd,
 				   .upstream_fd = launch->upstream_fd,
-				   .upstream_tcp_fd = -1,
+				   .upstream_tcp_fd = launch->upstream_tcp_fd,
 				   .servers = job->service->dns.items,
 				   .server_count = job->service->dns.count,
 				   .internal_only = job->slot->net && job->slot->net->internal_only };
@@ -400,8 +400,7 @@ void slot_go(struct slot *slot)
 void slot_cancel(struct slot *slot)
 {
 	if (slot->state == SLOT_BACKOFF) {
-		uv_timer_stop(&slot->timer);
-		slot_set_state(slot, SLOT_EXITED);
+		slot_end_backoff(slot, false);
 		return;
 	}
 	if (!slot->starting)

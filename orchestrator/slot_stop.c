@@ -114,10 +114,8 @@ void slot_stop(struct slot *slot, int64_t timeout_us, bool by_hand, const char *
 	slot->kept_down |= by_hand;
 	if (timeout_us < 0)
 		timeout_us = service ? service_stop_grace_us(service) : 10000000;
-	if (slot->state == SLOT_BACKOFF) {
-		uv_timer_stop(&slot->timer);
-		slot_set_state(slot, SLOT_EXITED);
-	}
+	if (slot->state == SLOT_BACKOFF)
+		slot_end_backoff(slot, by_hand);
 	if (slot->state != SLOT_RUNNING) {
 		slot_job_over(slot, &fine);
 		return;

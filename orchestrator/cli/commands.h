@@ -3,6 +3,9 @@
 #pragma once
 #include "orchestrator/cli/cli.h"
 
+/* Rows of examples in the tables: command line, what it does, ... */
+#define EXAMPLES(...) (const char *const[]){ __VA_ARGS__, NULL }
+
 /* cmd_project: what changes a project */
 extern const struct option_row up_options[], down_options[], create_options[], stop_options[],
 	restart_options[], kill_options[], rm_options[], pull_options[], plan_options_table[],
@@ -37,3 +40,7 @@ command_run config_command;
 
 /* cmd_system */
 command_run supervisor_status_command, supervisor_stop_command, completion_command;
+
+/* cmd_why: what explains */
+extern const struct option_row why_options[], status_options[];
+command_run why_command, status_command;

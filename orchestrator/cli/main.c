@@ -15,7 +15,6 @@
 #include "orchestrator/cli/complete.h"
 #include "orchestrator/cli/help.h"
 
-#define EXAMPLES(...) (const char *const[]){ __VA_ARGS__, NULL }
 #define SERVICES_USAGE "[SERVICE...]"
 
 /* clang-format off */
@@ -115,6 +114,10 @@ static const struct command commands[] = {
 	  NULL, NULL, NULL, top_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
 	{ "events", NULL, SERVICES_USAGE, "Show what happens", NULL, EXAMPLES("stack events --json", "one object a line"),
 	  NULL, events_options, NULL, events_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "why", NULL, "SERVICE", "Tell why a service is as it is", NULL, EXAMPLES("stack why web", "the newest reason first"),
+	  NULL, why_options, NULL, why_command, 1, 1, ARGUMENT_SERVICE, 0 },
+	{ "status", NULL, SERVICES_USAGE, "One screen: services, health, ports, what waits for what", NULL, EXAMPLES("stack status", "of the project in this folder"),
+	  NULL, status_options, NULL, status_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
 	{ "inspect", NULL, "NAME...", "Show a container or an image in detail", NULL, EXAMPLES("stack inspect shop-web-1", "as docker inspect does"), "Machine",
 	  inspect_options, NULL, inspect_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
 	{ "image", NULL, "COMMAND", "Images of this machine", NULL, NULL, "Machine", NULL, image_commands, NULL, 0, 0, ARGUMENT_OTHER, 0 },

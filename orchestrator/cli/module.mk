@@ -12,6 +12,9 @@ FUZZERS += tests/fuzz/fuzz_template
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c cmd_config.c cmd_container.c cmd_enter.c \
 	cmd_image.c cmd_inspect.c cmd_project.c cmd_system.c events_view.c follow.c logs.c request.c \
 	rows.c rows_inspect.c top.c)
+
+# what explains and maintains
+SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_why.c event_list.c reasons.c view.c)
 PROGRAMS += stack
 MAIN_stack := orchestrator/cli/main.c
 FOLDER_stack := orchestrator/cli
