@@ -3,8 +3,7 @@
  *	struct config_options view = { .what = CONFIG_IMAGES };
  *	load.flags |= config_load_flags(&view);
  *	project_load(arena, &load, &result);           errors and warnings: problem_text
- *	config_view(arena, &result, &view, &text, &err); then write text as it is: its newlines are
- *in it
+ *	config_view(arena, &result, &view, &text, &err); then write text as it is
  *
  * Never blocks, prints nothing; text lives in the arena.
  */

@@ -98,9 +98,8 @@ struct table {
 	int (*finish)(struct shape *shape, struct node *map, const struct path *path);
 	/* Text that is unique in a list of these; NULL: no such. */
 	const char *(*unique)(struct arena *arena, const struct node *map);
-	bool first_place;    /* a repeat keeps the first entry instead of taking its place */
-	bool names_are_free; /* any text may be a name */
-	bool null_names_ok;  /* `name:` without a value is fine */
+	bool first_place;   /* a repeat keeps the first entry instead of taking its place */
+	bool null_names_ok; /* `name:` without a value is fine */
 };
 
 /* What the walks over a document share. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "specs/shape.h"
 #include "specs/steps.h"
 
 static const char *const named_keys[] = { "networks", "volumes", "secrets", "configs" };
@@ -37,6 +38,8 @@ static void imply(struct loader *loader, struct node *service, const char *name,
 {
 	struct node *map, *dependency;
 
+	if (!shape_is_name(name))
+		return;
 	map = node_need(loader->arena, service, "depends_on", NODE_MAP);
 	if (node_get(map, name))
 		return;

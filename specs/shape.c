@@ -80,11 +80,15 @@ static int take_object(struct shape *shape, const struct key *key, struct node *
 	return 0;
 }
 
+bool shape_is_name(const char *text)
+{
+	return *text && strspn(text, NAME_CHARS) == strlen(text);
+}
+
 static int check_name(struct shape *shape, const struct table *table, const struct member *member,
 		      const struct path *path)
 {
-	if (table->names_are_free ||
-	    (*member->key && strspn(member->key, NAME_CHARS) == strlen(member->key)))
+	if (shape_is_name(member->key))
 		return 0;
 	return problem_error(shape->problems, PROBLEM_UNKNOWN_KEY, member->key_place,
 			     path_text(shape->arena, path),

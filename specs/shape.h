@@ -14,3 +14,5 @@ int shape_map(struct shape *shape, const struct table *table, struct node *map,
 	      const struct path *path);
 /* Drops repeats of a list: by text, or by the table's key. */
 void shape_unique(struct arena *arena, struct node *list, const struct key *key);
+/* May a service, network, volume ... be called so? */
+bool shape_is_name(const char *text);
