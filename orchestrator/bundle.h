@@ -14,6 +14,8 @@
 #include "orchestrator/records.h"
 #include "specs/model.h"
 
+#define BUNDLE_RANGES_MAX 5
+
 /* One entry of config.json's mounts, from what volumes/ made ready. */
 struct bundle_mount {
 	const char *destination, *type, *source;
@@ -22,7 +24,7 @@ struct bundle_mount {
 	/* idmapped: ranges as in volumes/bind; 0: not */
 	struct bundle_id_range {
 		uint32_t container, host, size;
-	} uid_map[4], gid_map[4];
+	} uid_map[BUNDLE_RANGES_MAX], gid_map[BUNDLE_RANGES_MAX];
 	size_t uid_map_count, gid_map_count;
 };
 

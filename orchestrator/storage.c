@@ -258,7 +258,8 @@ static struct bind_spec bind_spec_of(const struct mount *mount)
 static void copy_ranges(struct bundle_id_range *out, size_t *out_count, const struct id_range *ranges,
 			size_t count)
 {
-	for (size_t i = 0; i < count && i < 4; i++)
+	_Static_assert(BIND_RANGES_MAX <= BUNDLE_RANGES_MAX, "an id exchange must fit");
+	for (size_t i = 0; i < count; i++)
 		out[i] = (struct bundle_id_range){ ranges[i].container, ranges[i].host, ranges[i].size };
 	*out_count = count;
 }
@@ -276,7 +277,6 @@ static int add_idmap(struct builder *b, const struct bind_spec *spec, const stru
 		    bind_idmap_ranges(b->env->user->uid, uid, ranges));
 	copy_ranges(mount->gid_map, &mount->gid_map_count, ranges,
 		    bind_idmap_ranges(b->env->user->gid, gid, ranges));
-	mount->options = arena_format(b->out->arena, "%s,idmap", mount->options);
 	return 0;
 }
 
@@ -359,7 +359,6 @@ static int add_image(struct builder *b, const struct mount *mount, struct err *e
 {
 	AUTO(snapshot) struct snapshot *snapshot = NULL;
 	AUTO(fd) int root_fd = -1;
-	AUTO(fd) int sub_fd = -1;
 	char id[DIGEST_TEXT_MAX];
 	char *source;
 
@@ -371,16 +370,9 @@ static int add_image(struct builder *b, const struct mount *mount, struct err *e
 	root_fd = snapshot_mount(snapshot, err);
 	if (root_fd < 0)
 		return -1;
-	if (mount->image && mount->image->subpath) {
-		struct stat st;
-
-		sub_fd = openat(root_fd, ".", O_PATH | O_CLOEXEC);
-		if (seed_stat(root_fd, mount->image->subpath, &st, err) < 0)
-			return err_wrap(err, "image volume %s: subpath", mount->source);
-		return err_set(err, ERR_UNSUPPORTED, "image volume %s: a subpath cannot be mounted",
-			       mount->source);
-	}
-	source = stage_attach(b->out->stage, root_fd, true, err);
+	source = mount->image && mount->image->subpath
+			 ? stage_attach_below(b->out->stage, root_fd, mount->image->subpath, err)
+			 : stage_attach(b->out->stage, root_fd, true, err);
 	if (!source)
 		return -1;
 	add_mount(b, mount->target, "bind", keep(b, source), "rbind,ro,rprivate");

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -173,18 +172,6 @@ static void catch_up(struct supervisor *sv)
 }
 
 /* The group of the project in every hierarchy; one that still has members stays. */
-/* The mount point where containers' mounts are made ready, when this was the last project. */
-static void drop_stage(const struct roots *roots)
-{
-	AUTO(free) char *stage = xformat("%s/stage", roots->run);
-
-	if (unlinkat(roots->run_fd, "projects", AT_REMOVEDIR) < 0)
-		return; /* others are there */
-	if (umount2(stage, UMOUNT_NOFOLLOW) == 0)
-		rmdir(stage);
-	mkdirat(roots->run_fd, "projects", 0700);
-}
-
 static void drop_cgroups(const char *project)
 {
 	DIR *dir = opendir("/sys/fs/cgroup");
@@ -231,7 +218,6 @@ static void leave(struct process *process)
 	/* By name, the lock last: a successor may have begun to fill the folder again. */
 	unlinkat(sv->dirs->run_fd, "supervisor.lock", 0);
 	unlinkat(sv->roots->run_fd, sv->dirs->run + strlen(sv->roots->run) + 1, AT_REMOVEDIR);
-	drop_stage(sv->roots);
 }
 
 int supervisor_run(const struct supervisor_options *options, struct err *err)
