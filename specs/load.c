@@ -5,6 +5,7 @@
  */
 #include "specs/load.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "specs/decode.h"
@@ -54,6 +55,27 @@ static int read_sources(struct loader *loader, const struct texts *paths, struct
 	return result;
 }
 
+/* Links in the paths of watch rules: events come with the real path. Absent ones stay. */
+static void follow_links(struct loader *loader, const struct node *root)
+{
+	const struct node *services = node_get(root, "services");
+
+	for (size_t i = 0; services && i < services->count; i++) {
+		const struct node *rules =
+			node_get(node_get(services->members[i].value, "develop"), "watch");
+
+		for (size_t k = 0; rules && rules->kind == NODE_LIST && k < rules->count; k++) {
+			struct node *path = node_get(rules->members[k].value, "path");
+			AUTO(free)
+			char *real =
+				path && path->kind == NODE_TEXT ? realpath(path->text, NULL) : NULL;
+
+			if (real)
+				path->text = arena_strdup(loader->arena, real);
+		}
+	}
+}
+
 /* Finish, paths, environment, names: the tree as a whole. */
 static int complete(struct loader *loader, struct node *root)
 {
@@ -76,8 +98,11 @@ static int complete(struct loader *loader, struct node *root)
 				     "more than %u services", LOADER_SERVICES_MAX);
 	if (finish_document(&shape, root) < 0)
 		return -1;
-	if (!has(loader, LOAD_NO_PATHS) && paths_resolve(&base, root) < 0)
-		return -1;
+	if (!has(loader, LOAD_NO_PATHS)) {
+		if (paths_resolve(&base, root) < 0)
+			return -1;
+		follow_links(loader, root);
+	}
 	if (!shape.is_raw)
 		environment_resolve(loader, root);
 	node_set_text(loader->arena, root, "name", (struct place){ 0 }, loader->result->name);
