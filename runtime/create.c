@@ -147,6 +147,11 @@ static int step_seccomp(void *context, struct err *err)
 	if (filter_compile(&job->spec.config->seccomp, cache_fd, &job->init.filter, err) < 0)
 		return -1;
 	job->init.has_filter = true;
+	if (job->spec.debug) {
+		AUTO(free) char *text = xformat("seccomp filter flags: %u", job->init.filter.flags);
+
+		job->spec.debug(job->spec.warn_context, text);
+	}
 	return 0;
 }
 

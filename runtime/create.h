@@ -63,6 +63,8 @@ struct create_spec {
 	/* One line for a person: it went on otherwise than asked. NULL: dropped. */
 	void (*warn)(void *context, const char *text);
 	void *warn_context;
+	/* For who looks for a fault: what is done, in words. NULL: dropped. */
+	void (*debug)(void *context, const char *text);
 };
 
 struct container {

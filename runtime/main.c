@@ -77,6 +77,11 @@ void runtime_warn(void *context, const char *text)
 	runtime_log(context, "warning", text);
 }
 
+void runtime_debug(void *context, const char *text)
+{
+	runtime_log(context, "debug", text);
+}
+
 struct state *runtime_state(const struct runtime *runtime, const char *id, struct err *err)
 {
 	return state_read(runtime->root, id, err);

@@ -189,6 +189,9 @@ static void prepend_enosys(struct seccomp_program *program, const struct config_
 static int read_flags(const struct config_seccomp *config, unsigned *out, struct err *err)
 {
 	*out = config->notifies ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
+	if (!config->flags
+		     .at) /* what engines count on: no slower speculation because of a filter */
+		*out |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 	for (size_t i = 0; i < config->flags.count; i++) {
 		size_t j = 0;
 

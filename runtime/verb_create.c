@@ -101,6 +101,7 @@ static int prepare(struct runtime *runtime, const struct flags *flags, const cha
 			 (flags->no_new_keyring ? CREATE_NO_NEW_KEYRING : 0),
 		.warn = runtime_warn,
 		.warn_context = runtime,
+		.debug = runtime_debug,
 	};
 	return 0;
 }

@@ -78,6 +78,7 @@ int monitor_main(int argc, char **argv);
 void runtime_log(const struct runtime *runtime, const char *level, const char *text);
 /* As a warn callback; context is the struct runtime. */
 void runtime_warn(void *context, const char *text);
+void runtime_debug(void *context, const char *text);
 /* The container, or *err "container does not exist" wrapped with its id. */
 struct state *runtime_state(const struct runtime *runtime, const char *id, struct err *err);
 /* Writes a pid file by a temporary name. path may be NULL. */
