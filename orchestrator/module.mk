@@ -1,7 +1,7 @@
 # orchestrator/ - many containers, one project. The only folder that knows libuv.
 SRCS_orchestrator := $(addprefix orchestrator/,adopt.c apply.c bundle.c bundle_linux.c bundle_monitor.c change.c change_net.c \
                      change_ready.c change_run.c control.c desired.c events.c exec.c flow.c health.c \
-                     launch.c log_files.c log_line.c log_reader.c model.c names.c observe.c network.c \
+                     image_cache.c launch.c log_files.c log_line.c log_reader.c model.c names.c observe.c network.c \
                      network_spec.c ops.c plan.c plan_graph.c plan_json.c plan_reason.c probe.c \
                      profile.c publish.c pull.c record_make.c records.c roots.c service.c slot.c \
                      slot_end.c slot_files.c slot_remove.c slot_start.c slot_stop.c spawn.c storage.c \

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/tree.h"
 #include "images/snapshot.h"
+#include "orchestrator/image_cache.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
 #include "orchestrator/storage.h"
@@ -34,7 +35,7 @@ struct remove_job {
 int slot_create_blocking(const struct supervisor *sv, struct record *record, const char *slot_name,
 			 const char *image_id, struct err *err)
 {
-	AUTO(snapshot) struct snapshot *snapshot = NULL;
+	const struct snapshot *snapshot;
 	AUTO(fd) int container_fd = -1;
 	AUTO(fd) int slot_fd = -1;
 	AUTO(fd) int lower_fd = -1;
@@ -50,8 +51,7 @@ int slot_create_blocking(const struct supervisor *sv, struct record *record, con
 	container_fd = slot_fd < 0 ? -1 : file_open_dir(sv->dirs->containers_fd, record->id, false, err);
 	if (container_fd < 0)
 		return -1;
-	snapshot = snapshot_open(sv->images, image_id, record->id, err);
-	if (!snapshot)
+	if (image_cache_claim(sv->image_cache, image_id, record->id, &snapshot, err) < 0)
 		return -1;
 	lower_fd = file_open_dir(AT_FDCWD, snapshot->lowers[0], false, err);
 	if (lower_fd < 0 || rootfs_prepare(container_fd, lower_fd, err) < 0)

@@ -19,6 +19,7 @@
 #include "netplug/hosts_files.h"
 #include "orchestrator/bundle.h"
 #include "orchestrator/health.h"
+#include "orchestrator/image_cache.h"
 #include "orchestrator/launch.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/slot.h"
@@ -32,9 +33,9 @@ struct start_job {
 	const struct supervisor *sv;
 	struct arena *arena;
 	const struct service *service;
-	struct snapshot *snapshot;
-	struct image_config *image;
-	struct image_user user;
+	const struct snapshot *snapshot; /* of the cache, as the two below */
+	const struct image_config *image;
+	const struct image_user *user;
 	struct storage_env env;
 	struct storage storage;
 	struct launch launch;
@@ -85,19 +86,16 @@ static int open_image(void *data, struct err *err)
 {
 	struct start_job *job = data;
 	const struct record *record = job->slot->record;
-	AUTO(fd) int root_fd = -1;
-	const char *user = job->service->user ? job->service->user : "";
+	const struct image_facts *facts = image_cache_get(job->sv->image_cache, record->image_id,
+							  job->service->user, &job->service->group_add, err);
+	const struct snapshot *claimed;
 
-	job->snapshot = snapshot_open(job->sv->images, record->image_id, record->id, err);
-	if (!job->snapshot ||
-	    config_parse(job->arena, job->snapshot->config, job->snapshot->config_len, SIZE_MAX,
-			 &job->image, err) < 0)
+	if (!facts || image_cache_claim(job->sv->image_cache, record->image_id, record->id, &claimed, err) < 0)
 		return -1;
-	root_fd = snapshot_mount(job->snapshot, err);
-	if (root_fd < 0)
-		return -1;
-	return user_resolve(root_fd, *user ? user : job->image->user, job->service->group_add.items,
-			    job->service->group_add.count, &job->user, err);
+	job->snapshot = facts->snapshot;
+	job->image = facts->config;
+	job->user = &facts->user;
+	return 0;
 }
 
 static int prepare_volumes(void *data, struct err *err)
@@ -116,7 +114,7 @@ static int prepare_volumes(void *data, struct err *err)
 					 .slot_fd = job->slot_fd,
 					 .snapshot = job->snapshot,
 					 .image = job->image,
-					 .user = &job->user };
+					 .user = job->user };
 	job->storage.arena = job->arena;
 	return storage_prepare(&job->env, &job->storage, err);
 }
@@ -159,7 +157,7 @@ static int write_bundle(void *data, struct err *err)
 	struct slot_files_spec spec = { .slot = job->slot,
 					.service = job->service,
 					.image = job->image,
-					.user = &job->user,
+					.user = job->user,
 					.snapshot = job->snapshot,
 					.storage = &job->storage,
 					.slot_fd = job->slot_fd,
@@ -314,8 +312,6 @@ static void job_free(struct start_job *job)
 	close_fd(job->launch.pair_fd);
 	close_fd(job->slot_fd);
 	launch_close_sockets(&job->launch);
-	if (job->snapshot)
-		snapshot_free(job->snapshot);
 	arena_free(job->arena);
 	free(job);
 }

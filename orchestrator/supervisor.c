@@ -24,6 +24,7 @@
 #include "images/snapshot.h"
 #include "orchestrator/adopt.h"
 #include "orchestrator/change.h"
+#include "orchestrator/image_cache.h"
 #include "orchestrator/ops.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/slot.h"
@@ -107,6 +108,7 @@ static int open_parts(struct process *process, const struct supervisor_options *
 	sv->volumes = sv->events ? volume_store_open(options->roots->state, options->roots->run, err) : NULL;
 	sv->images = sv->volumes ? transfer_store_open(options->roots->state, options->roots->run, NULL, err)
 				 : NULL;
+	sv->image_cache = sv->images ? image_cache_new(sv->images) : NULL;
 	sv->net = sv->images ? net_open(options->roots, options->project, err) : NULL;
 	sv->names = sv->net ? names_open(sv->dirs, options->netd_path, sv->log_fd, err) : NULL;
 	return sv->names ? 0 : -1;

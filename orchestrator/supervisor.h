@@ -21,6 +21,7 @@
 struct slot;
 struct change;
 struct publisher;
+struct image_cache;
 
 struct supervisor {
 	uv_loop_t *loop;
@@ -30,6 +31,7 @@ struct supervisor {
 	struct control_server *control;
 	struct volume_store *volumes;
 	struct store *images;
+	struct image_cache *image_cache;
 	struct project_net *net;
 	struct names *names;
 	struct publisher *publisher;
