@@ -256,9 +256,8 @@ two_services() {
 		  c: { image: "$REGISTRY/busybox:1", command: sh -c 'exit 1', restart: always }
 	END
 	up
-	eventually 10 is restarting "$P-c-1"
-	run stack ps
-	has "Restarting (1)"
+	pausing() { stack ps | grep -q "Restarting (1)"; }
+	eventually 10 pausing
 }
 
 @test "stop goes in reverse order, and waits for the grace period" {
