@@ -6,7 +6,7 @@ E2E      ?=
 FUZZ     ?=
 FUZZ_SECONDS ?= 20
 
-.PHONY: test units e2e floors deps demo check fuzz bench list-tests list-programs test-binaries san-binaries
+.PHONY: test units e2e floors deps demo check fuzz list-tests list-programs test-binaries san-binaries
 test: deps
 	@$(MAKE) --no-print-directory all
 	+@BUILD=$(BUILD) tests/run
@@ -68,6 +68,4 @@ $$(BUILD)/$(1): $$(call obj,$(1).c) $(foreach m,$(2),$$(call lib,$(m)))
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzz_rules,$(f),$(call fuzz_all,$(call fuzz_folders,$(f))))))
 
-bench: all
-	@if [ -x bench/run ]; then STACK_BUILD=$(abspath $(BUILD)) tests/lib/netns bench/run; \
-	else echo "bench/run is not there" >&2; exit 1; fi
+include bench/module.mk
