@@ -33,6 +33,7 @@ struct job {
 	void *links; /* tree of struct seen */
 	char *list;  /* for attribute names */
 	char *value;
+	const struct snapshot *image; /* NULL: a folder; else what "/" looks like */
 };
 
 /* A file with several names: the first under which it was written. */
@@ -101,6 +102,16 @@ static int by_xattr_name(const void *left, const void *right)
 {
 	return strcmp(((const struct tar_xattr *)left)->name,
 		      ((const struct tar_xattr *)right)->name);
+}
+
+/* Overlay shows the root of the topmost layer; the image's own may stand in a lower one. */
+static void set_root(struct tar_entry *entry, const struct snapshot *image)
+{
+	entry->mode = image->root_mode;
+	entry->uid = image->root_uid;
+	entry->gid = image->root_gid;
+	entry->mtime_s = image->root_mtime_s;
+	entry->mtime_ns = image->root_mtime_ns;
 }
 
 static int read_xattrs(struct job *job, int fd, struct file *file, struct err *err)
@@ -233,6 +244,8 @@ static int write_one(struct job *job, int dir_fd, const char *name, const char *
 	file.entry.gid = st.st_gid;
 	file.entry.mtime_s = st.st_mtim.tv_sec;
 	file.entry.mtime_ns = (uint32_t)st.st_mtim.tv_nsec;
+	if (job->image && strcmp(path, "./") == 0)
+		set_root(&file.entry, job->image);
 	if (!S_ISDIR(st.st_mode) && st.st_nlink > 1)
 		earlier = earlier_name(job, &st, path);
 	if (earlier) {
@@ -304,12 +317,13 @@ static int write_folder(struct job *job, int fd, const char *path, struct err *e
 	return rc;
 }
 
-int archive_export_dir(int root_fd, const char *what, int fd, struct err *err)
+static int export_tree(int root_fd, const char *what, const struct snapshot *image, int fd,
+		       struct err *err)
 {
 	AUTO(tar_out) struct tar_out *out = tar_out_new(fd);
 	AUTO(free) char *list = xcalloc(1, LIST_BYTES);
 	AUTO(free) char *value = xcalloc(1, TAR_XATTR_BYTES_MAX);
-	struct job job = { .out = out, .list = list, .value = value };
+	struct job job = { .out = out, .list = list, .value = value, .image = image };
 	AUTO(fd) int root = -1;
 	int rc = write_one(&job, root_fd, ".", "./", &root, err);
 
@@ -321,12 +335,15 @@ int archive_export_dir(int root_fd, const char *what, int fd, struct err *err)
 	return rc < 0 ? err_wrap(err, "export %.80s", what) : 0;
 }
 
+int archive_export_dir(int root_fd, const char *what, int fd, struct err *err)
+{
+	return export_tree(root_fd, what, NULL, fd, err);
+}
+
 int archive_export(struct store *store, const char *id, int fd, struct err *err)
 {
 	AUTO(snapshot) struct snapshot *snapshot = snapshot_open(store, id, NULL, err);
 	AUTO(fd) int root = snapshot ? snapshot_mount(snapshot, err) : -1;
 
-	if (root < 0)
-		return -1;
-	return archive_export_dir(root, id, fd, err);
+	return root < 0 ? -1 : export_tree(root, id, snapshot, fd, err);
 }

@@ -23,4 +23,4 @@ SRCS_images += images/digest.c images/inflate.c images/decode.c \
 TESTS += $(addprefix tests/images/test_,decode store)
 FUZZERS += $(addprefix tests/fuzz/fuzz_images_,ref manifest auth_header)
 FUZZERS += $(addprefix tests/fuzz/fuzz_images_,tar decode)
-KTESTS += $(addprefix tests/images/k_,layers hostile store)
+KTESTS += $(addprefix tests/images/k_,layers hostile store archive)
