@@ -9,8 +9,7 @@ load runtime-lib
 	args sh -c 'while true; do for p in /proc/[0-9]*; do (exec 3>>$p/exe && echo overwritten >/won) 2>/dev/null; done; done'
 	$R run -d a </dev/null >/dev/null 2>&1
 	ln -sf /proc/self/exe rootfs/bin/self
-	local i
-	for i in $(seq 40); do
+	for _ in $(seq 40); do
 		$R exec a self --version >/dev/null 2>&1 || true
 		$R exec a true
 	done
@@ -75,8 +74,7 @@ load runtime-lib
 	(cd rootfs/shared && while [ ! -e stop ]; do mv -T d x 2>/dev/null; mv -T l d 2>/dev/null; mv -T d l 2>/dev/null; mv -T x d 2>/dev/null; done) &
 	args true
 	config '.mounts += [{"destination":"/shared/d/d","type":"tmpfs","source":"tmpfs"}]'
-	local i
-	for i in $(seq 60); do
+	for _ in $(seq 60); do
 		$R run a </dev/null >/dev/null 2>&1 || true
 		[ "$(cat "$B/host/d/file")" = marker ]
 		[ "$(ls "$B/host/d")" = file ]
@@ -88,7 +86,7 @@ load runtime-lib
 @test "inheritable capabilities are empty unless asked for (CVE-2022-29162)" {
 	args sleep 100
 	$R run -d a </dev/null >/dev/null 2>&1
-	run -0 $R exec --cap CAP_NET_ADMIN a grep -E 'Cap(Inh|Amb|Eff)' /proc/self/status
+	run -0 $R exec --cap CAP_NET_ADMIN a grep -E 'CapInh|CapAmb|CapEff' /proc/self/status
 	[[ "${lines[0]}" =~ CapInh.*0000000000000000 ]]
 	[[ "${lines[1]}" =~ CapEff.*0000000020001420 ]]
 	[[ "${lines[2]}" =~ CapAmb.*0000000000000000 ]]

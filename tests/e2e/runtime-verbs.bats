@@ -143,10 +143,10 @@ load runtime-lib
 	config '.linux.resources.memory = {"limit": 8388608, "swap": 8388608}'
 	$R create a </dev/null >/dev/null 2>&1
 	$R events --stats a | jq -e '.type == "stats" and .data.memory.usage.limit == 8388608 and .data.pids.current >= 1'
-	$R events --interval 100s a >events &
+	$R events --interval 100s a >lines &
 	$R start a
 	wait $!
-	grep -q '"type":"oom"' events
+	grep -q '"type":"oom"' lines
 }
 
 @test "list, also with a torn state folder" {
