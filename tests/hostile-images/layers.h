@@ -1,7 +1,7 @@
 /* tests/hostile-images/layers - layer tars that no honest tool writes, one row each.
  *
- * `refusal` is a part of the one line that the loader has to give; NULL: it is taken, and has to stay inside. CANARY
- * stands for the path of a folder outside that must not change.
+ * `refusal` is a part of the one line that the loader has to give; NULL: it is taken, and has to
+ * stay inside. CANARY stands for the path of a folder outside that must not change.
  */
 #pragma once
 #include "tests/hostile-images/tarball.h"
@@ -326,14 +326,16 @@ static void negative_size(struct tarball *tar, const char *canary)
 {
 	(void)canary;
 	tarball_add(tar, &(struct tar_head){
-				 .name = "f", .size_text = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0" });
+				 .name = "f",
+				 .size_text = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0" });
 }
 
 static void endless_size(struct tarball *tar, const char *canary)
 {
 	(void)canary;
 	tarball_add(tar, &(struct tar_head){
-				 .name = "f", .size_text = "\x80\0\0\0\x3f\xff\xff\xff\xff\xff\xff\xff" });
+				 .name = "f",
+				 .size_text = "\x80\0\0\0\x3f\xff\xff\xff\xff\xff\xff\xff" });
 }
 
 static void larger_than_the_limit(struct tarball *tar, const char *canary)
@@ -391,8 +393,8 @@ static void sparse_map_of_many(struct tarball *tar, const char *canary)
 	records = (struct tarball){ 0 };
 	tarball_put(&records, "99999999999\n0\n1\n", 16);
 	tarball_pad(&records);
-	tarball_add(tar, &(struct tar_head){
-				 .name = "f", .data = records.bytes, .size = records.len });
+	tarball_add(tar,
+		    &(struct tar_head){ .name = "f", .data = records.bytes, .size = records.len });
 	free(records.bytes);
 }
 
@@ -456,7 +458,10 @@ static void bzip2_stream(struct tarball *tar, const char *canary)
 static void xz_stream(struct tarball *tar, const char *canary)
 {
 	(void)canary;
-	tarball_put(tar, "\xfd" "7zXZ\0\0\4", 8);
+	tarball_put(tar,
+		    "\xfd"
+		    "7zXZ\0\0\4",
+		    8);
 }
 
 static void gzip_cut_off(struct tarball *tar, const char *canary)
