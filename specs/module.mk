@@ -11,6 +11,8 @@ SRCS_specs := specs/check.c specs/checks.c specs/config_view.c specs/decode.c \
 	specs/yaml_write.c
 USES_specs := base
 PKGS_specs := yaml-0.1 libcrypto json-c
-TESTS      += $(addprefix tests/specs/test_,units vectors roundtrip support scalar yaml \
-	interpolate dotenv short_forms load model config_view checks)
-FUZZERS    += $(addprefix tests/fuzz/fuzz_specs_,yaml interpolate dotenv short_forms)
+TESTS      += $(addprefix tests/specs/,test_units test_vectors test_roundtrip test_support test_scalar \
+	test_yaml test_interpolate test_dotenv test_short_forms test_load test_model test_config_view \
+	test_checks)
+FUZZERS    += $(addprefix tests/fuzz/,fuzz_specs_yaml fuzz_specs_interpolate fuzz_specs_dotenv \
+	fuzz_specs_short_forms)

@@ -51,7 +51,8 @@ static const char *source_line(const struct problems *problems, struct place pla
 		}
 		if (!at || at >= end)
 			return NULL;
-		end = memchr(at, '\n', (size_t)(end - at)) ?: end;
+		if (memchr(at, '\n', (size_t)(end - at)))
+			end = memchr(at, '\n', (size_t)(end - at));
 		if (end > at && end[-1] == '\r')
 			end--;
 		if (end - at > SOURCE_LINE_MAX)

@@ -47,11 +47,12 @@ static void choose_profiles(struct loader *loader, const struct node *services,
 {
 	const struct load_options *options = loader->options;
 	const char *listed = vars_get(&loader->env, "COMPOSE_PROFILES");
-	struct slice rest, part;
+	struct slice rest = { NULL, 0 }, part;
 
 	for (size_t i = 0; i < options->profile_count; i++)
 		add_once(loader->arena, out_active, options->profiles[i]);
-	rest = options->profile_count || !listed ? (struct slice){ 0 } : SLICE(listed);
+	if (options->profile_count == 0 && listed)
+		rest = SLICE(listed);
 	while (slice_next(&rest, ',', &part)) {
 		part = slice_trim(part);
 		if (part.len)

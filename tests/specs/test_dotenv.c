@@ -18,16 +18,18 @@ struct row {
 
 /* clang-format off */
 static const struct row rows[] = {
-	{ "A=1\nA=2\n", "A", "2" },            { "A = b c  # d\n", "A", "b c" },   { "A=a#b", "A", "a#b" },
-	{ "A= #x", "A", "#x" },                { "A=\"\" #x", "A", "" },           { "A='it\\'s'", "A", "it's" },
-	{ "A='$F'", "A", "$F" },               { "A=\"$F\"", "A", "first" },       { "A=\"\\$F\"", "A", "$F" },
-	{ "A=\"a\\nb\\tc\"", "A", "a\nb\tc" }, { "A=\"\\0101\"", "A", "A" },       { "A=\"\\q\"", "A", "\\q" },
-	{ "A=\"l1\nl2\"\nB=2", "B", "2" },     { "A=\"1\" B=2", "B", "2" },        { "export A=x", "A", "x" },
-	{ "exported=x", "exported", "x" },     { "A: yaml", "A", "yaml" },         { "F", "F", "first" },
-	{ "GONE\n", "GONE", NULL },            { "A=1\nB=$A", "B", "1" },          { "F=own\nB=$F", "B", "first" },
-	{ "\xef\xbb\xbf" "A=1\r\nB=2\r\n", "A", "1" }, { "A=a\\tb", "A", "a\\tb" }, { "A=$$x", "A", "$x" },
-	{ "A.b-c[0]=x", "A.b-c[0]", "x" },     { "# A=1\n", "A", NULL },           { "A=a=b", "A", "a=b" },
-	{ "A=${N:-d}", "A", "d" },             { "\n\n  A=1", "A", "1" },          { "A='m\nn'", "A", "m\nn" },
+	{ "A=1\nA=2\n", "A", "2" }, { "A = b c  # d\n", "A", "b c" }, { "A=a#b", "A", "a#b" },
+	{ "A= #x", "A", "#x" }, { "A=\"\" #x", "A", "" }, { "A='it\\'s'", "A", "it's" },
+	{ "A='$F'", "A", "$F" }, { "A=\"$F\"", "A", "first" }, { "A=\"\\$F\"", "A", "$F" },
+	{ "A=\"a\\nb\\tc\"", "A", "a\nb\tc" }, { "A=\"\\0101\"", "A", "A" }, { "A=\"\\q\"", "A",
+	  "\\q" },
+	{ "A=\"l1\nl2\"\nB=2", "B", "2" }, { "A=\"1\" B=2", "B", "2" }, { "export A=x", "A", "x" },
+	{ "exported=x", "exported", "x" }, { "A: yaml", "A", "yaml" }, { "F", "F", "first" },
+	{ "GONE\n", "GONE", NULL }, { "A=1\nB=$A", "B", "1" }, { "F=own\nB=$F", "B", "first" },
+	{ "\xef\xbb\xbf" "A=1\r\nB=2\r\n", "A", "1" }, { "A=a\\tb", "A", "a\\tb" }, { "A=$$x", "A",
+	  "$x" },
+	{ "A.b-c[0]=x", "A.b-c[0]", "x" }, { "# A=1\n", "A", NULL }, { "A=a=b", "A", "a=b" },
+	{ "A=${N:-d}", "A", "d" }, { "\n\n  A=1", "A", "1" }, { "A='m\nn'", "A", "m\nn" },
 };
 /* clang-format on */
 

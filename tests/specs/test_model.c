@@ -26,17 +26,19 @@ static void restart_and_its_twin_give_one_rule(void **state)
 		const char *keys;
 		enum restart_when when;
 		uint64_t attempts;
+		/* clang-format off */
 	} rows[] = {
-		{"",								    RESTART_NO,             0},
-		{ "restart: no",							RESTART_NO,             0},
-		{ "restart: always",						    RESTART_ALWAYS,         0},
-		{ "restart: unless-stopped",                                            RESTART_UNLESS_STOPPED, 0},
-		{ "restart: 'on-failure:3'",                                            RESTART_ON_FAILURE,     3},
-		{ "restart: always, deploy: {restart_policy: {condition: none}}",       RESTART_NO,             0},
+		{"", RESTART_NO, 0},
+		{ "restart: no", RESTART_NO, 0},
+		{ "restart: always", RESTART_ALWAYS, 0},
+		{ "restart: unless-stopped", RESTART_UNLESS_STOPPED, 0},
+		{ "restart: 'on-failure:3'", RESTART_ON_FAILURE, 3},
+		{ "restart: always, deploy: {restart_policy: {condition: none}}", RESTART_NO, 0},
 		{ "deploy: {restart_policy: {condition: on-failure, max_attempts: 2}}",
-                 RESTART_ON_FAILURE,									    2},
-		{ "deploy: {restart_policy: {delay: 5s}}",                              RESTART_ALWAYS,         0},
+		  RESTART_ON_FAILURE, 2},
+		{ "deploy: {restart_policy: {delay: 5s}}", RESTART_ALWAYS, 0},
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -115,22 +117,32 @@ static void wrong_x_stack_is_refused_with_a_near_miss(void **state)
 {
 	static const struct {
 		const char *keys, *path, *part;
+		/* clang-format off */
 	} rows[] = {
-		{"x-stack: {redy: 1}",                         "services.a.x-stack",              "did you mean \"ready\"?"},
-		{ "x-stack: {on_unhealthy: explode}",          "services.a.x-stack.on_unhealthy",
-                 "restart"												 },
-		{ "x-stack: {ready: {tcp: 1, listen: 2}}",     "services.a.x-stack.ready",
-                 "exactly one"											     },
-		{ "x-stack: {ready: {}}",                      "services.a.x-stack.ready",        "exactly one"            },
-		{ "x-stack: {ready: {log: '('}}",              "services.a.x-stack.ready.log",    "("                      },
-		{ "x-stack: {ready: {tcp: 0}}",                "services.a.x-stack.ready.tcp",    "port"                   },
-		{ "x-stack: {schedule: '60 * * * *'}",         "services.a.x-stack.schedule",     "60"                     },
-		{ "x-stack: {schedule: 'often'}",              "services.a.x-stack.schedule",     "five fields"            },
-		{ "x-stack: {idle: {}}",                       "services.a.x-stack.idle",         "after"                  },
-		{ "healthcheck: {test: x, x-stack: {tcp: 1}}", "services.a.healthcheck",
-                 "exclude"												 },
-		{ "healthcheck: {x-stack: {log: x}}",          "services.a.healthcheck.x-stack",  "log"                    },
+		{ "x-stack: {readyy: 1}",
+		  "services.a.x-stack", "did you mean \"ready\"?" },
+		{ "x-stack: {on_unhealthy: explode}",
+		  "services.a.x-stack.on_unhealthy", "restart" },
+		{ "x-stack: {ready: {tcp: 1, listen: 2}}",
+		  "services.a.x-stack.ready", "exactly one" },
+		{ "x-stack: {ready: {}}",
+		  "services.a.x-stack.ready", "exactly one" },
+		{ "x-stack: {ready: {log: '('}}",
+		  "services.a.x-stack.ready.log", "(" },
+		{ "x-stack: {ready: {tcp: 0}}",
+		  "services.a.x-stack.ready.tcp", "port" },
+		{ "x-stack: {schedule: '60 * * * *'}",
+		  "services.a.x-stack.schedule", "60" },
+		{ "x-stack: {schedule: 'often'}",
+		  "services.a.x-stack.schedule", "five fields" },
+		{ "x-stack: {idle: {}}",
+		  "services.a.x-stack.idle", "after" },
+		{ "healthcheck: {test: x, x-stack: {tcp: 1}}",
+		  "services.a.healthcheck", "exclude" },
+		{ "healthcheck: {x-stack: {log: x}}",
+		  "services.a.healthcheck.x-stack", "log" },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -247,15 +259,17 @@ static void foreign_models_are_refused(void **state)
 		const char *text;
 		enum err_code code;
 		const char *part;
+		/* clang-format off */
 	} rows[] = {
-		{"[]",						   ERR_INVALID,     "object"  },
-		{ "{\"services\":{}}",                                   ERR_INVALID,     "name"    },
+		{"[]", ERR_INVALID, "object" },
+		{ "{\"services\":{}}", ERR_INVALID, "name" },
 		{ "{\"name\":\"a\",\"services\":{\"a\":{\"image\":1}}}", ERR_INVALID,
-                 "services.a.image"								 },
-		{ "{\"name\":\"a\",\"services\":{\"a\":{\"odd\":1}}}",   ERR_INVALID,     "odd"     },
-		{ "{\"name\":\"a\",\"services\":[]}",                    ERR_INVALID,     "services"},
-		{ "{\"name\":\"a\",\"stack\":{\"version\":99}}",         ERR_UNSUPPORTED, "99"      },
+		  "services.a.image"								 },
+		{ "{\"name\":\"a\",\"services\":{\"a\":{\"odd\":1}}}", ERR_INVALID, "odd" },
+		{ "{\"name\":\"a\",\"services\":[]}", ERR_INVALID, "services"},
+		{ "{\"name\":\"a\",\"stack\":{\"version\":99}}", ERR_UNSUPPORTED, "99" },
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

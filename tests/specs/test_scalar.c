@@ -18,22 +18,25 @@ struct row {
 
 /* clang-format off */
 static const struct row rows[] = {
-	{ "", NODE_NULL, NULL },          { "~", NODE_NULL, NULL },        { "Null", NODE_NULL, NULL },
-	{ "nULL", NODE_TEXT, "nULL" },    { "true", NODE_BOOL, "true" },   { "FALSE", NODE_BOOL, "false" },
-	{ "tRue", NODE_TEXT, "tRue" },    { "yes", NODE_TEXT, "yes" },     { "on", NODE_TEXT, "on" },
+	{ "", NODE_NULL, NULL }, { "~", NODE_NULL, NULL }, { "Null", NODE_NULL, NULL },
+	{ "nULL", NODE_TEXT, "nULL" }, { "true", NODE_BOOL, "true" }, { "FALSE", NODE_BOOL, "false"
+	  },
+	{ "tRue", NODE_TEXT, "tRue" }, { "yes", NODE_TEXT, "yes" }, { "on", NODE_TEXT, "on" },
 	{ "0", NODE_INT, "0" },           { "-0", NODE_INT, "0" },         { "+7", NODE_INT, "7" },
-	{ "012", NODE_INT, "10" },        { "0o17", NODE_INT, "15" },      { "0x1F", NODE_INT, "31" },
-	{ "0b11", NODE_INT, "3" },        { "1_000", NODE_INT, "1000" },   { "-0x10", NODE_INT, "-16" },
-	{ "08", NODE_FLOAT, "8" },        { "1.50", NODE_FLOAT, "1.5" },   { "1e3", NODE_FLOAT, "1000" },
-	{ "1.0", NODE_FLOAT, "1" },       { ".5", NODE_FLOAT, "0.5" },     { "1e21", NODE_FLOAT, "1e+21" },
-	{ "1e-5", NODE_FLOAT, "1e-05" },  { "0.0001", NODE_FLOAT, "0.0001" }, { "1e20", NODE_FLOAT, "100000000000000000000" },
+	{ "012", NODE_INT, "10" }, { "0o17", NODE_INT, "15" }, { "0x1F", NODE_INT, "31" },
+	{ "0b11", NODE_INT, "3" }, { "1_000", NODE_INT, "1000" }, { "-0x10", NODE_INT, "-16" },
+	{ "08", NODE_FLOAT, "8" }, { "1.50", NODE_FLOAT, "1.5" }, { "1e3", NODE_FLOAT, "1000" },
+	{ "1.0", NODE_FLOAT, "1" }, { ".5", NODE_FLOAT, "0.5" }, { "1e21", NODE_FLOAT, "1e+21" },
+	{ "1e-5", NODE_FLOAT, "1e-05" }, { "0.0001", NODE_FLOAT, "0.0001" }, { "1e20", NODE_FLOAT,
+	  "100000000000000000000" },
 	{ "0.1", NODE_FLOAT, "0.1" },     { "-2.25", NODE_FLOAT, "-2.25" },
 	{ "18446744073709551615", NODE_INT, "18446744073709551615" },
 	{ "18446744073709551616", NODE_FLOAT, "18446744073709552000" },
-	{ "1:30", NODE_TEXT, "1:30" },    { "22:22", NODE_TEXT, "22:22" }, { "2024-01-01", NODE_TEXT, "2024-01-01" },
+	{ "1:30", NODE_TEXT, "1:30" }, { "22:22", NODE_TEXT, "22:22" }, { "2024-01-01", NODE_TEXT,
+	  "2024-01-01" },
 	{ "0x", NODE_TEXT, "0x" },        { "1.2.3", NODE_TEXT, "1.2.3" }, { ".", NODE_TEXT, "." },
-	{ "-", NODE_TEXT, "-" },          { "1e", NODE_TEXT, "1e" },       { "1e+", NODE_TEXT, "1e+" },
-	{ "12k", NODE_TEXT, "12k" },      { "e3", NODE_TEXT, "e3" },       { "1-2", NODE_TEXT, "1-2" },
+	{ "-", NODE_TEXT, "-" }, { "1e", NODE_TEXT, "1e" }, { "1e+", NODE_TEXT, "1e+" },
+	{ "12k", NODE_TEXT, "12k" }, { "e3", NODE_TEXT, "e3" }, { "1-2", NODE_TEXT, "1-2" },
 	{ "1e999", NODE_TEXT, "1e999" },  { "_1", NODE_TEXT, "_1" },
 };
 /* clang-format on */

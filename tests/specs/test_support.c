@@ -88,14 +88,16 @@ static void what_cannot_work_is_refused_by_name(void **state)
 	struct {
 		struct service service;
 		const char *want;
+		/* clang-format off */
 	} rows[] = {
-		{{ .name = "a", .isolation = "hyperv" },                 "service a: isolation"      },
-		{ { .name = "a", .provider = &provider },                "service a: provider"       },
-		{ { .name = "a", .logging = &logging },                  "service a: logging.driver" },
-		{ { .name = "a", .credential_spec = &spec },             "service a: credential_spec"},
-		{ { .name = "a", .use_api_socket = true },               "service a: use_api_socket" },
-		{ { .name = "a", .volumes = &mount, .volume_count = 1 }, "service a: volumes"        },
+		{ { .name = "a", .isolation = "hyperv" }, "service a: isolation" },
+		{ { .name = "a", .provider = &provider }, "service a: provider" },
+		{ { .name = "a", .logging = &logging }, "service a: logging.driver" },
+		{ { .name = "a", .credential_spec = &spec }, "service a: credential_spec" },
+		{ { .name = "a", .use_api_socket = true }, "service a: use_api_socket" },
+		{ { .name = "a", .volumes = &mount, .volume_count = 1 }, "service a: volumes" },
 	};
+	/* clang-format on */
 	struct project project = { .service_count = 1 };
 	struct err err = ERR_NONE;
 
