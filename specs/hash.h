@@ -2,8 +2,8 @@
  * configuration.
  *
  * SHA-256 over the service's canonical JSON (keys sorted) without build, pull_policy, scale,
- * deploy.replicas, depends_on, profiles, develop, attach. Key order, file layout and the project's
- * folder name do not matter. Thread-safe; never blocks.
+ * deploy.replicas, depends_on, profiles, develop, attach. Key order and file layout do not matter;
+ * absolute paths of binds do. Thread-safe; never blocks.
  */
 #pragma once
 #include "specs/model.h"

@@ -264,7 +264,7 @@ static void foreign_models_are_refused(void **state)
 		{"[]", ERR_INVALID, "object" },
 		{ "{\"services\":{}}", ERR_INVALID, "name" },
 		{ "{\"name\":\"a\",\"services\":{\"a\":{\"image\":1}}}", ERR_INVALID,
-		  "services.a.image"								 },
+		  "services.a.image" },
 		{ "{\"name\":\"a\",\"services\":{\"a\":{\"odd\":1}}}", ERR_INVALID, "odd" },
 		{ "{\"name\":\"a\",\"services\":[]}", ERR_INVALID, "services"},
 		{ "{\"name\":\"a\",\"stack\":{\"version\":99}}", ERR_UNSUPPORTED, "99" },
