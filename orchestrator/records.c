@@ -22,7 +22,8 @@
 
 static const char *const state_names[] = {
 	[RECORD_CREATING] = "creating", [RECORD_CREATED] = "created", [RECORD_STARTING] = "starting",
-	[RECORD_RUNNING] = "running",	[RECORD_EXITED] = "exited",   [RECORD_REMOVING] = "removing",
+	[RECORD_RUNNING] = "running",	[RECORD_EXITED] = "exited",   [RECORD_BACKOFF] = "backoff",
+	[RECORD_REMOVING] = "removing",
 };
 _Static_assert(sizeof(state_names) / sizeof(*state_names) == RECORD_STATE_COUNT, "a state has no name");
 
@@ -220,6 +221,8 @@ static void end_of_other_boot(struct record *record, const struct json_object *o
 	if (strcmp(boot_id, now) == 0)
 		return;
 	record->monitor = record->init = (struct process_id){ 0 };
+	if (record->state == RECORD_BACKOFF)
+		record->state = RECORD_EXITED; /* its end is told already */
 	if (record->state != RECORD_RUNNING && record->state != RECORD_STARTING)
 		return;
 	record->state = RECORD_EXITED;
