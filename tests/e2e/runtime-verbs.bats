@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The commands of stack-runtime: what they do in every state, what they print, how they end.
-# shellcheck shell=bash disable=SC2154,SC2086,SC2016
+# shellcheck shell=bash disable=SC2154,SC2086,SC2016,SC2030,SC2031
 load runtime-lib
 
 @test "run gives the exit code of the program, and 128 and the signal" {
