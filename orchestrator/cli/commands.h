@@ -44,3 +44,8 @@ command_run supervisor_status_command, supervisor_stop_command, completion_comma
 /* cmd_why: what explains */
 extern const struct option_row why_options[], status_options[];
 command_run why_command, status_command;
+
+/* cmd_volume: the group `volume`, and volumes of a project */
+extern const struct command volume_commands[];
+extern const struct option_row volumes_options[];
+command_run volumes_command;

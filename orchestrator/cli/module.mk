@@ -15,7 +15,8 @@ SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c c
 	rows.c rows_inspect.c top.c)
 
 # what explains and maintains
-SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_why.c event_list.c reasons.c view.c)
+SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_volume.c cmd_volume_move.c cmd_why.c event_list.c hold.c \
+	reasons.c view.c words.c)
 PROGRAMS += stack
 MAIN_stack := orchestrator/cli/main.c
 FOLDER_stack := orchestrator/cli
