@@ -1,3 +1,4 @@
-# images/dockerfile/ - the Dockerfile language and the build cache.
-SRCS_images/dockerfile := 
+# images/dockerfile/ - the Dockerfile language and the build cache. Pure rooms: bytes in, values out.
+SRCS_images/dockerfile := $(addprefix images/dockerfile/,lex.c report.c)
 USES_images/dockerfile := images base
+TESTS += $(addprefix tests/images/dockerfile/test_,lex)
