@@ -53,7 +53,6 @@ static const struct {
 } load_flags[] = {
 	{ "no-interpolate", LOAD_NO_INTERPOLATE }, { "no-normalize", LOAD_NO_NORMALIZE },
 	{ "no-path-resolution", LOAD_NO_PATHS },   { "no-consistency", LOAD_NO_CONSISTENCY },
-	{ "no-env-resolution", LOAD_NO_ENV_FILES },
 };
 
 static int write_text(const char *path, const char *text, struct err *err)
@@ -84,6 +83,8 @@ int config_command(struct cli *cli, const struct options *options, struct err *e
 	for (size_t i = 0; i < sizeof(views) / sizeof(*views); i++)
 		if (options_flag(options, views[i].flag))
 			view.what = views[i].what;
+	if (options_flag(options_globals(options), "all-resources"))
+		flags |= LOAD_ALL_RESOURCES;
 	if (options_text(options, "hash")) {
 		view.what = CONFIG_HASH;
 		view.hash_services = options_text(options, "hash");

@@ -19,6 +19,7 @@
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/request.h"
 #include "orchestrator/observe.h"
+#include "specs/support.h"
 
 #define EXEC_FAILED 255 /* stack-runtime exec: the program did not run */
 #define NOT_FOUND   127
@@ -402,7 +403,8 @@ int run_command(struct cli *cli, const struct options *options, struct err *err)
 	struct json_object *wishes, *request;
 	int status;
 
-	if (cli_load(cli, 0, services, &loaded, err) < 0 || cli_roots(cli, err) < 0)
+	if (cli_load(cli, 0, services, &loaded, err) < 0 ||
+	    project_check_supported(loaded.project, err) < 0 || cli_roots(cli, err) < 0)
 		return -1;
 	client = client_open(cli, loaded.project->name, true, err);
 	second = client ? client_open(cli, loaded.project->name, false, err) : NULL;

@@ -13,6 +13,7 @@
 #include "orchestrator/cli/logs.h"
 #include "orchestrator/cli/request.h"
 #include "orchestrator/observe.h"
+#include "specs/support.h"
 
 #define OPT_TIMEOUT                                                                                \
 	OPT_NUMBER("timeout", 't', "SECONDS", "Stop time-out, over stop_grace_period", .min = 0,   \
@@ -193,7 +194,8 @@ int up_command(struct cli *cli, const struct options *options, struct err *err)
 			options_flag(options, "no-start");
 
 	if (check_exclusive(options, err) < 0 ||
-	    cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 || cli_roots(cli, err) < 0)
+	    cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 ||
+	    project_check_supported(loaded.project, err) < 0 || cli_roots(cli, err) < 0)
 		return -1;
 	if (options_flag(options, "build"))
 		return err_set(err, ERR_UNSUPPORTED, "building images is not yet possible");
@@ -212,7 +214,8 @@ int create_command(struct cli *cli, const struct options *options, struct err *e
 	struct load_result loaded;
 	AUTO(client) struct client *client = NULL;
 
-	if (cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 || cli_roots(cli, err) < 0)
+	if (cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 ||
+	    project_check_supported(loaded.project, err) < 0 || cli_roots(cli, err) < 0)
 		return -1;
 	client = client_open(cli, loaded.project->name, true, err);
 	if (!client || send_up(cli, options, &loaded, client, "create", create_flags, err) < 0)
