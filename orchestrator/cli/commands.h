@@ -34,6 +34,10 @@ command_run image_ls_command, image_pull_command, image_rm_command, image_load_c
 extern const struct option_row inspect_options[];
 command_run inspect_command;
 
+/* cmd_registry */
+extern const struct option_row image_push_options[], login_options[];
+command_run image_push_command, login_command, logout_command;
+
 /* cmd_config */
 extern const struct option_row config_options_table[];
 command_run config_command;
@@ -49,3 +53,6 @@ command_run why_command, status_command;
 extern const struct command volume_commands[];
 extern const struct option_row volumes_options[];
 command_run volumes_command;
+
+/* cmd_network, cmd_secret: groups */
+extern const struct command network_commands[], secret_commands[];

@@ -11,12 +11,12 @@ FUZZERS += tests/fuzz/fuzz_template
 
 # the program and its commands
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c cmd_config.c cmd_container.c cmd_enter.c \
-	cmd_image.c cmd_inspect.c cmd_project.c cmd_system.c events_view.c follow.c logs.c request.c \
+	cmd_image.c cmd_inspect.c cmd_project.c cmd_registry.c cmd_system.c events_view.c follow.c logs.c request.c \
 	rows.c rows_inspect.c top.c)
 
 # what explains and maintains
-SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_volume.c cmd_volume_move.c cmd_why.c event_list.c hold.c \
-	reasons.c view.c words.c)
+SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_network.c cmd_secret.c cmd_volume.c cmd_volume_move.c \
+	cmd_why.c event_list.c hold.c reasons.c rows_network.c view.c words.c)
 PROGRAMS += stack
 MAIN_stack := orchestrator/cli/main.c
 FOLDER_stack := orchestrator/cli
