@@ -1,0 +1,183 @@
+/* orchestrator/cli/cmd_registry - what goes to registries: image push, login, logout.
+ *
+ * Owns: their flags, the asking for a password. May not touch: how credentials are kept (images/credentials).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "orchestrator/cli/commands.h"
+#include "orchestrator/cli/human.h"
+#include "orchestrator/transfer.h"
+
+#define SECRET_MAX 65536
+
+/* clang-format off */
+const struct option_row image_push_options[] = {
+	OPT_FLAG("quiet", 'q', "Print the reference only"),
+	OPT_CHOICE("compression", 0, "gzip|zstd", "For layers that are kept uncompressed", .fallback = "gzip"),
+	OPT_END,
+};
+const struct option_row login_options[] = {
+	OPT_TEXT("username", 'u', "NAME", "User name"),
+	OPT_TEXT("password", 'p', "PASSWORD", "Password (others may see it in the list of processes)"),
+	OPT_FLAG("password-stdin", 0, "Read the password from stdin"),
+	OPT_END,
+};
+/* clang-format on */
+
+struct pusher {
+	struct progress *progress;
+	enum progress_form form;
+};
+
+static void show_push(void *ctx, const struct transfer_progress *p)
+{
+	struct pusher *pusher = ctx;
+	char short_id[HUMAN_LEN];
+	bool failed = p->status == TRANSFER_IMAGE_FAILED;
+	bool over = p->status == TRANSFER_DONE || p->status == TRANSFER_EXISTS ||
+		    p->status == TRANSFER_IMAGE_DONE;
+	struct progress_event event = { .kind = p->layer ? "" : "Image",
+					.name = p->layer ? human_short_id(p->layer, short_id) : p->image,
+					.parent = p->layer ? p->image : NULL,
+					.verb = p->status == TRANSFER_IMAGE_DONE ? p->text
+						: failed			 ? "Error"
+									 : transfer_status_name(p->status),
+					.detail = failed ? p->text : NULL,
+					.state = failed ? PROGRESS_FAILED
+						 : over ? PROGRESS_DONE
+							: PROGRESS_WORKING,
+					.current = p->current_bytes,
+					.total = p->total_bytes };
+
+	if (p->layer && pusher->form == PROGRESS_PLAIN)
+		return; /* layer by layer is for terminals and programs */
+	progress_event(pusher->progress, &event);
+	progress_tick(pusher->progress);
+}
+
+static struct transfer_options transfer_of(struct cli *cli)
+{
+	return (struct transfer_options){ .root = cli->roots->state,
+					  .runtime_root = cli->roots->run,
+					  .config_path = options_text(options_globals(cli->options), "config") };
+}
+
+int image_push_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	struct transfer_push_options push = { .compression = options_text(options, "compression") };
+	struct pusher pusher = { .form = options_flag(options, "quiet") ? PROGRESS_QUIET : cli->progress };
+	struct transfer_options transfer;
+	const char *ref = options_argument(options, 0);
+	int status;
+
+	if (cli_roots(cli, err) < 0)
+		return -1;
+	transfer = transfer_of(cli);
+	if (cli->progress == PROGRESS_JSON) {
+		transfer.progress = transfer_progress_json;
+		transfer.progress_ctx = stdout;
+		return transfer_push(ref, &push, &transfer, err);
+	}
+	pusher.progress = progress_new(stderr, pusher.form, "Pushing", 0);
+	transfer.progress = show_push;
+	transfer.progress_ctx = &pusher;
+	status = transfer_push(ref, &push, &transfer, err);
+	progress_free(pusher.progress);
+	if (status == 0)
+		puts(ref);
+	return status;
+}
+
+/* ---- login ---- */
+
+static int read_line(const char *prompt, bool hidden, char **out, struct err *err)
+{
+	struct termios before, quiet;
+	bool is_terminal = tcgetattr(STDIN_FILENO, &before) == 0;
+	size_t room = 0;
+	ssize_t n;
+
+	if (!is_terminal)
+		return err_set(err, ERR_INVALID,
+			       "%s is needed: stdin is no terminal (see -u and --password-stdin)", prompt);
+	fprintf(stderr, "%s: ", prompt);
+	fflush(stderr);
+	if (hidden) {
+		quiet = before;
+		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	}
+	*out = NULL;
+	n = getline(out, &room, stdin);
+	if (hidden) {
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+		fputc('\n', stderr);
+	}
+	if (n <= 0) {
+		free(*out);
+		*out = NULL;
+		return err_set(err, ERR_CANCELLED, "no %s was given", prompt);
+	}
+	(*out)[strcspn(*out, "\r\n")] = '\0';
+	return 0;
+}
+
+static int find_secret(const struct options *options, char **out, struct err *err)
+{
+	if (options_flag(options, "password-stdin")) {
+		if (file_read_fd(STDIN_FILENO, "stdin", SECRET_MAX, out, NULL, err) < 0)
+			return -1;
+		(*out)[strcspn(*out, "\r\n")] = '\0';
+		return 0;
+	}
+	if (options_text(options, "password")) {
+		cli_warn("a password on the command line can be seen by others: use --password-stdin");
+		*out = xstrdup(options_text(options, "password"));
+		return 0;
+	}
+	return read_line("Password", true, out, err);
+}
+
+int login_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	AUTO(free) char *user = xstrdup(options_text(options, "username"));
+	AUTO(free) char *secret = NULL;
+	AUTO(free) char *where = NULL;
+	struct transfer_options transfer;
+
+	if (cli_roots(cli, err) < 0)
+		return -1;
+	if (options_flag(options, "password-stdin") && !user)
+		return err_set(err, ERR_INVALID, "--password-stdin needs --username");
+	if (!user && read_line("Username", false, &user, err) < 0)
+		return -1;
+	if (find_secret(options, &secret, err) < 0)
+		return -1;
+	transfer = transfer_of(cli);
+	if (transfer_login(options_argument(options, 0), user, secret, &transfer, &where, err) < 0)
+		return -1;
+	explicit_bzero(secret, strlen(secret));
+	fprintf(stderr, "The password is kept in %s\n", where);
+	puts("Login Succeeded");
+	return 0;
+}
+
+int logout_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	const char *registry = options_argument(options, 0);
+	bool had;
+
+	(void)cli;
+	if (transfer_logout(registry, &had, err) < 0)
+		return -1;
+	printf(had ? "Removing login credentials for %s\n" : "Not logged in to %s\n",
+	       registry ? registry : "docker.io");
+	return 0;
+}
