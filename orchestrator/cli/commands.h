@@ -38,6 +38,10 @@ command_run inspect_command;
 extern const struct option_row image_push_options[], login_options[];
 command_run image_push_command, login_command, logout_command;
 
+/* cmd_check */
+extern const struct option_row check_options[];
+command_run check_command;
+
 /* cmd_config */
 extern const struct option_row config_options_table[];
 command_run config_command;

@@ -65,6 +65,12 @@ static const struct command supervisor_commands[] = {
 	{ .name = NULL },
 };
 
+static const struct command system_commands[] = {
+	{ "check", NULL, "", "Check the machine, then records against the kernel", NULL, EXAMPLES("stack system check --fix", "clear what a crash left"), NULL,
+	  check_options, NULL, check_command, 0, 0, ARGUMENT_OTHER, 0 },
+	{ .name = NULL },
+};
+
 static const struct command commands[] = {
 	{ "up", NULL, SERVICES_USAGE, "Create and start what the file describes", NULL,
 	  EXAMPLES("stack up", "in the foreground, with merged logs", "stack -f app.yml up -d --wait", "in the background, when everything is healthy"),
@@ -132,6 +138,7 @@ static const struct command commands[] = {
 	  login_options, NULL, login_command, 0, 1, ARGUMENT_OTHER, 0 },
 	{ "logout", NULL, "[REGISTRY]", "Forget the password for a registry", NULL, EXAMPLES("stack logout registry.example.com", "one registry"), "Machine",
 	  NULL, NULL, logout_command, 0, 1, ARGUMENT_OTHER, 0 },
+	{ "system", NULL, "COMMAND", "The machine and its state", NULL, NULL, "Machine", NULL, system_commands, NULL, 0, 0, ARGUMENT_OTHER, 0 },
 	{ "supervisor", NULL, "COMMAND", "The process behind a project", NULL, NULL, "Machine", NULL, supervisor_commands, NULL, 0, 0, ARGUMENT_OTHER, 0 },
 	{ "completion", NULL, "bash|zsh|fish", "Print a completion script", NULL, EXAMPLES("stack completion bash > /etc/bash_completion.d/stack", "for bash"), "Machine",
 	  NULL, NULL, completion_command, 1, 1, ARGUMENT_OTHER, 0 },

@@ -10,7 +10,7 @@ TESTS += $(addprefix tests/orchestrator/cli/,test_options test_output test_templ
 FUZZERS += tests/fuzz/fuzz_template
 
 # the program and its commands
-SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c cmd_config.c cmd_container.c cmd_enter.c \
+SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c cmd_check.c cmd_config.c cmd_container.c cmd_enter.c \
 	cmd_image.c cmd_inspect.c cmd_project.c cmd_registry.c cmd_system.c events_view.c follow.c logs.c request.c \
 	rows.c rows_inspect.c top.c)
 
