@@ -1,4 +1,4 @@
 # images/dockerfile/ - the Dockerfile language and the build cache. Pure rooms: bytes in, values out.
-SRCS_images/dockerfile := $(addprefix images/dockerfile/,lex.c report.c)
+SRCS_images/dockerfile := $(addprefix images/dockerfile/,expand.c lex.c report.c scope.c)
 USES_images/dockerfile := images base
-TESTS += $(addprefix tests/images/dockerfile/test_,lex)
+TESTS += $(addprefix tests/images/dockerfile/test_,expand lex scope)
