@@ -148,32 +148,42 @@ static bool is_mounted(const struct image_cache *cache, const struct snapshot *s
 	return true;
 }
 
-/* With the root in place nobody unmounts the layers any more; were they gone before, they are mounted again. */
-int image_cache_claim(struct image_cache *cache, const char *image_id, const char *owner,
-		      const struct snapshot **out, struct err *err)
+static const struct snapshot *known_snapshot(struct image_cache *cache, const char *image_id,
+					     struct err *err)
 {
 	const struct snapshot *known = NULL;
+	const struct image_facts *facts;
 
 	pthread_mutex_lock(&cache->lock);
 	for (size_t i = 0; i < cache->count && !known; i++)
 		if (strcmp(cache->entries[i]->image_id, image_id) == 0)
 			known = cache->entries[i]->snapshot;
 	pthread_mutex_unlock(&cache->lock);
-	if (!known) {
-		const struct image_facts *facts = image_cache_get(cache, image_id, NULL, NULL, err);
+	if (known)
+		return known;
+	facts = image_cache_get(cache, image_id, NULL, NULL, err);
+	return facts ? facts->snapshot : NULL;
+}
 
-		if (!facts)
-			return -1;
-		known = facts->snapshot;
-	}
-	if (store_root_add(cache->store, owner, image_id, err) < 0)
+int image_cache_mount(struct image_cache *cache, const char *image_id, const char *owner, struct err *err)
+{
+	const struct snapshot *known = known_snapshot(cache, image_id, err);
+	AUTO(snapshot) struct snapshot *again = NULL;
+
+	if (!known)
 		return -1;
-	if (!is_mounted(cache, known)) {
-		AUTO(snapshot) struct snapshot *again = snapshot_open(cache->store, image_id, owner, err);
+	if (is_mounted(cache, known))
+		return 0;
+	again = snapshot_open(cache->store, image_id, owner, err);
+	return again ? 0 : -1;
+}
 
-		if (!again)
-			return -1;
-	}
-	*out = known;
-	return 0;
+/* With the root in place nobody unmounts the layers any more; were they gone before, they are mounted again. */
+int image_cache_claim(struct image_cache *cache, const char *image_id, const char *owner,
+		      const struct snapshot **out, struct err *err)
+{
+	*out = known_snapshot(cache, image_id, err);
+	if (!*out || store_root_add(cache->store, owner, image_id, err) < 0)
+		return -1;
+	return image_cache_mount(cache, image_id, owner, err);
 }

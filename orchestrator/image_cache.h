@@ -29,3 +29,5 @@ const struct image_facts *image_cache_get(struct image_cache *cache, const char 
 /* The image is claimed for the owner (store_root_add) and its layers are mounted. */
 int image_cache_claim(struct image_cache *cache, const char *image_id, const char *owner,
 		      const struct snapshot **out, struct err *err);
+/* The layers of an image that the owner has claimed are mounted (they are not after a reboot). */
+int image_cache_mount(struct image_cache *cache, const char *image_id, const char *owner, struct err *err);
