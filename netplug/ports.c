@@ -400,6 +400,30 @@ int ports_release_slots(const struct netplug *np, const char *const *slots, size
 	return strike(np, NULL, slots, count, err);
 }
 
+int ports_trim(const struct netplug *np, const char *slot, const struct port_entry *kept,
+	       size_t count, struct err *err)
+{
+	AUTO(arena) struct arena *arena = arena_new();
+	AUTO(fd) int lock = file_lock(np->state_fd, BOOK_LOCK, true, err);
+	struct book book = { .arena = arena };
+	size_t left = 0;
+
+	if (lock < 0 || read_book(np, &book, err) < 0)
+		return -1;
+	for (size_t i = 0; i < book.count; i++) {
+		bool stays = strcmp(book.rows[i].slot, slot) != 0;
+
+		for (size_t k = 0; k < count && !stays; k++)
+			stays = by_place(&book.rows[i], &kept[k]) == 0;
+		if (stays)
+			book.rows[left++] = book.rows[i];
+	}
+	if (left == book.count)
+		return 0;
+	book.count = left;
+	return write_book(np, &book, err);
+}
+
 int ports_list(const struct netplug *np, struct arena *arena, const char *project,
 	       struct port_entry **out, size_t *out_count, struct err *err)
 {

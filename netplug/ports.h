@@ -68,6 +68,10 @@ int ports_release(const struct netplug *np, const char *project, const char *slo
 int ports_release_slots(const struct netplug *np, const char *const *slots, size_t count,
 			struct err *err);
 
+/* Strikes the rows of one slot that are not among these (by address, port and protocol). */
+int ports_trim(const struct netplug *np, const char *slot, const struct port_entry *kept,
+	       size_t count, struct err *err);
+
 /* What the book says, sorted by address, protocol, port; project NULL: the machine's. */
 int ports_list(const struct netplug *np, struct arena *arena, const char *project,
 	       struct port_entry **out, size_t *out_count, struct err *err);

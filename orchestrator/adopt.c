@@ -15,19 +15,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/tree.h"
-#include "orchestrator/change_net.h"
+#include "orchestrator/adopt_net.h"
 #include "orchestrator/health.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
-
-struct adoption {
-	struct supervisor *sv;
-	struct arena *arena;
-	struct net_want *wants;
-	struct slot **slots;
-	size_t count;
-};
 
 /* The model that the container was made from: the one in force, or an older one of the history. */
 static struct model *model_of(struct supervisor *sv, const struct record *record)
@@ -120,68 +112,6 @@ static void adopt_slot(struct slot *slot)
 	default:
 		slot->state = SLOT_CREATED; /* creating and removing are "broken" to the plan: removed, made anew */
 	}
-}
-
-static void want_network(struct adoption *a, struct slot *slot, const struct service *service)
-{
-	const struct supervisor *sv = a->sv;
-	struct net_want *want;
-	size_t count = a->count;
-
-	if (service->network_mode && strcmp(service->network_mode, "none") != 0)
-		return;
-	*(struct slot **)arena_grow(a->arena, &a->slots, &count, sizeof(slot)) = slot;
-	want = arena_grow(a->arena, &a->wants, &a->count, sizeof(*want));
-	want->service = service;
-	want->slot = slot->name;
-	want->number = slot->number;
-	want->with_ports = !slot->oneoff;
-	want->out_net = slot_net_new();
-	want->out_net->key =
-		slot->oneoff ? xformat("%s/%s/run-%s", sv->dirs->name, slot->service, slot->oneoff)
-			     : xformat("%s/%s/%u", sv->dirs->name, slot->service, slot->number);
-	want->out_net->netns = xformat("%s/netns/%s.%s", sv->roots->run, sv->dirs->name, slot->name);
-}
-
-/* Leases and ports are asked for again: books and kernel are as before, what was lost is made. */
-static int adopt_networks(struct supervisor *sv, struct err *err)
-{
-	struct adoption a = { .sv = sv, .arena = arena_new() };
-	struct net_hold *holds = NULL;
-	struct texts notices = { NULL, 0 };
-	struct slot *slot;
-	size_t hold_count = 0;
-	int status = 0;
-	bool fresh;
-
-	LIST_FOREACH(slot, &sv->slots, link) {
-		const struct service *service = slot_service(slot);
-
-		if (service)
-			want_network(&a, slot, service);
-	}
-	if (a.count) {
-		status = net_prepare(sv->net, sv->model->project, a.wants, a.count, a.arena, &holds,
-				     &hold_count, &notices, err);
-		for (size_t i = 0; i < a.count; i++) {
-			if (status == 0)
-				a.slots[i]->net = a.wants[i].out_net;
-			else
-				slot_net_free(a.wants[i].out_net);
-		}
-	}
-	if (status == 0 && a.count)
-		status = names_ensure(sv->names, &fresh, err);
-	for (size_t i = 0; i < hold_count; i++) {
-		struct netd_hold hold = { holds[i].key, holds[i].fd };
-
-		if (status == 0)
-			status = names_hold(sv->names, &hold, 1, err);
-		close(holds[i].fd);
-	}
-	free(holds);
-	arena_free(a.arena);
-	return status;
 }
 
 int adopt_project(struct supervisor *sv, struct err *err)

@@ -1,16 +1,17 @@
 /* orchestrator/change_net - the network half of a change.
  *
- * Owns: which slots take part, the hand-over between loop and pool. May not touch: netplug (network, names).
+ * Owns: which slots take part, the hand-over between loop and pool. May not touch: netplug
+ * (network, names).
  */
 #include "orchestrator/change_net.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "orchestrator/names_ports.h"
 #include "orchestrator/slot.h"
 
 static bool needs_own_namespace(const struct service *service)
@@ -30,15 +31,16 @@ static void claim(struct change *change, struct slot *slot, const struct service
 	{
 		size_t count = change->net_want_count;
 
-		*(struct slot **)arena_grow(change->arena, &change->net_slots, &count, sizeof(slot)) = slot;
+		*(struct slot **)arena_grow(change->arena, &change->net_slots, &count,
+					    sizeof(slot)) = slot;
 	}
-	want = arena_grow(change->arena, &change->net_wants, &change->net_want_count, sizeof(*want));
+	want = arena_grow(change->arena, &change->net_wants, &change->net_want_count,
+			  sizeof(*want));
 	want->service = service;
 	want->slot = slot->name;
 	want->number = slot->number;
 	want->with_ports = with_ports;
-	want->remembered = slot->net ? slot->net->ports : NULL;
-	want->remembered_count = slot->net ? slot->net->port_count : 0;
+	want->former = slot_net_ref(slot->net);
 	want->out_net = slot_net_new();
 	want->out_net->key =
 		slot->oneoff ? xformat("%s/%s/run-%s", sv->dirs->name, slot->service, slot->oneoff)
@@ -70,50 +72,37 @@ int net_claim(void *data, struct err *err)
 	return 0;
 }
 
+/* Slots that have a network and did not become a container go with the change. */
+static void collect_unborn(struct change *change)
+{
+	struct slot *slot;
+
+	LIST_FOREACH(slot, &change->sv->slots, link)
+	if (slot->net && !slot->record && !slot->starting && !slot->closing)
+		*(struct slot **)arena_grow(change->arena, &change->gone, &change->gone_count,
+					    sizeof(slot)) = slot;
+}
+
+static void forget_wants(struct change *change)
+{
+	for (size_t i = 0; i < change->net_want_count; i++) {
+		slot_net_free(change->net_wants[i].out_net);
+		slot_net_free(change->net_wants[i].former);
+	}
+	change->net_want_count = 0;
+}
+
 int net_unclaim(void *data, struct err *err)
 {
 	struct change *change = data;
 
 	(void)err;
-	for (size_t i = 0; i < change->net_want_count; i++)
-		slot_net_free(change->net_wants[i].out_net);
-	change->net_want_count = 0;
+	forget_wants(change);
+	collect_unborn(change);
 	return 0;
 }
 
 /* ---- in the pool ---- */
-
-static void hold_key(char *out, size_t size, const struct slot_port *port)
-{
-	snprintf(out, size, "%s %s %u", port->protocol, port->host_ip, port->host_port);
-}
-
-static void unhold(struct supervisor *sv, const struct slot_net *net, struct err *err)
-{
-	for (size_t i = 0; i < net->port_count; i++) {
-		char key[96];
-		const char *keys[1] = { key };
-
-		hold_key(key, sizeof(key), &net->ports[i]);
-		names_unhold(sv->names, keys, 1, err);
-	}
-}
-
-static int hand_over(struct change *change, struct net_hold *holds, size_t count, struct err *err)
-{
-	AUTO(free) struct netd_hold *list = xcalloc(count + 1, sizeof(*list));
-	bool fresh;
-	int status;
-
-	for (size_t i = 0; i < count; i++)
-		list[i] = (struct netd_hold){ holds[i].key, holds[i].fd };
-	status = names_ensure(change->sv->names, &fresh, err);
-	if (status == 0)
-		status = names_hold(change->sv->names, list, count, err);
-	for (size_t i = 0; i < count; i++)
-		close(holds[i].fd);
-	return status;
-}
 
 static bool has_links(const struct change *change)
 {
@@ -123,24 +112,43 @@ static bool has_links(const struct change *change)
 	return false;
 }
 
+static int prepare(struct change *change, struct err *err)
+{
+	struct supervisor *sv = change->sv;
+	struct texts held = { NULL, 0 }, keys = { NULL, 0 };
+	struct err late = ERR_NONE;
+	struct net_hold *holds;
+	size_t count;
+	bool fresh;
+	int status;
+
+	if (has_links(change) && names_ports_held(sv->names, change->arena, &held, &fresh, err) < 0)
+		return -1;
+	if (net_prepare(sv->net, change->model->project, change->net_wants, change->net_want_count,
+			&held, change->arena, &holds, &count, &change->notices, err) < 0)
+		return -1;
+	status = names_ports_give(sv->names, holds, count, err);
+	free(holds);
+	if (status < 0) {
+		net_unprepare(sv->net, change->net_wants, change->net_want_count, &late);
+		return -1;
+	}
+	if (net_complete(sv->net, change->net_wants, change->net_want_count, change->arena, &keys,
+			 &late) < 0 ||
+	    names_ports_drop(sv->names, &keys, &late) < 0)
+		log_warn("ports-left-over", KV_S("error", late.msg));
+	return 0;
+}
+
 int net_batch(void *data, struct err *err)
 {
 	struct change *change = data;
-	struct net_hold *holds = NULL;
-	size_t count = 0;
-	int status;
 
-	if (!change->net_want_count)
-		return 0;
-	status = net_prepare(change->sv->net, change->model->project, change->net_wants,
-			     change->net_want_count, change->arena, &holds, &count, &change->notices, err);
-	if (status == 0 && has_links(change))
-		status = hand_over(change, holds, count, err);
-	free(holds);
-	return status;
+	return change->net_want_count ? prepare(change, err) : 0;
 }
 
-/* Leases and ports of slots that were not there before this change. */
+/* Leases and ports of slots that were not there before this change, when it ends before they were
+ * settled. */
 int net_unbatch(void *data, struct err *err)
 {
 	struct change *change = data;
@@ -148,13 +156,25 @@ int net_unbatch(void *data, struct err *err)
 		arena_alloc(change->arena, (change->net_want_count + 1) * sizeof(*fresh));
 	size_t count = 0;
 
-	for (size_t i = 0; i < change->net_want_count; i++)
-		if (!change->net_slots[i]->record && change->net_wants[i].out_net &&
-		    change->net_wants[i].out_net != change->net_slots[i]->net) {
-			fresh[count++] = change->net_wants[i].out_net;
-			unhold(change->sv, change->net_wants[i].out_net, err);
-		}
+	for (size_t i = 0; i < change->net_want_count; i++) {
+		const struct net_want *want = &change->net_wants[i];
+
+		if (want->former)
+			continue;
+		fresh[count++] = want->out_net;
+		names_ports_drop_slot(change->sv->names, want->out_net, err);
+	}
 	return net_drop_slots(change->sv->net, fresh, count, err);
+}
+
+/* Other links than those that the namespace was made with: it is renewed before the next life. */
+static void keep_stale(struct slot_net *now, struct slot_net *former)
+{
+	struct slot_net *made_with = former->stale ? former->stale : former;
+
+	now->unverified = former->unverified;
+	if (!net_same_links(made_with, now))
+		now->stale = slot_net_ref(made_with);
 }
 
 int net_settle(void *data, struct err *err)
@@ -165,17 +185,20 @@ int net_settle(void *data, struct err *err)
 	for (size_t i = 0; i < change->net_want_count; i++) {
 		struct slot *slot = change->net_slots[i];
 
+		if (slot->net)
+			keep_stale(change->net_wants[i].out_net, slot->net);
 		slot_net_free(slot->net);
-		slot->net = change->net_wants[i].out_net;
+		slot->net = slot_net_ref(change->net_wants[i].out_net);
 	}
-	change->net_want_count = 0;
+	forget_wants(change);
 	return 0;
 }
 
 int net_clean(void *data, struct err *err)
 {
 	struct change *change = data;
-	struct slot_net **nets = arena_alloc(change->arena, (change->gone_count + 1) * sizeof(*nets));
+	struct slot_net **nets =
+		arena_alloc(change->arena, (change->gone_count + 1) * sizeof(*nets));
 	struct err first = ERR_NONE;
 	size_t count = 0;
 
@@ -188,12 +211,16 @@ int net_clean(void *data, struct err *err)
 		if (!slot->net || slot->record)
 			continue;
 		nets[count++] = slot->net;
-		unhold(change->sv, slot->net, &first);
+		names_ports_drop_slot(change->sv->names, slot->net, &first);
 		names_drop_slot(change->sv->names, slot->name, &first);
 	}
 	first = ERR_NONE;
 	if (net_drop_slots(change->sv->net, nets, count, &first) < 0)
-		log_warn("network-left-over", KV_S("error", first.msg)); /* system check finds it again */
+		log_warn("network-left-over",
+			 KV_S("error", first.msg)); /* system check finds it again */
+	first = ERR_NONE;
+	if (change->flow.err.code && net_undo_made(change->sv->net, &first) < 0)
+		log_warn("network-left-over", KV_S("error", first.msg));
 	return 0;
 }
 
@@ -201,7 +228,7 @@ void net_forget(struct change *change)
 {
 	struct slot *slot, *next;
 
-	net_unclaim(change, &change->failure);
+	forget_wants(change);
 	for (slot = LIST_FIRST(&change->sv->slots); slot; slot = next) {
 		next = LIST_NEXT(slot, link);
 		if (!slot->record && !slot->starting && !slot->closing)

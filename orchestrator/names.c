@@ -126,18 +126,17 @@ static int send_upstreams(struct names *names, struct err *err)
 	if (file_read(AT_FDCWD, "/etc/resolv.conf", 1u << 20, &text, NULL, &absent) < 0)
 		text = xstrdup("");
 	conf = resolv_parse(text);
-	status = netd_upstreams(names->conversation_fd, (const char *const *)conf->servers,
-				conf->server_count < NETD_SERVERS_MAX ? conf->server_count
-								      : NETD_SERVERS_MAX,
-				err);
+	status = netd_upstreams(
+		names->conversation_fd, (const char *const *)conf->servers,
+		conf->server_count < NETD_SERVERS_MAX ? conf->server_count : NETD_SERVERS_MAX, err);
 	resolv_free(conf);
 	return status;
 }
 
 static int start(struct names *names, struct err *err)
 {
-	AUTO(fd) int listen_fd =
-		message_listen(names->dirs->run_fd, NETD_SOCKET, SOCK_SEQPACKET, true, err);
+	AUTO(fd)
+	int listen_fd = message_listen(names->dirs->run_fd, NETD_SOCKET, SOCK_SEQPACKET, true, err);
 	int ends[2], status;
 
 	if (listen_fd < 0)
@@ -233,7 +232,8 @@ int names_add_slot(struct names *names, const struct netd_slot *slot, struct err
 	pthread_mutex_lock(&names->lock);
 	status = netd_slot_add(names->conversation_fd, slot, err);
 	if (status == 0 && slot_index(names, slot->slot) == SIZE_MAX)
-		*(char **)xgrow(&names->slots, &names->slot_count, sizeof(char *)) = xstrdup(slot->slot);
+		*(char **)xgrow(&names->slots, &names->slot_count, sizeof(char *)) =
+			xstrdup(slot->slot);
 	pthread_mutex_unlock(&names->lock);
 	return status;
 }
@@ -284,6 +284,54 @@ int names_relay(struct names *names, const struct netd_relay *relay, struct err 
 	status = netd_relay(names->conversation_fd, relay, err);
 	pthread_mutex_unlock(&names->lock);
 	return status;
+}
+
+int names_unrelay(struct names *names, const char *const *keys, size_t count, struct err *err)
+{
+	int status;
+
+	pthread_mutex_lock(&names->lock);
+	status = count && names->conversation_fd >= 0
+			 ? netd_unrelay(names->conversation_fd, keys, count, err)
+			 : 0;
+	pthread_mutex_unlock(&names->lock);
+	return status;
+}
+
+int names_socket(struct names *names, const char *key, struct err *err)
+{
+	int fd;
+
+	pthread_mutex_lock(&names->lock);
+	fd = netd_socket(names->conversation_fd, key, err);
+	pthread_mutex_unlock(&names->lock);
+	return fd;
+}
+
+static void add_held(struct arena *arena, struct texts *out, const char *key)
+{
+	*(const char **)arena_grow(arena, &out->items, &out->count, sizeof(char *)) =
+		arena_strdup(arena, key);
+}
+
+int names_held(struct names *names, struct arena *arena, struct texts *out, struct err *err)
+{
+	AUTO(json) struct json_object *list = NULL;
+	struct json_object *holds, *relays;
+	int status;
+
+	pthread_mutex_lock(&names->lock);
+	status = netd_list(names->conversation_fd, &list, err);
+	pthread_mutex_unlock(&names->lock);
+	if (status < 0)
+		return -1;
+	holds = json_array_at(list, "holds");
+	relays = json_array_at(list, "relays");
+	for (size_t i = 0; i < json_array_count(holds); i++)
+		add_held(arena, out, json_object_get_string(json_object_array_get_idx(holds, i)));
+	for (size_t i = 0; i < json_array_count(relays); i++)
+		add_held(arena, out, json_text_or(json_object_array_get_idx(relays, i), "key", ""));
+	return 0;
 }
 
 int names_publish(struct names *names, struct zone *zone, struct err *err)

@@ -7,10 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "netplug/netd.h"
 #include "netplug/zone.h"
 #include "orchestrator/roots.h"
+#include "specs/model.h"
 
 struct names;
 
@@ -27,6 +29,11 @@ int names_drop_slot(struct names *names, const char *slot, struct err *err);
 int names_hold(struct names *names, const struct netd_hold *holds, size_t count, struct err *err);
 int names_unhold(struct names *names, const char *const *keys, size_t count, struct err *err);
 int names_relay(struct names *names, const struct netd_relay *relay, struct err *err);
+int names_unrelay(struct names *names, const char *const *keys, size_t count, struct err *err);
+/* A duplicate of a socket that netd has, by key. */
+int names_socket(struct names *names, const char *key, struct err *err);
+/* Keys of all sockets of published ports that netd has; in the arena. */
+int names_held(struct names *names, struct arena *arena, struct texts *out, struct err *err);
 /* Writes the zone (its serial is set here) and hands it over. */
 int names_publish(struct names *names, struct zone *zone, struct err *err);
 /* netd ends; not there: fine. */

@@ -4,6 +4,7 @@
  * from a short-lived process; the object is guarded by its own mutex. A slot's key is "PROJECT/SERVICE/N".
  */
 #pragma once
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "netplug/attach.h"
+#include "netplug/nat.h"
 #include "netplug/network.h"
 #include "netplug/ports.h"
 #include "netplug/zone.h"
@@ -29,15 +31,18 @@ struct slot_link {
 	size_t alias_count;
 };
 
-/* A published port, as it holds. */
+/* A published port, as it holds, at one address. */
 struct slot_port {
 	const char *host_ip;      /* "0.0.0.0", "::", "127.0.0.1" */
 	uint16_t host_port, target;
 	const char *protocol;
+	const char *relay_to;     /* netd's socket leads to this address of the container; NULL: it only holds the port */
 };
 
-/* The network side of a slot: filled by net_prepare, owned by whoever keeps the slot. */
+/* The network side of a slot: filled by net_prepare, then unchanged but for the last two. Counted: net itself keeps a
+ * reference while something of it is in books or kernel. */
 struct slot_net {
+	atomic_uint refs;
 	struct arena *arena;
 	char *key;                /* PROJECT/SERVICE/N */
 	char *netns;              /* path of the bind mount; NULL: the host's network, or another slot's */
@@ -48,46 +53,73 @@ struct slot_net {
 	size_t port_count;
 	struct attach_interface *interfaces; /* for attach_wire */
 	size_t interface_count;
+	struct nat_port *rules;   /* of the ports */
+	size_t rule_count;
+	struct slot_net *stale;   /* other settings, with which the namespace was made: to be renewed (net_renew) */
+	bool unverified;          /* adopted: the kept namespace is looked at before its next life */
 };
 
 struct slot_net *slot_net_new(void);
-void slot_net_free(struct slot_net *net);
+struct slot_net *slot_net_ref(struct slot_net *net);
+void slot_net_free(struct slot_net *net); /* gives a reference back */
+
+/* Whether both want the same links, addresses and routes of a namespace. */
+bool net_same_links(const struct slot_net *a, const struct slot_net *b);
 
 /* roots, run_path: borrowed, must outlive it. */
 struct project_net *net_open(const struct roots *roots, const char *project, struct err *err);
 void net_close(struct project_net *net);
 
-/* Wish of one new slot; out_net is filled. with_ports: false for one-off containers. */
+/* Wish of one slot; out_net (with key and netns) is filled. with_ports: false for one-off containers. */
 struct net_want {
 	const struct service *service;
 	const char *slot;         /* "web.1" */
 	unsigned number;          /* for texts of errors */
 	bool with_ports;
-	const struct slot_port *remembered; /* ports of the slot's former container; may be NULL */
-	size_t remembered_count;
+	struct slot_net *former;  /* what the slot has until now; NULL: it is new. Own reference */
+	bool adopts;              /* it is there: a failure takes nothing away, networks that are gone are passed over */
 	struct slot_net *out_net;
 };
 
-/* A placeholder socket for netd to hold. */
+/* A socket for netd: a placeholder, or with relay_to a listener. fd -1: netd has it, the target alone changes. */
 struct net_hold {
-	char key[64];             /* "tcp 0.0.0.0 8080" */
+	char key[96];             /* "tcp 0.0.0.0 8080" */
 	int fd;
+	const char *relay_to;
+	uint16_t relay_port;
 };
 
-/* Records, leases, bridges, ports and rules for all of them; all or nothing, except networks that were made and
- * then stay until net_remove. *out_holds (to be freed, fds the caller's) are the new placeholders.
- * *out_notices (arena): sentences for the user (forwarding switched on, exposed ports ...). */
+/* Records, leases, bridges, ports and rules for all of them; all or nothing, with what the slots had before. Ports that
+ * are published no longer lose their rules, and the rest of theirs with net_complete.
+ * held: keys of netd's sockets. *out_holds (to be freed, fds the caller's) are the new ones.
+ * *out_notices (arena): sentences for the user (forwarding switched on, ports without effect ...). */
 int net_prepare(struct project_net *net, const struct project *project, struct net_want *wants,
-		size_t count, struct arena *arena, struct net_hold **out_holds, size_t *out_hold_count,
-		struct texts *out_notices, struct err *err);
+		size_t count, const struct texts *held, struct arena *arena, struct net_hold **out_holds,
+		size_t *out_hold_count, struct texts *out_notices, struct err *err);
+/* The way back of a net_prepare that went well: new slots lose all, others get their former state. */
+int net_unprepare(struct project_net *net, struct net_want *wants, size_t count, struct err *err);
+/* The last step, nothing fails any more: rows of ports that are gone are struck; *out_keys (arena) are the
+ * sockets that netd may close. */
+int net_complete(struct project_net *net, struct net_want *wants, size_t count, struct arena *arena,
+		 struct texts *out_keys, struct err *err);
+/* Networks that the last net_prepare made and nobody uses go again; with the last one all traces of the project. */
+int net_undo_made(struct project_net *net, struct err *err);
 
-/* Wires the slot through its monitor's sockets; dns ports 0: no redirect. */
+/* Before a start: a namespace that was made with other settings goes, with its links. Returns 1 when it went. */
+int net_renew(struct project_net *net, struct slot_net *slot, struct err *err);
+/* Whether the kept namespace is as the slot wants it; `why`: 240 bytes. */
+int net_verify(const struct slot_net *slot, int route_fd, bool *out_ok, char *why, struct err *err);
+
+/* Wires the slot through its monitor's sockets; dns ports 0: no redirect. only_redirect: the links stay as they are. */
 int net_attach(struct project_net *net, const struct slot_net *slot, int route_fd, int netfilter_fd,
-	       uint16_t dns_udp_port, uint16_t dns_tcp_port, struct err *err);
+	       uint16_t dns_udp_port, uint16_t dns_tcp_port, bool only_redirect, struct err *err);
 
-/* Takes away everything of these slots: links, rules, ports, leases, namespace. *keys_out: keys of held
- * placeholders that are free now (to be freed each and the array). Never fails half-way: the first error is
- * told, the rest is done. */
+/* Compares bridges and rules with what all slots want, and puts right what differs. *out_rules: elements that were
+ * missing or too much; *out_links: a bridge or a host end was missing, live slots are to be attached again. */
+int net_repair(struct project_net *net, size_t *out_rules, bool *out_links, struct err *err);
+
+/* Takes away everything of these slots: links, rules, ports, leases, namespace. Never fails half-way: the first error
+ * is told, the rest is done. */
 int net_drop_slots(struct project_net *net, struct slot_net *const *slots, size_t count,
 		   struct err *err);
 /* As above for the whole project at once (one group delete, one transaction), networks' records included. */

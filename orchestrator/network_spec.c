@@ -18,13 +18,14 @@ static struct network_pairs pairs_of(struct arena *arena, const struct pairs *pa
 				     pairs->count };
 
 	for (size_t i = 0; i < pairs->count; i++)
-		out.items[i] = (struct network_pair){ pairs->items[i].name,
-						      pairs->items[i].value ? pairs->items[i].value : "" };
+		out.items[i] =
+			(struct network_pair){ pairs->items[i].name,
+					       pairs->items[i].value ? pairs->items[i].value : "" };
 	return out;
 }
 
-void network_spec_of(struct arena *arena, const struct project *project, const struct network *network,
-		     struct network_spec *out)
+void network_spec_of(struct arena *arena, const struct project *project,
+		     const struct network *network, struct network_spec *out)
 {
 	const struct ipam *ipam = network->ipam;
 
@@ -52,7 +53,7 @@ void network_spec_of(struct arena *arena, const struct project *project, const s
 		};
 }
 
-static uint8_t protocol_of(const char *name)
+uint8_t network_protocol(const char *name)
 {
 	if (name && strcmp(name, "udp") == 0)
 		return IPPROTO_UDP;
@@ -73,7 +74,8 @@ static int published_range(const char *text, struct port_want *want, struct err 
 	if (num_parse_u64("published port", first.at, first.len, 0, 65535, &low, err) < 0)
 		return -1;
 	high = low;
-	if (is_range && num_parse_u64("published port", last.at, last.len, low, 65535, &high, err) < 0)
+	if (is_range &&
+	    num_parse_u64("published port", last.at, last.len, low, 65535, &high, err) < 0)
 		return -1;
 	want->first = (uint16_t)low;
 	want->last = (uint16_t)high;
@@ -104,7 +106,7 @@ int network_ports_of(struct arena *arena, const struct service *service, const c
 		want->slot = slot_key;
 		want->families = PORTS_V4 | PORTS_V6;
 		want->target = (uint16_t)port->target;
-		want->protocol = protocol_of(port->protocol);
+		want->protocol = network_protocol(port->protocol);
 		want->relay = relay;
 		want->remembered = remember(remembered, remembered_count, port);
 		want->fd4 = want->fd6 = -1;
@@ -153,7 +155,8 @@ size_t network_gateway(const struct attachment *const *order, size_t count, cons
 	for (size_t i = 0; i < count; i++) {
 		if (is_internal[i])
 			continue;
-		if (best == SIZE_MAX || order[i]->gw_priority.value > order[best]->gw_priority.value ||
+		if (best == SIZE_MAX ||
+		    order[i]->gw_priority.value > order[best]->gw_priority.value ||
 		    (order[i]->gw_priority.value == order[best]->gw_priority.value &&
 		     strcmp(order[i]->network, order[best]->network) < 0))
 			best = i;

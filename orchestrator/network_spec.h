@@ -8,6 +8,8 @@
 /* All texts borrowed from the model. */
 void network_spec_of(struct arena *arena, const struct project *project, const struct network *network,
 		     struct network_spec *out);
+/* IPPROTO_*; NULL: tcp. */
+uint8_t network_protocol(const char *name);
 /* The publications of one service for a slot; *out_count wants in the arena. remembered: see net_want.
  * ERR_INVALID names service and port. */
 struct slot_port;

@@ -42,6 +42,7 @@ struct start_job {
 	struct slot_paths paths;
 	int slot_fd;
 	bool needs_names; /* netd lacks this slot's sockets */
+	bool verifies;    /* the namespace was adopted and is looked at first */
 	bool waits_for_go;
 	bool launched;
 	volatile bool cut;
@@ -88,9 +89,8 @@ static int open_image(void *data, struct err *err)
 	const struct record *record = job->slot->record;
 	const struct image_facts *facts = image_cache_get(job->sv->image_cache, record->image_id,
 							  job->service->user, &job->service->group_add, err);
-	const struct snapshot *claimed;
 
-	if (!facts || image_cache_claim(job->sv->image_cache, record->image_id, record->id, &claimed, err) < 0)
+	if (!facts || image_cache_mount(job->sv->image_cache, record->image_id, record->id, err) < 0)
 		return -1;
 	job->snapshot = facts->snapshot;
 	job->image = facts->config;
@@ -168,6 +168,45 @@ static int write_bundle(void *data, struct err *err)
 	return slot_files_write(&spec, &job->paths, &job->launch.config_fd, &job->launch.monitor_fd, err);
 }
 
+/* A namespace that was made with other settings goes before the monitor makes or joins one. */
+static int renew_network(void *data, struct err *err)
+{
+	struct start_job *job = data;
+	struct slot_net *net = job->slot->net;
+
+	if (!net || !net->stale)
+		return 0;
+	if (names_drop_slot(job->sv->names, job->slot->name, err) < 0 ||
+	    net_renew(job->sv->net, net, err) < 0)
+		return -1;
+	job->needs_names = net->netns && net->link_count;
+	job->verifies = net->unverified = false;
+	return 0;
+}
+
+/* The namespace of an adopted slot before its next life: one that was changed meanwhile is made anew. */
+static int keep_or_renew(struct start_job *job, struct err *err)
+{
+	struct slot_net *net = job->slot->net;
+	char why[240] = "";
+	bool fine = true;
+
+	if (!job->launch.netns_made && net_verify(net, job->launch.route_fd, &fine, why, err) < 0)
+		return -1;
+	net->unverified = false;
+	if (fine)
+		return 0;
+	log_info("namespace-renewed", KV_S("slot", job->slot->name), KV_S("why", &why[0]));
+	launch_close_sockets(&job->launch);
+	launch_abort(&job->launch);
+	net->stale = slot_net_ref(net);
+	if (slot_clear_left_overs(job->sv, job->slot->record->id, err) < 0 ||
+	    net_renew(job->sv->net, net, err) < 0 || lseek(job->launch.config_fd, 0, SEEK_SET) < 0 ||
+	    lseek(job->launch.monitor_fd, 0, SEEK_SET) < 0)
+		return err->code ? -1 : err_sys(err, errno, "rewind the bundle");
+	return launch_start(&job->launch, true, err);
+}
+
 static int launch_monitor(void *data, struct err *err)
 {
 	struct start_job *job = data;
@@ -176,7 +215,8 @@ static int launch_monitor(void *data, struct err *err)
 	job->launch.log_fd = job->sv->log_fd;
 	job->launch.trace_fd = job->sv->trace_fd;
 	job->launched = true;
-	if (launch_start(&job->launch, job->needs_names, err) < 0)
+	if (launch_start(&job->launch, job->needs_names, err) < 0 ||
+	    (job->verifies && keep_or_renew(job, err) < 0))
 		return -1;
 	job->slot->record->monitor = job->launch.monitor;
 	return job->cut ? err_set(err, ERR_CANCELLED, "cancelled") : 0;
@@ -219,7 +259,7 @@ static int attach_network(void *data, struct err *err)
 	if (!job->needs_names)
 		return 0;
 	if (net_attach(job->sv->net, job->slot->net, launch->route_fd, launch->netfilter_fd,
-		       port_of(launch->dns_udp_fd), port_of(launch->dns_tcp_fd), err) < 0 ||
+		       port_of(launch->dns_udp_fd), port_of(launch->dns_tcp_fd), false, err) < 0 ||
 	    names_add_slot(job->sv->names, &names, err) < 0)
 		return -1;
 	launch_close_sockets(launch);
@@ -287,6 +327,7 @@ static const struct stage start_stages[] = {
 	{ "record-intent",   IN_POOL, record_intent,   record_stopped,  0 },
 	{ "open-image",      IN_POOL, open_image,      NULL,            0 },
 	{ "prepare-volumes", IN_POOL, prepare_volumes, release_volumes, 0 },
+	{ "renew-network",   IN_POOL, renew_network,   NULL,            0 },
 	{ "write-bundle",    IN_POOL, write_bundle,    NULL,            0 },
 	{ "launch-monitor",  IN_POOL, launch_monitor,  end_monitor,     0 },
 	{ "attach-network",  IN_POOL, attach_network,  NULL,            0 },
@@ -375,7 +416,8 @@ void slot_start(struct slot *slot, const char *reason, slot_done done, void *ctx
 	job->sv = slot->sv;
 	job->arena = arena_new();
 	job->slot_fd = -1;
-	job->needs_names = lacks_sockets(slot);
+	job->verifies = slot->net && slot->net->netns && slot->net->link_count && slot->net->unverified;
+	job->needs_names = lacks_sockets(slot) || job->verifies;
 	launch_init(&job->launch);
 	job->flow = (struct flow){ .name = "start", .table = start_stages, .job = job, .done = start_over,
 				   .trace_fd = slot->sv->trace_fd };

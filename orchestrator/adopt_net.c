@@ -1,0 +1,112 @@
+/* orchestrator/adopt_net - the network half of start-up.
+ *
+ * Owns: what is asked for again. May not touch: containers, netplug (network, names).
+ */
+#include "orchestrator/adopt_net.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/json.h"
+#include "orchestrator/names_ports.h"
+#include "orchestrator/slot.h"
+
+struct adoption {
+	struct supervisor *sv;
+	struct arena *arena;
+	struct net_want *wants;
+	struct slot **slots;
+	size_t count;
+};
+
+/* The ports that the record tells, for those that the system chose. */
+static struct slot_net *remembered(const struct slot *slot)
+{
+	struct slot_net *net = slot_net_new();
+	struct json_object *info = record_info(slot->record);
+	struct json_object *ports = json_array_at(info, "ports");
+
+	for (size_t i = 0; i < json_array_count(ports); i++) {
+		struct json_object *one = json_object_array_get_idx(ports, i);
+		struct slot_port *port =
+			arena_grow(net->arena, &net->ports, &net->port_count, sizeof(*port));
+
+		port->host_ip = arena_strdup(net->arena, json_text_or(one, "host_ip", ""));
+		port->host_port = (uint16_t)json_int_or(one, "host_port", 0);
+		port->target = (uint16_t)json_int_or(one, "target", 0);
+		port->protocol = arena_strdup(net->arena, json_text_or(one, "protocol", "tcp"));
+	}
+	json_object_put(info);
+	return net;
+}
+
+static void want_network(struct adoption *a, struct slot *slot, const struct service *service)
+{
+	const struct supervisor *sv = a->sv;
+	struct net_want *want;
+	size_t count = a->count;
+
+	if (service->network_mode && strcmp(service->network_mode, "none") != 0)
+		return;
+	*(struct slot **)arena_grow(a->arena, &a->slots, &count, sizeof(slot)) = slot;
+	want = arena_grow(a->arena, &a->wants, &a->count, sizeof(*want));
+	want->service = service;
+	want->slot = slot->name;
+	want->number = slot->number;
+	want->with_ports = !slot->oneoff;
+	want->adopts = true;
+	want->former = remembered(slot);
+	want->out_net = slot_net_new();
+	want->out_net->key =
+		slot->oneoff ? xformat("%s/%s/run-%s", sv->dirs->name, slot->service, slot->oneoff)
+			     : xformat("%s/%s/%u", sv->dirs->name, slot->service, slot->number);
+	want->former->key = xstrdup(want->out_net->key);
+	want->out_net->netns =
+		xformat("%s/netns/%s.%s", sv->roots->run, sv->dirs->name, slot->name);
+	want->out_net->unverified = true;
+}
+
+static int prepare(struct adoption *a, struct err *err)
+{
+	struct supervisor *sv = a->sv;
+	struct texts held = { NULL, 0 }, notices = { NULL, 0 };
+	struct net_hold *holds;
+	size_t count;
+	bool fresh;
+	int status;
+
+	if (names_ports_held(sv->names, a->arena, &held, &fresh, err) < 0 ||
+	    net_prepare(sv->net, sv->model->project, a->wants, a->count, &held, a->arena, &holds,
+			&count, &notices, err) < 0)
+		return -1;
+	status = names_ports_give(sv->names, holds, count, err);
+	free(holds);
+	return status;
+}
+
+int adopt_networks(struct supervisor *sv, struct err *err)
+{
+	struct adoption a = { .sv = sv, .arena = arena_new() };
+	struct slot *slot;
+	int status = 0;
+
+	LIST_FOREACH(slot, &sv->slots, link)
+	{
+		const struct service *service = slot_service(slot);
+
+		if (service)
+			want_network(&a, slot, service);
+	}
+	if (a.count)
+		status = prepare(&a, err);
+	for (size_t i = 0; i < a.count; i++) {
+		slot_net_free(a.wants[i].former);
+		if (status == 0)
+			a.slots[i]->net = a.wants[i].out_net;
+		else
+			slot_net_free(a.wants[i].out_net);
+	}
+	arena_free(a.arena);
+	return status;
+}

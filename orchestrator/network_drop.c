@@ -1,0 +1,322 @@
+/* orchestrator/network_drop - what slots, networks and the whole project have is taken away.
+ *
+ * Owns: the order in which it goes. May not touch: netlink and nft messages (netplug).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "netplug/foreign.h"
+#include "netplug/link.h"
+#include "orchestrator/network_inner.h"
+
+void net_keep_first(struct err *first, const struct err *err)
+{
+	if (first->code == ERR_OK)
+		*first = *err;
+}
+
+static void drop_netns(const char *path, struct err *first)
+{
+	struct err err = ERR_NONE;
+
+	if (!path)
+		return;
+	if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT) {
+		err_sys(&err, errno, "unmount %s", path);
+		net_keep_first(first, &err);
+	}
+	if (unlink(path) < 0 && errno != ENOENT) {
+		err_sys(&err, errno, "remove %s", path);
+		net_keep_first(first, &err);
+	}
+}
+
+static void drop_links(struct project_net *net, struct slot_net *const *slots, size_t count,
+		       struct err *first)
+{
+	AUTO(rtnl) struct rtnl *rtnl = NULL;
+	AUTO(free) const char **names = NULL;
+	struct err err = ERR_NONE;
+	size_t name_count = 0;
+	unsigned group;
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t n = 0; n < slots[i]->interface_count; n++)
+			if (slots[i]->interfaces[n].kind == ATTACH_VETH)
+				*(const char **)xgrow(&names, &name_count, sizeof(char *)) =
+					slots[i]->interfaces[n].host_name;
+	if (!name_count)
+		return;
+	if (rtnl_open(&rtnl, &err) < 0 ||
+	    link_group_take(&net->np, net->project, &group, &err) < 0 ||
+	    link_delete_names(rtnl, link_group_trash(group), names, name_count, &err) < 0)
+		net_keep_first(first, &err);
+}
+
+void net_drop_locked(struct project_net *net, struct slot_net *const *slots, size_t count,
+		     struct err *first)
+{
+	AUTO(nft) struct nft *nft = NULL;
+	AUTO(free) const char **keys = xcalloc(count + 1, sizeof(char *));
+	struct err err = ERR_NONE;
+	size_t rules = 0;
+
+	if (!count)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		keys[i] = slots[i]->key;
+		rules += slots[i]->rule_count;
+	}
+	if (rules && (nft_open(&nft, &err) < 0 || nat_remove_owners(nft, keys, count, &err) < 0))
+		net_keep_first(first, &err);
+	for (size_t i = 0; i < count; i++)
+		net_forget_flows(slots[i]->rules, slots[i]->rule_count);
+	err = ERR_NONE;
+	if (ports_release_slots(&net->np, keys, count, &err) < 0)
+		net_keep_first(first, &err);
+	err = ERR_NONE;
+	if (network_release_slots(&net->np, keys, count, &err) < 0)
+		net_keep_first(first, &err);
+	drop_links(net, slots, count, first);
+	for (size_t i = 0; i < count; i++) {
+		drop_netns(slots[i]->netns, first);
+		if (slots[i]->stale)
+			drop_links(net, &slots[i]->stale, 1, first);
+		net_unregister(net, slots[i]);
+	}
+}
+
+int net_drop_slots(struct project_net *net, struct slot_net *const *slots, size_t count,
+		   struct err *err)
+{
+	struct err first = ERR_NONE;
+
+	pthread_mutex_lock(&net->lock);
+	net_drop_locked(net, slots, count, &first);
+	pthread_mutex_unlock(&net->lock);
+	*err = first;
+	return first.code == ERR_OK ? 0 : -1;
+}
+
+int net_renew(struct project_net *net, struct slot_net *slot, struct err *err)
+{
+	struct slot_net *stale;
+	struct err first = ERR_NONE, one;
+
+	pthread_mutex_lock(&net->lock);
+	stale = TAKE(slot->stale);
+	if (stale) {
+		drop_links(net, &stale, 1, &first);
+		drop_netns(stale->netns, &first);
+	}
+	for (size_t i = 0; stale && i < stale->link_count; i++) {
+		one = ERR_NONE;
+		if (!net_on_network(slot, stale->links[i].network) &&
+		    network_release(&net->np, stale->links[i].network, net->project, slot->key,
+				    &one) < 0)
+			net_keep_first(&first, &one);
+	}
+	pthread_mutex_unlock(&net->lock);
+	if (first.code)
+		*err = first;
+	if (!stale)
+		return 0;
+	slot_net_free(stale);
+	return first.code ? -1 : 1;
+}
+
+/* ---- networks, the project */
+
+/* Networks that others still have leases on stay, with their bridge and their rules. */
+struct shared {
+	const char **names, **bridges;
+	size_t count;
+};
+
+static bool is_foreign_lease(const struct project_net *net, const struct network_lease *lease)
+{
+	size_t len = strlen(net->project);
+
+	return strncmp(lease->slot, net->project, len) != 0 || lease->slot[len] != '/';
+}
+
+static void sort_networks(struct project_net *net, struct arena *arena,
+			  struct network_record **networks, size_t *count, struct shared *shared)
+{
+	size_t own = 0;
+
+	shared->names = arena_alloc(arena, (*count + 1) * sizeof(char *));
+	shared->bridges = arena_alloc(arena, (*count + 1) * sizeof(char *));
+	for (size_t i = 0; i < *count; i++) {
+		bool foreign = false;
+
+		for (size_t l = 0; l < networks[i]->lease_count; l++)
+			foreign |= is_foreign_lease(net, &networks[i]->leases[l]);
+		if (foreign) {
+			shared->names[shared->count] = networks[i]->name;
+			shared->bridges[shared->count++] = networks[i]->bridge;
+		} else {
+			networks[own++] = networks[i];
+		}
+	}
+	*count = own;
+}
+
+static void drop_rules(struct project_net *net, struct arena *arena,
+		       struct network_record **networks, size_t count, const struct shared *shared,
+		       struct err *first)
+{
+	AUTO(nft) struct nft *nft = NULL;
+	const char **bridges = arena_alloc(arena, (count + 1) * sizeof(char *));
+	struct err err = ERR_NONE;
+
+	if (nft_open(&nft, &err) < 0) {
+		net_keep_first(first, &err);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		bridges[i] = networks[i]->bridge;
+	if (foreign_withdraw(nft, bridges, count, &err) < 0)
+		net_keep_first(first, &err);
+	err = ERR_NONE;
+	if (nat_remove_project_except(nft, net->project, shared->names, shared->count, &err) < 0)
+		net_keep_first(first, &err);
+}
+
+static void drop_group(struct project_net *net, const struct shared *shared, struct err *first)
+{
+	AUTO(rtnl) struct rtnl *rtnl = NULL;
+	struct err err = ERR_NONE;
+	unsigned group;
+
+	if (link_group_find(&net->np, net->project, &group, &err) < 0)
+		return;
+	if (rtnl_open(&rtnl, &err) < 0 ||
+	    (shared->count && link_keep(rtnl, shared->bridges, shared->count, &err) < 0) ||
+	    link_delete_group(rtnl, group, &err) < 0)
+		net_keep_first(first, &err);
+}
+
+static size_t drop_all(struct project_net *net, struct err *first)
+{
+	struct arena *arena = arena_new();
+	struct network_record **networks = NULL;
+	struct shared shared = { 0 };
+	struct err err = ERR_NONE;
+	size_t count = 0;
+
+	if (network_list(&net->np, arena, net->project, &networks, &count, &err) < 0)
+		net_keep_first(first, &err);
+	sort_networks(net, arena, networks, &count, &shared);
+	drop_rules(net, arena, networks, count, &shared, first);
+	drop_group(net, &shared, first);
+	err = ERR_NONE;
+	if (network_release(&net->np, NULL, net->project, NULL, &err) < 0)
+		net_keep_first(first, &err);
+	for (size_t i = 0; i < count; i++) {
+		err = ERR_NONE;
+		if (network_remove(&net->np, networks[i]->name, &err) < 0)
+			net_keep_first(first, &err);
+	}
+	err = ERR_NONE;
+	if (ports_release(&net->np, net->project, NULL, &err) < 0)
+		net_keep_first(first, &err);
+	while (net->net_count)
+		net_unregister(net, net->nets[0]);
+	arena_free(arena);
+	return shared.count;
+}
+
+static void drop_project_group(struct project_net *net, size_t shared, struct err *first)
+{
+	struct err err = ERR_NONE;
+
+	if (!shared && first->code == ERR_OK && link_group_drop(&net->np, net->project, &err) < 0)
+		net_keep_first(first, &err);
+}
+
+int net_drop_project(struct project_net *net, char *const *netns_paths, size_t count,
+		     struct err *err)
+{
+	struct err first = ERR_NONE;
+	size_t shared;
+
+	pthread_mutex_lock(&net->lock);
+	for (size_t i = 0; i < net->net_count; i++)
+		net_forget_flows(net->nets[i]->rules, net->nets[i]->rule_count);
+	shared = drop_all(net, &first);
+	for (size_t i = 0; i < count; i++)
+		drop_netns(netns_paths[i], &first);
+	drop_project_group(net, shared, &first);
+	pthread_mutex_unlock(&net->lock);
+	*err = first;
+	if (first.code == ERR_OK && shared)
+		return err_set(err, ERR_BUSY, "a network is still in use by another project");
+	return first.code == ERR_OK ? 0 : -1;
+}
+
+static int remove_network(struct project_net *net, struct arena *arena, const char *name,
+			  struct err *err)
+{
+	AUTO(rtnl) struct rtnl *rtnl = NULL;
+	AUTO(nft) struct nft *nft = NULL;
+	AUTO(nat_batch) struct nat_batch *nat = nat_batch_new();
+	struct network_record *network;
+	const char *bridge;
+	unsigned group;
+
+	if (network_load(&net->np, arena, name, &network, err) < 0)
+		return err->code == ERR_NOT_FOUND ? 0 : -1;
+	if (nft_open(&nft, err) < 0 || rtnl_open(&rtnl, err) < 0 ||
+	    link_group_take(&net->np, net->project, &group, err) < 0)
+		return -1;
+	bridge = network->bridge;
+	nat_del_network(nat, network);
+	if (network_remove(&net->np, name, err) < 0 || nat_commit(nft, nat, err) < 0)
+		return -1;
+	if (network->driver != NETWORK_BRIDGE)
+		return 0;
+	if (foreign_withdraw(nft, &bridge, 1, err) < 0)
+		return -1;
+	return link_delete_names(rtnl, link_group_trash(group), &bridge, 1, err);
+}
+
+int net_remove(struct project_net *net, const char *name, struct err *err)
+{
+	struct arena *arena = arena_new();
+	int status;
+
+	pthread_mutex_lock(&net->lock);
+	status = remove_network(net, arena, name, err);
+	pthread_mutex_unlock(&net->lock);
+	arena_free(arena);
+	return status;
+}
+
+int net_undo_made(struct project_net *net, struct err *err)
+{
+	struct arena *arena = arena_new();
+	struct network_record **networks = NULL;
+	struct err first = ERR_NONE;
+	size_t count = 0;
+
+	pthread_mutex_lock(&net->lock);
+	for (size_t i = 0; i < net->made_count; i++) {
+		struct err one = ERR_NONE;
+
+		if (remove_network(net, arena, net->made[i], &one) < 0 && one.code != ERR_BUSY)
+			net_keep_first(&first, &one);
+	}
+	if (network_list(&net->np, arena, net->project, &networks, &count, &first) == 0 &&
+	    count == 0 && net->net_count == 0)
+		drop_project_group(net, drop_all(net, &first), &first);
+	pthread_mutex_unlock(&net->lock);
+	arena_free(arena);
+	*err = first;
+	return first.code == ERR_OK ? 0 : -1;
+}

@@ -1,0 +1,360 @@
+/* orchestrator/network_prepare - leases, bridges, ports and rules of a change in one batch, and its
+ * way back.
+ *
+ * Owns: the order of these steps. May not touch: netlink and nft messages (netplug), namespaces.
+ */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "netplug/foreign.h"
+#include "netplug/link.h"
+#include "netplug/switches.h"
+#include "orchestrator/network_inner.h"
+#include "orchestrator/network_spec.h"
+
+static void add_notice(struct batch *b, const char *text)
+{
+	*(const char **)arena_grow(b->arena, &b->notices->items, &b->notices->count,
+				   sizeof(char *)) = text;
+}
+
+/* ---- networks and leases */
+
+static int load_external(struct batch *b, const struct network *network, size_t at, struct err *err)
+{
+	if (network_load(&b->net->np, b->arena, network->name, &b->networks[at], err) == 0)
+		return 0;
+	if (err->code != ERR_NOT_FOUND)
+		return -1;
+	return err_set(err, ERR_NOT_FOUND,
+		       "external network %s does not exist: stack network create %s", network->name,
+		       network->name);
+}
+
+static int ensure_network(struct batch *b, size_t at, struct err *err)
+{
+	const struct network *network = &b->project->networks[at];
+	struct network_spec spec;
+	enum network_outcome outcome;
+	char why[240] = "";
+
+	if (b->networks[at])
+		return 0;
+	if (network->external)
+		return load_external(b, network, at, err);
+	network_spec_of(b->arena, b->project, network, &spec);
+	if (network_ensure(&b->net->np, b->arena, &spec, &b->networks[at], &outcome, why, err) < 0)
+		return err_wrap(err, "network %s", network->key);
+	if (outcome == NETWORK_DIFFERS)
+		return err_set(err, ERR_EXISTS, "network %s is there with another description (%s)",
+			       network->name, why);
+	if (outcome == NETWORK_MADE)
+		*(char **)xgrow(&b->net->made, &b->net->made_count, sizeof(char *)) =
+			xstrdup(network->name);
+	return 0;
+}
+
+static int gather_lease(struct batch *b, struct net_want *want, const struct attachment *attachment,
+			const char *mac, struct err *err)
+{
+	struct lease_want *lease;
+	const char *mac_wish = attachment->mac_address ? attachment->mac_address : mac;
+	size_t at = 0;
+
+	while (at < b->project->network_count &&
+	       strcmp(b->project->networks[at].key, attachment->network) != 0)
+		at++;
+	if (at == b->project->network_count && want->adopts)
+		return 0;
+	if (at == b->project->network_count)
+		return err_set(err, ERR_NOT_FOUND, "service %s: network %s is not declared",
+			       want->service->name, attachment->network);
+	if (ensure_network(b, at, err) < 0)
+		return -1;
+	lease = arena_grow(b->arena, &b->leases, &b->lease_count, sizeof(*lease));
+	lease->network = b->networks[at]->name;
+	lease->slot = want->out_net->key;
+	if ((attachment->ipv4_address &&
+	     address_parse("ipv4_address", attachment->ipv4_address, &lease->v4, err) < 0) ||
+	    (attachment->ipv6_address &&
+	     address_parse("ipv6_address", attachment->ipv6_address, &lease->v6, err) < 0))
+		return err_wrap(err, "service %s: networks.%s", want->service->name,
+				attachment->network);
+	if (mac_wish) {
+		uint8_t *bytes = arena_alloc(b->arena, 6);
+
+		if (mac_parse(mac_wish, bytes, err) < 0)
+			return err_wrap(err, "service %s: mac_address", want->service->name);
+		lease->mac = bytes;
+	}
+	return 0;
+}
+
+/* ---- ports */
+
+/* netd has the socket of the port that the want will get first. */
+static bool is_held(const struct batch *b, const struct port_want *want)
+{
+	struct slot_port port = { .protocol = ports_protocol_name(want->protocol) };
+	char text[ADDRESS_TEXT], key[NET_KEY_MAX];
+
+	port.host_ip = address_is_set(&want->host_ip) ? address_text(&want->host_ip, text)
+		       : want->families & PORTS_V4    ? "0.0.0.0"
+						      : "::";
+	port.host_port = want->remembered && (!want->first || (want->remembered >= want->first &&
+							       want->remembered <= want->last))
+				 ? want->remembered
+				 : want->first;
+	return texts_has(b->held, net_port_key(&port, key));
+}
+
+static int gather_ports(struct batch *b, struct net_want *want, struct err *err)
+{
+	const struct network_record *gateway = net_gateway_record(b, want->service);
+	const struct slot_net *former = want->former;
+	struct port_want *ports;
+	size_t count;
+
+	if (!want->with_ports || !want->service->port_count || !want->service->network_count)
+		return 0;
+	if (!gateway || gateway->driver != NETWORK_BRIDGE) {
+		add_notice(b,
+			   arena_format(b->arena, "service %s: its ports are not published, as %s",
+					want->service->name,
+					gateway ? "containers of macvlan and ipvlan networks have "
+						  "addresses of "
+						  "their own"
+						: "all its networks are internal"));
+		return 0;
+	}
+	if (network_ports_of(b->arena, want->service, want->out_net->key,
+			     former ? former->ports : NULL, former ? former->port_count : 0, &ports,
+			     &count, err) < 0)
+		return -1;
+	for (size_t p = 0; p < count; p++) {
+		if (!want->service->ports[p].host_ip || !*want->service->ports[p].host_ip)
+			ports[p].host_ip = gateway->options.host_binding;
+		if (address_is_set(&ports[p].host_ip) && address_is_any(&ports[p].host_ip)) {
+			ports[p].families =
+				ports[p].host_ip.family == AF_INET ? PORTS_V4 : PORTS_V6;
+			ports[p].host_ip = (struct address){ 0 };
+		}
+		ports[p].held = is_held(b, &ports[p]);
+		*(struct port_want *)arena_grow(b->arena, &b->ports, &b->port_count,
+						sizeof(*ports)) = ports[p];
+	}
+	return 0;
+}
+
+static int gather(struct batch *b, struct err *err)
+{
+	for (size_t i = 0; i < b->want_count; i++) {
+		struct net_want *want = &b->wants[i];
+		const struct attachment **order = network_order(b->arena, want->service);
+
+		for (size_t n = 0; n < want->service->network_count; n++)
+			if (gather_lease(b, want, order[n],
+					 n == 0 ? want->service->mac_address : NULL, err) < 0)
+				return -1;
+		if (gather_ports(b, want, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- kernel */
+
+static int make_bridges(struct batch *b, struct rtnl *rtnl, struct err *err)
+{
+	struct bridge_want *bridges =
+		arena_alloc(b->arena, (b->project->network_count + 1) * sizeof(*bridges));
+	size_t count = 0;
+
+	for (size_t i = 0; i < b->project->network_count; i++) {
+		const struct network_record *network = b->networks[i];
+
+		if (!network || b->project->networks[i].external)
+			continue;
+		if (network->driver == NETWORK_BRIDGE)
+			link_bridge_of(network, b->arena, b->group, &bridges[count++]);
+		else if (link_ensure_parent(rtnl, network, b->group, err) < 0)
+			return -1;
+	}
+	return count ? link_ensure_bridges(rtnl, bridges, count, err) : 0;
+}
+
+static void forget_moved(const struct slot_net *from, const struct slot_net *to)
+{
+	for (size_t i = 0; from && i < from->rule_count; i++)
+		if (!net_has_rule(to, &from->rules[i]))
+			net_forget_flows(&from->rules[i], 1);
+	for (size_t i = 0; to && i < to->rule_count; i++)
+		if (!net_has_rule(from, &to->rules[i]))
+			net_forget_flows(&to->rules[i], 1);
+}
+
+static int write_rules(struct batch *b, struct rtnl *rtnl, struct err *err)
+{
+	AUTO(nft) struct nft *nft = NULL;
+	AUTO(nat_batch) struct nat_batch *nat = nat_batch_new();
+	const char **bridges =
+		arena_alloc(b->arena, (b->project->network_count + 1) * sizeof(char *));
+	struct switches_done done = { 0 };
+	const char *warning = NULL;
+	size_t bridge_count = 0;
+	bool need4 = false, need6 = false;
+
+	if (nft_open(&nft, err) < 0)
+		return -1;
+	for (size_t i = 0; i < b->project->network_count; i++) {
+		const struct network_record *network = b->networks[i];
+
+		if (!network || network->driver != NETWORK_BRIDGE)
+			continue;
+		nat_add_network(nat, network);
+		bridges[bridge_count++] = network->bridge;
+		need4 |= network->ipv4 && !network->internal;
+		need6 |= network->ipv6 && !network->internal;
+	}
+	for (size_t i = 0; i < b->want_count; i++)
+		net_move_rules(nat, b->wants[i].former, b->wants[i].out_net);
+	if (nat_commit(nft, nat, err) < 0)
+		return -1;
+	for (size_t i = 0; i < b->want_count; i++)
+		forget_moved(b->wants[i].former, b->wants[i].out_net);
+	if (!bridge_count)
+		return 0;
+	if (switches_ensure(rtnl, nft, need4, need6, &done, err) < 0)
+		return -1;
+	if (done.forward4 || done.forward6)
+		add_notice(b, "packet forwarding was switched on (net.ipv4.ip_forward), between "
+			      "our bridges and outside only");
+	if (foreign_admit(nft, b->arena, bridges, bridge_count, &warning, err) < 0)
+		return -1;
+	if (warning)
+		add_notice(b, warning);
+	return 0;
+}
+
+/* ---- sockets for netd */
+
+static void collect_hold(struct batch *b, struct net_hold **holds, size_t *count,
+			 const struct port_want *want, int fd, const char *any)
+{
+	const struct slot_net *net = NULL;
+	struct slot_port key = { .host_port = want->port,
+				 .protocol = ports_protocol_name(want->protocol) };
+	char text[ADDRESS_TEXT];
+	struct net_hold *hold;
+
+	key.host_ip = address_is_set(&want->host_ip) ? address_text(&want->host_ip, text) : any;
+	for (size_t i = 0; i < b->want_count; i++)
+		if (strcmp(b->wants[i].out_net->key, want->slot) == 0)
+			net = b->wants[i].out_net;
+	for (size_t i = 0; net && i < net->port_count; i++) {
+		const struct slot_port *port = &net->ports[i];
+
+		if (port->host_port != want->port || strcmp(port->host_ip, key.host_ip) != 0 ||
+		    strcmp(port->protocol, key.protocol) != 0 || (fd < 0 && !port->relay_to))
+			continue;
+		hold = xgrow(holds, count, sizeof(*hold));
+		hold->fd = fd;
+		net_port_key(port, hold->key);
+		if (fd < 0 && !texts_has(b->held, hold->key)) {
+			--*count; /* no such family here */
+			continue;
+		}
+		hold->relay_to = port->relay_to;
+		hold->relay_port = port->target;
+	}
+}
+
+static void collect_holds(struct batch *b, struct net_hold **out, size_t *out_count)
+{
+	for (size_t i = 0; i < b->port_count; i++) {
+		const struct port_want *want = &b->ports[i];
+		bool one = address_is_set(&want->host_ip);
+
+		if (one ? want->host_ip.family == AF_INET : want->families & PORTS_V4)
+			collect_hold(b, out, out_count, want, want->fd4, "0.0.0.0");
+		if (one ? want->host_ip.family == AF_INET6 : want->families & PORTS_V6)
+			collect_hold(b, out, out_count, want, want->fd6, "::");
+	}
+}
+
+/* ---- all of it */
+
+static void close_sockets(struct batch *b)
+{
+	for (size_t i = 0; i < b->port_count; i++) {
+		if (b->ports[i].fd4 >= 0)
+			close(b->ports[i].fd4);
+		if (b->ports[i].fd6 >= 0)
+			close(b->ports[i].fd6);
+	}
+}
+
+static int prepare(struct batch *b, struct err *err)
+{
+	AUTO(rtnl) struct rtnl *rtnl = NULL;
+	struct err ignored = ERR_NONE;
+
+	if (gather(b, err) < 0 ||
+	    link_group_take(&b->net->np, b->net->project, &b->group, err) < 0 ||
+	    network_lease(&b->net->np, b->leases, b->lease_count, err) < 0)
+		return -1;
+	net_fill_links(b);
+	if (ports_reserve(&b->net->np, b->ports, b->port_count, err) < 0) {
+		net_walk_back(b->net, b->wants, b->want_count, &ignored);
+		return -1;
+	}
+	net_fill_ports(b);
+	for (size_t i = 0; i < b->want_count; i++)
+		net_register(b->net, b->wants[i].out_net);
+	if (rtnl_open(&rtnl, err) < 0 || make_bridges(b, rtnl, err) < 0 ||
+	    write_rules(b, rtnl, err) < 0) {
+		close_sockets(b);
+		net_walk_back(b->net, b->wants, b->want_count, &ignored);
+		return -1;
+	}
+	return 0;
+}
+
+static void forget_made(struct project_net *net)
+{
+	for (size_t i = 0; i < net->made_count; i++)
+		free(net->made[i]);
+	free(net->made);
+	net->made = NULL;
+	net->made_count = 0;
+}
+
+int net_prepare(struct project_net *net, const struct project *project, struct net_want *wants,
+		size_t count, const struct texts *held, struct arena *arena,
+		struct net_hold **out_holds, size_t *out_hold_count, struct texts *out_notices,
+		struct err *err)
+{
+	struct batch b = { .net = net,
+			   .arena = arena,
+			   .project = project,
+			   .wants = wants,
+			   .want_count = count,
+			   .held = held,
+			   .notices = out_notices };
+	int status;
+
+	*out_holds = NULL;
+	*out_hold_count = 0;
+	b.networks = arena_alloc(arena, (project->network_count + 1) * sizeof(*b.networks));
+	pthread_mutex_lock(&net->lock);
+	forget_made(net);
+	status = prepare(&b, err);
+	if (status == 0)
+		collect_holds(&b, out_holds, out_hold_count);
+	pthread_mutex_unlock(&net->lock);
+	return status;
+}
