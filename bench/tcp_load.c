@@ -68,9 +68,10 @@ static void answer(int fd)
 	close(fd);
 }
 
-static int serve(const char *port)
+__attribute__((noreturn)) static void serve(const char *port)
 {
-	struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(atoi(port)) };
+	struct sockaddr_in here = { .sin_family = AF_INET,
+				    .sin_port = htons((uint16_t)atoi(port)) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int one = 1;
 
@@ -166,9 +167,9 @@ int main(int argc, char **argv)
 	struct client client = { .server = { .sin_family = AF_INET } };
 
 	if (argc == 3 && !strcmp(argv[1], "serve"))
-		return serve(argv[2]);
+		serve(argv[2]);
 	if (argc == 5 && inet_pton(AF_INET, argv[2], &client.server.sin_addr) == 1) {
-		client.server.sin_port = htons(atoi(argv[3]));
+		client.server.sin_port = htons((uint16_t)atoi(argv[3]));
 		client.seconds = atof(argv[4]);
 		if (client.seconds > 0 && client.seconds <= SECONDS_MAX)
 			return strcmp(argv[1], "stream") ? connect_all(&client)

@@ -1,0 +1,264 @@
+"""bench/kit - what all works share: commands with a time limit, a project of ours, podman, the runtimes.
+
+Owns: STACK_TEST_DIR/bench, the registry, the peers' mount namespace. Everything is inside tests/lib/netns.
+"""
+import contextlib
+import ctypes
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+REGISTRY = "127.0.0.1:5000"
+IMAGE = f"{REGISTRY}/busybox:1"
+LIMIT_S = 60
+CLONE_NEWNS = 0x00020000
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Missing(Exception):
+    """A peer that is not installed, or cannot do the work."""
+
+
+class Work:
+    """One work: its figures {name: (unit, "less" or "more")}, and what prepares its sides."""
+
+    def __init__(self, name, figures, prepare, rounds=5, warm_up=0, long=False):
+        self.name = name
+        self.figures = figures
+        self.prepare = contextlib.contextmanager(prepare)
+        self.rounds = rounds
+        self.warm_up = warm_up
+        self.long = long
+
+
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def run(command, check=True, enter=None, **more):
+    """Output of a command that must end in LIMIT_S. enter: a mount namespace's descriptor."""
+    preexec = (lambda: LIBC.setns(enter, CLONE_NEWNS)) if enter is not None else None
+    # Files, not pipes: a container that stays may hold them open.
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, timeout=LIMIT_S,
+                              check=False, preexec_fn=preexec, **more)
+        out.seek(0)
+        if check and done.returncode:
+            errors.seek(0)
+            raise RuntimeError(f"{' '.join(command)[-120:]}: {done.returncode}: {errors.read().strip()[-300:]}")
+        return out.read()
+
+
+def timed(command, **more):
+    """Milliseconds from before the fork until the exit was seen."""
+    start = time.monotonic()
+    run(command, **more)
+    return (time.monotonic() - start) * 1e3
+
+
+def wait_for(what, seconds=30, step=0.001):
+    end = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise RuntimeError("not within the time")
+        time.sleep(step)
+
+
+def size_of(path):
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def version_of(program):
+    """The first line that a program says about itself, None when it is not there."""
+    if not shutil.which(program):
+        return None
+    out = run([program, "--version"], check=False).strip().split("\n")
+    return out[0] if out else "?"
+
+
+def service(name, command, **keys):
+    """A service in the file's words: lists become JSON, which YAML reads."""
+    rows = [f"  {name}:", f"    image: {keys.pop('image', IMAGE)}", f"    command: {json.dumps(command)}"]
+    rows += [f"    {key}: {json.dumps(value)}" for key, value in keys.items()]
+    return "\n".join(rows)
+
+
+def sleepers(count, **keys):
+    return [service(f"s{i}", ["sleep", "infinity"], **keys) for i in range(1, count + 1)]
+
+
+class Project:
+    """A project of ours in a file of its own; leaving the block takes it down."""
+
+    def __init__(self, kit, name, services):
+        self.kit = kit
+        self.name = name
+        self.file = os.path.join(kit.dir, f"{name}.yml")
+        self.write(services)
+
+    def write(self, services):
+        with open(self.file, "w", encoding="ascii") as out:
+            out.write("services:\n" + "\n".join(services) + "\n")
+
+    def command(self, *words):
+        return [self.kit.stack, "-f", self.file, "-p", self.name, "--progress", "quiet", *words]
+
+    def up(self, *more):
+        return timed(self.command("up", "-d", *more))
+
+    def down(self):
+        return timed(self.command("down", "-t", "0"))
+
+    def inspect(self, service_name):
+        out = run(self.command("inspect", f"{self.name}-{service_name}-1"))
+        return json.loads(out)[0]
+
+    def address(self, service_name):
+        networks = self.inspect(service_name)["NetworkSettings"]["Networks"]
+        return next(iter(networks.values()))["IPAddress"]
+
+    def events(self):
+        path = os.path.join(os.environ["STACK_ROOT"], "projects", self.name, "events.jsonl")
+        with open(path, encoding="utf-8") as lines:
+            return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        run(self.command("down", "-v", "-t", "0"), check=False)
+
+
+class Podman:
+    """podman with a store, a network folder and state of its own."""
+
+    def __init__(self, kit):
+        self.kit = kit
+        self.folder = os.path.join(kit.dir, "podman")
+        os.makedirs(os.path.join(self.folder, "net"), exist_ok=True)
+
+    def command(self, *words, store="root"):
+        if not shutil.which("podman"):
+            raise Missing("podman is not installed")
+        return ["podman", "--root", os.path.join(self.folder, store), "--runroot",
+                os.path.join(self.folder, store + ".run"), "--tmpdir", os.path.join(self.folder, store + ".tmp"),
+                "--network-config-dir", os.path.join(self.folder, "net"), "--cgroup-manager", "cgroupfs",
+                "--storage-driver", "overlay", "--events-backend", "none", *words]
+
+    def run(self, *words, **more):
+        return run(self.command(*words), enter=self.kit.peers_fd, **more)
+
+    def timed(self, *words, store="root"):
+        return timed(self.command(*words, store=store), enter=self.kit.peers_fd)
+
+    def have_image(self):
+        self.run("pull", "-q", "--tls-verify=false", IMAGE)
+
+    def many(self, count):
+        """Starts count containers, two at a time as there are two cores: milliseconds."""
+        start = time.monotonic()
+        commands = [self.command("run", "-d", "--name", f"s{i}", IMAGE, "sleep", "infinity")
+                    for i in range(1, count + 1)]
+        self.in_pairs(commands)
+        return (time.monotonic() - start) * 1e3
+
+    def in_pairs(self, commands):
+        running = []
+        for command in commands + [None, None]:
+            if command:
+                running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                                stderr=subprocess.PIPE, preexec_fn=self.kit.enter_peers))
+            if len(running) == 2 or (not command and running):
+                child = running.pop(0)
+                _, errors = child.communicate(timeout=LIMIT_S)
+                if child.returncode:
+                    raise RuntimeError(errors.decode()[-300:])
+
+    def remove_all(self):
+        return self.timed("rm", "-f", "-t", "0", "-a")
+
+
+class Kit:
+    """The ground of a run."""
+
+    def __init__(self):
+        run([os.path.join(ROOT, "tests/lib/netns"), "--check"])
+        self.build = os.environ["STACK_BUILD"]
+        self.stack = os.path.join(self.build, "stack")
+        self.runtime = os.path.join(self.build, "stack-runtime")
+        self.dir = os.path.join(os.environ["STACK_TEST_DIR"], "bench")
+        self.peers_fd = None
+        self.holder = None
+        self.podman = None
+
+    def tool(self, name):
+        return os.path.join(self.build, "bench", name)
+
+    def enter_peers(self):
+        LIBC.setns(self.peers_fd, CLONE_NEWNS)
+
+    def open_peers(self):
+        """crun of Debian 12 refuses machines where v1 and v2 share the controllers: the peers (and our runtime,
+        where it is compared with them) do not see the v2 tree. CNI's books are in memory."""
+        script = ("mountpoint -q /sys/fs/cgroup/unified && umount -l /sys/fs/cgroup/unified; mkdir -p /var/lib/cni;"
+                  "mount -t tmpfs cni /var/lib/cni; echo ready; exec sleep infinity")
+        self.holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", script], stdout=subprocess.PIPE,
+                                       stdin=subprocess.DEVNULL)
+        if self.holder.stdout.readline() != b"ready\n":
+            raise RuntimeError("no mount namespace for the peers")
+        self.peers_fd = os.open(f"/proc/{self.holder.pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+
+    def rootfs(self):
+        """The test image's files in a folder, for runtimes that take a bundle."""
+        folder = os.path.join(self.dir, "rootfs")
+        if not os.path.isdir(folder):
+            os.makedirs(folder)
+            cache = run([os.path.join(ROOT, "tests/images-build/build"), "--where"]).strip()
+            run(["tar", "-xf", os.path.join(cache, "layers/busybox.tar"), "-C", folder])
+        return folder
+
+    def floor(self, count):
+        out = json.loads(run([self.tool("floor"), "-n", str(count), "-d", self.dir]))
+        return out["up_ms"], out["down_ms"]
+
+    def pids(self, wanted):
+        """Processes whose program wanted() knows by its path."""
+        found = []
+        for link in glob.glob("/proc/[0-9]*/exe"):
+            with contextlib.suppress(OSError):
+                if wanted(os.readlink(link)):
+                    found.append(int(link.split("/")[2]))
+        return found
+
+    def our_pids(self):
+        return self.pids(lambda exe: exe.startswith(self.build + "/stack") or "memfd:stack" in exe)
+
+    def __enter__(self):
+        os.makedirs(self.dir)
+        run([os.path.join(ROOT, "tests/lib/registry"), "start"])
+        run([self.stack, "image", "pull", "-q", IMAGE])
+        self.open_peers()
+        self.podman = Podman(self)
+        return self
+
+    def __exit__(self, *_):
+        if shutil.which("podman"):
+            run(self.podman.command("rm", "-f", "-t", "0", "-a"), check=False, enter=self.peers_fd)
+        os.close(self.peers_fd)
+        self.holder.send_signal(signal.SIGKILL)
+        self.holder.wait()
+        run([os.path.join(ROOT, "tests/lib/registry"), "stop"])

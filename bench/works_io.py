@@ -1,0 +1,233 @@
+"""bench/works_io - bytes and idle time: pulls, ports, names, logs, memory."""
+import glob
+import json
+import os
+import shutil
+import subprocess
+import time
+
+from kit import REGISTRY, Missing, Project, Work, run, service, size_of, sleepers, timed, wait_for
+from works import start_podman, stop_podman
+
+PULLED = f"{REGISTRY}/nginx:1"
+LOG_BYTES = 100 << 20
+SECONDS = 2
+IDLE_SECONDS = 10
+TOOLS = "/bench"
+
+
+def blobs_of(reference):
+    """The layers of an image in the registry's own store."""
+    name, tag = reference.split("/", 1)[1].rsplit(":", 1)
+    text = run(["curl", "-sf", "--max-time", "5", "-H", "Accept: application/vnd.oci.image.manifest.v1+json",
+                f"http://{REGISTRY}/v2/{name}/manifests/{tag}"])
+    store = os.path.join(os.environ["STACK_TEST_DIR"], "registry/docker/registry/v2/blobs/sha256")
+    digests = [layer["digest"].split(":")[1] for layer in json.loads(text)["layers"]]
+    return [os.path.join(store, digest[:2], digest, "data") for digest in digests]
+
+
+def pull(kit):
+    """nginx (debian, packages, files) from the registry on loopback into an empty store; then once more."""
+    turn = iter(range(10**6))
+
+    def ours():
+        folder = os.path.join(kit.dir, f"pull{next(turn)}")
+        command = [kit.stack, "--root", folder, "--runtime-root", folder + ".run", "image", "pull", "-q", PULLED]
+        os.sync()
+        values = {"pull_cold": timed(command), "pull_warm": timed(command)}
+        shutil.rmtree(folder)
+        return values
+
+    def podman():
+        store = f"pull{next(turn)}"
+        words = ("pull", "-q", "--tls-verify=false", PULLED)
+        kit.podman.command()
+        os.sync()
+        values = {"pull_cold": kit.podman.timed(*words, store=store),
+                  "pull_warm": kit.podman.timed(*words, store=store)}
+        kit.podman.timed("rmi", "-a", "-f", store=store)
+        run(["umount", "-l", os.path.join(kit.podman.folder, store, "overlay")], check=False,
+            enter=kit.peers_fd)
+        shutil.rmtree(os.path.join(kit.podman.folder, store), ignore_errors=True)
+        return values
+
+    def floor():
+        folder = os.path.join(kit.dir, f"floor{next(turn)}")
+        os.makedirs(folder)
+        os.sync()
+        out = json.loads(run([kit.tool("floor_pull"), folder, *blobs_of(PULLED)]))
+        shutil.rmtree(folder)
+        return {"pull_cold": out["pull_ms"]}
+
+    yield {"stack": ours, "floor": floor, "podman": podman}
+
+
+def tools(kit):
+    return f"{os.path.join(kit.build, 'bench')}:{TOOLS}:ro"
+
+
+def load(kit, verb, address, port):
+    out = json.loads(run([kit.tool("tcp_load"), verb, address, str(port), str(SECONDS)]))
+    if not out["per_s"]:
+        raise RuntimeError(f"nothing came from {address}:{port}")
+    return out["per_s"]
+
+
+def both_loads(kit, address, port):
+    return {"conn_s": load(kit, "connect", address, port),
+            "port_mb_s": load(kit, "stream", address, port) / 1e6}
+
+
+def ports(kit):
+    """A published port on 127.0.0.1, the container's own address, and a server without a container."""
+    words = [f"{TOOLS}/tcp_load", "serve", "8080"]
+    services = [service("web", words, ports=["127.0.0.1:18080:8080"], volumes=[tools(kit)])]
+    with Project(kit, "ports", services) as project:
+        project.up()
+        address = project.address("web")
+        plain = subprocess.Popen([kit.tool("tcp_load"), "serve", "18082"], stdin=subprocess.DEVNULL)
+        sides = {
+            "stack": lambda: both_loads(kit, "127.0.0.1", 18080),
+            "its address": lambda: both_loads(kit, address, 8080),
+            "no container": lambda: both_loads(kit, "127.0.0.1", 18082),
+            "podman": lambda: both_loads(kit, "127.0.0.1", 18081),
+        }
+        start_podman(kit, "ports", sides, *words,
+                     options=("-p", "127.0.0.1:18081:8080", "-v", tools(kit)))
+        wait_for(lambda: port_answers(kit, 18080) and port_answers(kit, 18082), step=0.05)
+        try:
+            yield sides
+        finally:
+            plain.kill()
+            plain.wait()
+            stop_podman(kit)
+
+
+def port_answers(kit, port):
+    return subprocess.run([kit.tool("tcp_load"), "connect", "127.0.0.1", str(port), "0.01"], check=False,
+                          stdout=subprocess.PIPE).stdout.find(b'"per_s": 0,') < 0
+
+
+def dns(kit):
+    """A container asks for another's name, 32 questions on the way at a time."""
+    services = sleepers(9) + [service("asker", ["sleep", "infinity"], volumes=[tools(kit)])]
+    with Project(kit, "dns", services) as project:
+        project.up()
+
+        def ours():
+            out = json.loads(run(project.command("exec", "-T", "asker", f"{TOOLS}/dns_load", "127.0.0.11",
+                                                 "s1", str(SECONDS))))
+            if out["wrong"]:
+                raise RuntimeError(f"{out['wrong']} wrong answers")
+            return {"dns_q_s": out["dns_qps"], "dns_lost": out["lost"]}
+
+        yield {"stack": ours}
+
+
+def log_lines(kit):
+    path = os.path.join(kit.dir, "lines")
+    with open(path, "w", encoding="ascii") as out:
+        out.write(("x" * 99 + "\n") * (LOG_BYTES // 100))
+    return path
+
+
+def logs(kit):
+    """A container prints 100 MiB in lines of 100 bytes: from its start until its end is known."""
+    lines = log_lines(kit)
+    words = ["cat", "/lines"]
+    with Project(kit, "logs", [service("printer", words, volumes=[f"{lines}:/lines:ro"])]) as project:
+
+        def ours():
+            start = time.monotonic()
+            project.up()
+            wait_for(lambda: any(e["event"] == "die" for e in project.events()), 120, 0.01)
+            took = time.monotonic() - start
+            check_log(project.inspect("printer")["LogPath"])
+            project.down()
+            run(["rm", "-rf", os.path.join(os.environ["STACK_ROOT"], "projects", "logs")])
+            return {"log_mb_s": LOG_BYTES / 1e6 / took}
+
+        def podman():
+            kit.podman.have_image()
+            start = time.monotonic()
+            kit.podman.run("run", "-d", "--log-driver", "k8s-file", "--name", "l", "-v", f"{lines}:/lines:ro",
+                           f"{REGISTRY}/busybox:1", *words)
+            kit.podman.run("wait", "l")
+            took = time.monotonic() - start
+            kit.podman.remove_all()
+            return {"log_mb_s": LOG_BYTES / 1e6 / took}
+
+        def floor():
+            took = timed(["sh", "-c", f"cat {lines} | cat > {kit.dir}/copy"])
+            os.unlink(os.path.join(kit.dir, "copy"))
+            return {"log_mb_s": LOG_BYTES / 1e6 / (took / 1e3)}
+
+        yield {"stack": ours, "floor": floor, "podman": podman}
+
+
+def check_log(path):
+    """Rotation may have cut it; what is there must not be nothing."""
+    if sum(size_of(p) for p in glob.glob(path + "*")) < 1 << 20:
+        raise RuntimeError(f"{path}: hardly anything in the log")
+
+
+def pss_mb(pids):
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rows:
+            total += sum(int(row.split()[1]) for row in rows if row.startswith("Pss:"))
+    return total / 1024
+
+
+def switches(pids):
+    """How often the processes went to sleep of their own will, all threads of theirs together."""
+    total = 0
+    for path in (p for pid in pids for p in glob.glob(f"/proc/{pid}/task/*/status")):
+        with open(path, encoding="ascii") as rows:
+            total += sum(int(row.split()[1]) for row in rows if row.startswith("voluntary_ctxt"))
+    return total
+
+
+def idle(kit):
+    """50 sleeping containers: memory of everything that is not in them, and how often it wakes."""
+
+    def of(pids, values):
+        if not pids:
+            raise RuntimeError("no process was found")
+        values.update(idle_mb=pss_mb(pids), idle_procs=len(pids))
+        before = switches(pids)
+        time.sleep(IDLE_SECONDS)
+        values["wakeups_s"] = (switches(pids) - before) / IDLE_SECONDS
+        return values
+
+    with Project(kit, "idle", sleepers(50)) as project:
+
+        def ours():
+            project.up()
+            time.sleep(2)
+            values = of(kit.our_pids(), {})
+            project.down()
+            return values
+
+        def podman():
+            kit.podman.have_image()
+            kit.podman.many(50)
+            time.sleep(2)
+            values = of(kit.pids(lambda exe: os.path.basename(exe) == "conmon"), {})
+            kit.podman.remove_all()
+            return values
+
+        def absent():
+            raise Missing("only with FULL=1")
+
+        yield {"stack": ours, "podman": podman if os.environ.get("FULL") else absent}
+
+
+WORKS = [
+    Work("pull", {"pull_cold": ("ms", "less"), "pull_warm": ("ms", "less")}, pull, rounds=5),
+    Work("ports", {"conn_s": ("1/s", "more"), "port_mb_s": ("MB/s", "more")}, ports, rounds=5),
+    Work("dns", {"dns_q_s": ("1/s", "more"), "dns_lost": ("", "less")}, dns, rounds=3),
+    Work("logs", {"log_mb_s": ("MB/s", "more")}, logs, rounds=3),
+    Work("idle", {"idle_mb": ("MB", "less"), "idle_procs": ("", "less"), "wakeups_s": ("1/s", "less")}, idle,
+         rounds=1),
+]
