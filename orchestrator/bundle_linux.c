@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "base/text.h"
+#include "orchestrator/bundle_seccomp.h"
 #include "orchestrator/profile.h"
 
 #define CPU_PERIOD_US 100000
@@ -107,7 +108,8 @@ static void add_cpu(struct json_object *resources, const struct service *service
 static int device_number(const char *path, struct stat *st, struct err *err)
 {
 	if (stat(path, st) < 0)
-		return err_set(err, ERR_NOT_FOUND, "device %s does not exist on this machine", path);
+		return err_set(err, ERR_NOT_FOUND, "device %s does not exist on this machine",
+			       path);
 	if (!S_ISCHR(st->st_mode) && !S_ISBLK(st->st_mode))
 		return err_set(err, ERR_INVALID, "%s is not a device", path);
 	return 0;
@@ -157,8 +159,8 @@ static int add_blkio(struct json_object *resources, const struct blkio *blkio, s
 			json_add_int(entry, "weight", blkio->weight_device[i].weight.value);
 		}
 	}
-	if (add_rates(io, "throttleReadBpsDevice", blkio->device_read_bps, blkio->device_read_bps_count,
-		      err) < 0 ||
+	if (add_rates(io, "throttleReadBpsDevice", blkio->device_read_bps,
+		      blkio->device_read_bps_count, err) < 0 ||
 	    add_rates(io, "throttleWriteBpsDevice", blkio->device_write_bps,
 		      blkio->device_write_bps_count, err) < 0 ||
 	    add_rates(io, "throttleReadIOPSDevice", blkio->device_read_iops,
@@ -241,9 +243,10 @@ static int add_devices(struct json_object *linux_section, struct json_object *re
 		struct stat st;
 
 		if (!device->target)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "devices: no description of the CDI device \"%s\" on this machine",
-				       device->source);
+			return err_set(
+				err, ERR_UNSUPPORTED,
+				"devices: no description of the CDI device \"%s\" on this machine",
+				device->source);
 		if (device_number(device->source, &st, err) < 0)
 			return err_wrap(err, "devices");
 		entry = push_object(devices);
@@ -305,17 +308,18 @@ static bool has_word(const struct texts *texts, const char *word)
 	return texts_has(texts, word);
 }
 
-int bundle_add_linux(struct arena *arena, struct json_object *config, const struct bundle_spec *spec,
-		     struct err *err)
+int bundle_add_linux(struct arena *arena, struct json_object *config,
+		     const struct bundle_spec *spec, struct err *err)
 {
 	struct json_object *linux_section = json_add_object(config, "linux");
 	const struct service *service = spec->service;
 
-	json_add_text(linux_section, "cgroupsPath",
-		      service->cgroup_parent
-			      ? arena_format(arena, "%s/%s.%s", service->cgroup_parent,
-					     spec->project->name, spec->slot)
-			      : arena_format(arena, "/stack/%s/%s", spec->project->name, spec->slot));
+	json_add_text(
+		linux_section, "cgroupsPath",
+		service->cgroup_parent
+			? arena_format(arena, "%s/%s.%s", service->cgroup_parent,
+				       spec->project->name, spec->slot)
+			: arena_format(arena, "/stack/%s/%s", spec->project->name, spec->slot));
 	add_namespaces(linux_section, spec);
 	if (add_resources(linux_section, service, err) < 0)
 		return -1;
@@ -324,6 +328,8 @@ int bundle_add_linux(struct arena *arena, struct json_object *config, const stru
 		add_paths(linux_section, "maskedPaths", profile_masked_paths);
 		add_paths(linux_section, "readonlyPaths", profile_readonly_paths);
 	}
+	if (bundle_add_seccomp(arena, linux_section, spec, err) < 0)
+		return -1;
 	if (service->annotations.count) {
 		struct json_object *annotations = json_add_object(config, "annotations");
 

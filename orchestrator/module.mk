@@ -1,9 +1,9 @@
 # orchestrator/ - many containers, one project. The only folder that knows libuv.
-SRCS_orchestrator := $(addprefix orchestrator/,adopt.c apply.c bundle.c bundle_linux.c bundle_monitor.c change.c change_net.c \
-                     change_ready.c change_run.c control.c desired.c events.c exec.c flow.c health.c \
+SRCS_orchestrator := $(addprefix orchestrator/,adopt.c apply.c bundle.c bundle_linux.c bundle_monitor.c bundle_seccomp.c change.c change_net.c \
+                     change_ready.c change_run.c check.c control.c desired.c events.c exec.c flow.c health.c \
                      image_cache.c launch.c log_files.c log_line.c log_reader.c model.c names.c observe.c network.c \
                      network_spec.c ops.c plan.c plan_graph.c plan_json.c plan_reason.c probe.c \
-                     profile.c publish.c pull.c record_make.c records.c roots.c service.c slot.c \
+                     profile.c profile_seccomp.c publish.c pull.c record_make.c records.c roots.c service.c slot.c \
                      slot_end.c slot_files.c slot_remove.c slot_start.c slot_stop.c spawn.c storage.c \
                      storage_files.c supervisor.c)
 USES_orchestrator := specs images images/dockerfile netplug volumes base
@@ -14,4 +14,5 @@ SRCS_orchestrator += $(addprefix orchestrator/,transfer.c transfer_image.c trans
 SRCS_orchestrator += $(addprefix orchestrator/,adopt_net.c names_ports.c network_back.c network_drop.c \
 	network_fill.c network_prepare.c network_repair.c)
 KTESTS += tests/orchestrator/k_transfer
-TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile test_flow test_records)
+TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile test_flow \
+	test_records test_profile_seccomp test_bundle_seccomp)
