@@ -60,3 +60,8 @@ command_run volumes_command;
 
 /* cmd_network, cmd_secret: groups */
 extern const struct command network_commands[], secret_commands[];
+
+/* cmd_wait, cmd_stats, cmd_cp; cmd_containers: the group `container` */
+extern const struct option_row wait_options[], stats_options[], cp_options[], export_options[];
+extern const struct command container_commands[];
+command_run wait_command, stats_command, cp_command, export_command;

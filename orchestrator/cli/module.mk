@@ -6,7 +6,7 @@ USES_orchestrator/cli := orchestrator $(USES_orchestrator)
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,options.c options_table.c help.c \
 	output.c human.c template.c template_call.c template_print.c progress.c complete.c manual.c)
 TESTS += $(addprefix tests/orchestrator/cli/,test_options test_output test_template test_progress test_complete \
-	test_reasons)
+	test_reasons test_usage test_words)
 FUZZERS += tests/fuzz/fuzz_template
 
 # the program and its commands
@@ -15,8 +15,9 @@ SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c c
 	rows.c rows_inspect.c top.c)
 
 # what explains and maintains
-SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_network.c cmd_secret.c cmd_volume.c cmd_volume_move.c \
-	cmd_why.c event_list.c hold.c reasons.c rows_network.c view.c words.c)
+SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_containers.c cmd_cp.c cmd_network.c cmd_secret.c cmd_stats.c cmd_volume.c cmd_volume_move.c \
+	cmd_wait.c cmd_why.c container_root.c copy_between.c event_list.c hold.c reasons.c rows_network.c usage.c view.c \
+	words.c)
 PROGRAMS += stack
 MAIN_stack := orchestrator/cli/main.c
 FOLDER_stack := orchestrator/cli
