@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "orchestrator/names_ports.h"
+#include "orchestrator/repair.h"
 #include "orchestrator/slot.h"
 
 static bool needs_own_namespace(const struct service *service)
@@ -190,6 +191,7 @@ int net_settle(void *data, struct err *err)
 		slot_net_free(slot->net);
 		slot->net = slot_net_ref(change->net_wants[i].out_net);
 	}
+	repair_watch_netd(change->sv);
 	forget_wants(change);
 	return 0;
 }

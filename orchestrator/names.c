@@ -31,6 +31,7 @@ struct names {
 	char *netd_path;
 	int log_fd; /* borrowed */
 	int conversation_fd, pidfd;
+	unsigned generation; /* counts the netds that we spoke to */
 	uint64_t serial;
 	char **slots; /* names that netd holds */
 	size_t slot_count;
@@ -150,6 +151,7 @@ static int start(struct names *names, struct err *err)
 		return -1;
 	}
 	names->conversation_fd = ends[0];
+	names->generation++;
 	return send_upstreams(names, err);
 }
 
@@ -166,6 +168,14 @@ static int learn_slots(struct names *names, struct err *err)
 		*(char **)xgrow(&names->slots, &names->slot_count, sizeof(char *)) =
 			xstrdup(json_text_or(json_object_array_get_idx(slots, i), "slot", ""));
 	return 0;
+}
+
+/* One that outlived our predecessor is watched like our own. */
+static int adopt(struct names *names, const struct netd_hello *hello, struct err *err)
+{
+	names->pidfd = process_pidfd_open((pid_t)hello->pid);
+	names->generation++;
+	return learn_slots(names, err);
 }
 
 static void disconnect(struct names *names)
@@ -191,7 +201,7 @@ static int ensure(struct names *names, bool *out_fresh, struct err *err)
 	names->conversation_fd =
 		message_connect(names->dirs->run_fd, NETD_SOCKET, SOCK_SEQPACKET, &absent);
 	if (names->conversation_fd >= 0 && netd_hello(names->conversation_fd, &hello, &absent) == 0)
-		return learn_slots(names, err);
+		return adopt(names, &hello, err);
 	disconnect(names);
 	*out_fresh = true;
 	return start(names, err);
@@ -370,7 +380,15 @@ void names_end(struct names *names)
 	pthread_mutex_unlock(&names->lock);
 }
 
-int names_pidfd(struct names *names)
+int names_watch(struct names *names, unsigned *generation)
 {
-	return names->pidfd;
+	int fd = -1;
+
+	pthread_mutex_lock(&names->lock);
+	if (names->pidfd >= 0 && names->generation != *generation) {
+		fd = fcntl(names->pidfd, F_DUPFD_CLOEXEC, 0);
+		*generation = names->generation;
+	}
+	pthread_mutex_unlock(&names->lock);
+	return fd;
 }

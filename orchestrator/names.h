@@ -38,5 +38,6 @@ int names_held(struct names *names, struct arena *arena, struct texts *out, stru
 int names_publish(struct names *names, struct zone *zone, struct err *err);
 /* netd ends; not there: fine. */
 void names_end(struct names *names);
-/* pidfd of the netd that we started, -1 when we found one; to be watched. */
-int names_pidfd(struct names *names);
+/* A pidfd (the caller's) of the netd that we speak to when it is another than that of *generation (0: none), which is
+ * then updated; else -1. */
+int names_watch(struct names *names, unsigned *generation);

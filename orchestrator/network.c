@@ -172,13 +172,53 @@ void net_seen_free(struct net_seen *seen, size_t count)
 	free(seen);
 }
 
+static bool is_listed(struct network_record *const *networks, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(networks[i]->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The project's own networks, and those of others that its slots are on. The lock is held. */
+static int zone_records(struct project_net *net, struct arena *arena, struct network_record ***out,
+			size_t *out_count, struct err *err)
+{
+	struct network_record **own = NULL, **all = NULL;
+	size_t own_count = 0, count = 0;
+
+	if (network_list(&net->np, arena, net->project, &own, &own_count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < own_count; i++)
+		*(struct network_record **)arena_grow(arena, &all, &count, sizeof(*all)) = own[i];
+	for (size_t i = 0; i < net->net_count; i++)
+		for (size_t k = 0; k < net->nets[i]->link_count; k++) {
+			const char *name = net->nets[i]->links[k].network;
+			struct network_record *network;
+
+			if (is_listed(all, count, name))
+				continue;
+			if (network_load(&net->np, arena, name, &network, err) < 0)
+				return -1;
+			*(struct network_record **)arena_grow(arena, &all, &count, sizeof(*all)) =
+				network;
+		}
+	*out = all;
+	*out_count = count;
+	return 0;
+}
+
 int net_zone_networks(struct project_net *net, struct arena *arena, struct zone_network **out,
 		      size_t *out_count, struct err *err)
 {
 	struct network_record **networks = NULL;
 	size_t count = 0;
+	int status;
 
-	if (network_list(&net->np, arena, net->project, &networks, &count, err) < 0)
+	pthread_mutex_lock(&net->lock);
+	status = zone_records(net, arena, &networks, &count, err);
+	pthread_mutex_unlock(&net->lock);
+	if (status < 0)
 		return -1;
 	*out = arena_alloc(arena, (count + 1) * sizeof(**out));
 	*out_count = count;

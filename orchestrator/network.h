@@ -115,8 +115,13 @@ int net_attach(struct project_net *net, const struct slot_net *slot, int route_f
 	       uint16_t dns_udp_port, uint16_t dns_tcp_port, bool only_redirect, struct err *err);
 
 /* Compares bridges and rules with what all slots want, and puts right what differs. *out_rules: elements that were
- * missing or too much; *out_links: a bridge or a host end was missing, live slots are to be attached again. */
-int net_repair(struct project_net *net, size_t *out_rules, bool *out_links, struct err *err);
+ * missing or too much; lost[i]: a link of live[i] is not there, or not on its bridge: it is to be attached again. */
+int net_repair(struct project_net *net, struct slot_net *const *live, size_t count, bool *lost,
+	       size_t *out_rules, struct err *err);
+/* Placeholders of ports whose keys are not held, bound anew; as in net_prepare. One that is taken is told and
+ * passed over. */
+int net_hold_again(struct project_net *net, const struct texts *held, struct arena *arena,
+		   struct net_hold **out_holds, size_t *out_count, struct err *err);
 
 /* Takes away everything of these slots: links, rules, ports, leases, namespace. Never fails half-way: the first error
  * is told, the rest is done. */

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "netplug/foreign.h"
 #include "netplug/link.h"
 #include "netplug/switches.h"
 #include "orchestrator/network_inner.h"
+#include "orchestrator/network_spec.h"
 
 struct repair {
 	struct project_net *net;
@@ -17,6 +19,7 @@ struct repair {
 	struct nft *nft;
 	struct network_record **networks;
 	size_t network_count;
+	struct link_table links; /* as they were found */
 	unsigned group;
 };
 
@@ -31,25 +34,47 @@ static bool is_present(const struct link_table *links, const struct attach_inter
 	return here && bridge && here->master == bridge->index;
 }
 
-static int repair_links(struct repair *r, bool *out_lost, struct err *err)
+static int repair_bridges(struct repair *r, struct err *err)
 {
 	struct bridge_want *bridges =
 		arena_alloc(r->arena, (r->network_count + 1) * sizeof(*bridges));
-	struct link_table links = { 0 };
 	size_t count = 0;
 
-	if (link_dump(r->rtnl, r->arena, &links, err) < 0)
-		return -1;
-	*out_lost = false;
-	for (size_t i = 0; i < r->net->net_count; i++)
-		for (size_t k = 0; k < r->net->nets[i]->interface_count && !r->net->nets[i]->stale;
-		     k++)
-			*out_lost |= !is_present(&links, &r->net->nets[i]->interfaces[k]);
 	for (size_t i = 0; i < r->network_count; i++)
 		if (r->networks[i]->driver == NETWORK_BRIDGE &&
-		    !link_by_name(&links, r->networks[i]->bridge))
+		    !link_by_name(&r->links, r->networks[i]->bridge))
 			link_bridge_of(r->networks[i], r->arena, r->group, &bridges[count++]);
 	return count ? link_ensure_bridges(r->rtnl, bridges, count, err) : 0;
+}
+
+static bool has_lost(const struct repair *r, const struct slot_net *slot)
+{
+	for (size_t k = 0; k < slot->interface_count && !slot->stale; k++)
+		if (!is_present(&r->links, &slot->interfaces[k]))
+			return true;
+	return false;
+}
+
+/* Networks of others that our slots are on: their owner may have no supervisor. */
+static int repair_external(struct repair *r, struct err *err)
+{
+	AUTO(nat_batch) struct nat_batch *nat = nat_batch_new();
+
+	for (size_t i = 0; i < r->net->net_count; i++)
+		for (size_t k = 0; k < r->net->nets[i]->link_count; k++) {
+			const char *name = r->net->nets[i]->links[k].network;
+			struct network_record *network;
+			struct err absent = ERR_NONE;
+			bool own = false;
+
+			for (size_t n = 0; n < r->network_count; n++)
+				own |= strcmp(r->networks[n]->name, name) == 0;
+			if (!own &&
+			    network_load(&r->net->np, r->arena, name, &network, &absent) == 0 &&
+			    network->driver == NETWORK_BRIDGE)
+				nat_add_network(nat, network);
+		}
+	return nat_commit(r->nft, nat, err);
 }
 
 static int repair_rules(struct repair *r, size_t *out_rules, struct err *err)
@@ -84,9 +109,7 @@ static int repair_rules(struct repair *r, size_t *out_rules, struct err *err)
 		       : foreign_admit(r->nft, r->arena, bridges, count, &warning, err);
 }
 
-/* A network without a slot on it may be on its way out, or in: it counts when its bridge should be
- * there. */
-static int repair(struct repair *r, size_t *out_rules, bool *out_links, struct err *err)
+static int repair(struct repair *r, size_t *out_rules, struct err *err)
 {
 	if (network_list(&r->net->np, r->arena, r->net->project, &r->networks, &r->network_count,
 			 err) < 0)
@@ -94,12 +117,13 @@ static int repair(struct repair *r, size_t *out_rules, bool *out_links, struct e
 	if (!r->network_count && !r->net->net_count)
 		return 0;
 	if (link_group_take(&r->net->np, r->net->project, &r->group, err) < 0 ||
-	    repair_links(r, out_links, err) < 0)
+	    link_dump(r->rtnl, r->arena, &r->links, err) < 0 || repair_bridges(r, err) < 0)
 		return -1;
-	return repair_rules(r, out_rules, err);
+	return repair_rules(r, out_rules, err) < 0 ? -1 : repair_external(r, err);
 }
 
-int net_repair(struct project_net *net, size_t *out_rules, bool *out_links, struct err *err)
+int net_repair(struct project_net *net, struct slot_net *const *live, size_t count, bool *lost,
+	       size_t *out_rules, struct err *err)
 {
 	AUTO(rtnl) struct rtnl *rtnl = NULL;
 	AUTO(nft) struct nft *nft = NULL;
@@ -107,14 +131,60 @@ int net_repair(struct project_net *net, size_t *out_rules, bool *out_links, stru
 	int status = -1;
 
 	*out_rules = 0;
-	*out_links = false;
 	pthread_mutex_lock(&net->lock);
 	if (rtnl_open(&rtnl, err) == 0 && nft_open(&nft, err) == 0) {
 		r.rtnl = rtnl;
 		r.nft = nft;
-		status = repair(&r, out_rules, out_links, err);
+		status = repair(&r, out_rules, err);
 	}
+	for (size_t i = 0; i < count && status == 0; i++)
+		lost[i] = has_lost(&r, live[i]);
 	pthread_mutex_unlock(&net->lock);
 	arena_free(r.arena);
 	return status;
+}
+
+static void hold_again(struct project_net *net, const struct slot_net *slot,
+		       const struct slot_port *port, struct net_hold **holds, size_t *count)
+{
+	struct port_entry row = { .slot = slot->key,
+				  .port = port->host_port,
+				  .target = port->target,
+				  .protocol = network_protocol(port->protocol) };
+	struct err err = ERR_NONE;
+	struct net_hold *hold;
+	int fd = -1;
+
+	if (address_parse("host_ip", port->host_ip, &row.address, &err) == 0)
+		fd = ports_hold(&net->np, &row, &err);
+	if (fd < 0) {
+		log_warn("port-not-held", KV_S("slot", slot->key), KV_S("error", err.msg));
+		return;
+	}
+	hold = xgrow(holds, count, sizeof(*hold));
+	hold->fd = fd;
+	net_port_key(port, hold->key);
+	hold->relay_to = port->relay_to;
+	hold->relay_port = port->target;
+}
+
+int net_hold_again(struct project_net *net, const struct texts *held, struct arena *arena,
+		   struct net_hold **out_holds, size_t *out_count, struct err *err)
+{
+	char key[NET_KEY_MAX];
+
+	(void)err;
+	*out_holds = NULL;
+	*out_count = 0;
+	pthread_mutex_lock(&net->lock);
+	for (size_t i = 0; i < net->net_count; i++)
+		for (size_t k = 0; k < net->nets[i]->port_count; k++)
+			if (!texts_has(held, net_port_key(&net->nets[i]->ports[k], key)))
+				hold_again(net, net->nets[i], &net->nets[i]->ports[k], out_holds,
+					   out_count);
+	for (size_t i = 0; i < *out_count; i++) /* the slot may go while netd is spoken to */
+		if ((*out_holds)[i].relay_to)
+			(*out_holds)[i].relay_to = arena_strdup(arena, (*out_holds)[i].relay_to);
+	pthread_mutex_unlock(&net->lock);
+	return 0;
 }

@@ -27,6 +27,7 @@
 #include "orchestrator/image_cache.h"
 #include "orchestrator/ops.h"
 #include "orchestrator/publish.h"
+#include "orchestrator/repair.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/transfer.h"
 
@@ -171,6 +172,10 @@ static void catch_up(struct supervisor *sv)
 			slot_apply_policy(slot);
 	}
 	publish_names(sv, NULL);
+	sv->repairer = repair_start(sv);
+	repair_watch_netd(sv);
+	if (!LIST_EMPTY(&sv->slots))
+		repair_soon(sv);
 }
 
 /* The group of the project in every hierarchy; one that still has members stays. */

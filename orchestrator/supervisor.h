@@ -21,6 +21,7 @@
 struct slot;
 struct change;
 struct publisher;
+struct repairer;
 struct image_cache;
 
 struct supervisor {
@@ -35,6 +36,7 @@ struct supervisor {
 	struct project_net *net;
 	struct names *names;
 	struct publisher *publisher;
+	struct repairer *repairer;
 	struct model *model; /* in force; NULL: never up */
 	LIST_HEAD(slot_list, slot) slots;
 	TAILQ_HEAD(change_list, change) changes; /* the first one is being applied */
