@@ -2,11 +2,13 @@
 
 Owns: STACK_TEST_DIR/bench, the registry, the peers' mount namespace. Everything is inside tests/lib/netns.
 """
+import concurrent.futures
 import contextlib
 import ctypes
 import glob
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -19,6 +21,7 @@ ROOT = os.path.dirname(HERE)
 REGISTRY = "127.0.0.1:5000"
 IMAGE = f"{REGISTRY}/busybox:1"
 LIMIT_S = 60
+DISK_BYTES = 16 << 30  # a hole, not room
 CLONE_NEWNS = 0x00020000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -48,13 +51,28 @@ def run(command, check=True, enter=None, **more):
     preexec = (lambda: LIBC.setns(enter, CLONE_NEWNS)) if enter is not None else None
     # Files, not pipes: a container that stays may hold them open.
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, timeout=LIMIT_S,
-                              check=False, preexec_fn=preexec, **more)
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, preexec_fn=preexec,
+                                 **more)
+        code = wait_exit(child)
         out.seek(0)
-        if check and done.returncode:
+        if check and code:
             errors.seek(0)
-            raise RuntimeError(f"{' '.join(command)[-120:]}: {done.returncode}: {errors.read().strip()[-300:]}")
+            raise RuntimeError(f"{' '.join(command)[-120:]}: {code}: {errors.read().strip()[-300:]}")
         return out.read()
+
+
+def wait_exit(child):
+    """By a pidfd: Popen.wait with a time-out looks only every 50 ms."""
+    pidfd = os.pidfd_open(child.pid)
+    try:
+        ready = select.select([pidfd], [], [], LIMIT_S)[0]
+    finally:
+        os.close(pidfd)
+    if not ready:
+        child.kill()
+        child.wait()
+        raise RuntimeError(f"{child.args[0]}: not ended after {LIMIT_S} s")
+    return child.wait()
 
 
 def timed(command, **more):
@@ -177,16 +195,15 @@ class Podman:
         return (time.monotonic() - start) * 1e3
 
     def in_pairs(self, commands):
-        running = []
-        for command in commands + [None, None]:
-            if command:
-                running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                                stderr=subprocess.PIPE, preexec_fn=self.kit.enter_peers))
-            if len(running) == 2 or (not command and running):
-                child = running.pop(0)
-                _, errors = child.communicate(timeout=LIMIT_S)
-                if child.returncode:
-                    raise RuntimeError(errors.decode()[-300:])
+        queue = list(commands)
+
+        def worker():
+            while queue:
+                run(queue.pop(0), enter=self.kit.peers_fd)
+
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(worker), pool.submit(worker)]:
+                done.result()
 
     def remove_all(self):
         return self.timed("rm", "-f", "-t", "0", "-a")
@@ -208,8 +225,27 @@ class Kit:
     def tool(self, name):
         return os.path.join(self.build, "bench", name)
 
-    def enter_peers(self):
-        LIBC.setns(self.peers_fd, CLONE_NEWNS)
+    def mount_state(self):
+        """What is on disk goes to a file system of its own, so that files which others deleted a moment ago do not
+        slow ours down (ext4 looks at each of them when it looks for a free inode); what is below /run on a real
+        machine is in memory, as it is there."""
+        kind = os.environ.get("STATE") or "ext4"
+        disk = os.path.join(os.environ["STACK_TEST_DIR"], "disk")
+        if kind == "host":
+            return
+        os.makedirs(disk)
+        if kind == "ext4":
+            image = os.path.join(os.environ["STACK_TEST_DIR"], "disk.img")
+            with open(image, "wb") as out:
+                out.truncate(DISK_BYTES)
+            run(["mkfs.ext4", "-q", image])
+            run(["mount", "-o", "loop", image, disk])
+        else:
+            run(["mount", "-t", "tmpfs", "disk", disk])
+        run(["mount", "-t", "tmpfs", "run", os.environ["STACK_RUNTIME_ROOT"]])
+        for folder, over in (("lib", os.environ["STACK_ROOT"]), ("bench", self.dir)):
+            os.makedirs(os.path.join(disk, folder))
+            run(["mount", "--bind", os.path.join(disk, folder), over])
 
     def open_peers(self):
         """crun of Debian 12 refuses machines where v1 and v2 share the controllers: the peers (and our runtime,
@@ -249,6 +285,7 @@ class Kit:
 
     def __enter__(self):
         os.makedirs(self.dir)
+        self.mount_state()
         run([os.path.join(ROOT, "tests/lib/registry"), "start"])
         run([self.stack, "image", "pull", "-q", IMAGE])
         self.open_peers()

@@ -18,7 +18,8 @@ $(foreach p,$(BENCH_PROGRAMS),$(eval $(call bench_rules,$(p))))
 .PHONY: bench bench-programs
 bench-programs: $(BENCH_PROGRAMS:%=$(BUILD)/bench/%)
 
-# ONLY=up50: one work or several ("up50 exec"); ROUNDS=7; FULL=1: the long ones too.
+# ONLY=up50: one work or several ("up50 exec"); ROUNDS=7; FULL=1: the long ones too; STATE=tmpfs: see bench/run.
 bench: all bench-programs
 	@tests/images-build/build
-	@STACK_BUILD=$(abspath $(BUILD)) ONLY="$(ONLY)" ROUNDS="$(ROUNDS)" FULL="$(FULL)" tests/lib/netns bench/run
+	@STACK_BUILD=$(abspath $(BUILD)) ONLY="$(ONLY)" ROUNDS="$(ROUNDS)" FULL="$(FULL)" STATE="$(STATE)" \
+		tests/lib/netns bench/run

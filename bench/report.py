@@ -24,6 +24,7 @@ class Report:
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "kernel": platform.release(),
             "cores": os.cpu_count(),
+            "state": os.environ.get("STATE") or "ext4",
             "load_before": round(os.getloadavg()[0], 2),
             "versions": {p: v for p in (kit.stack, "podman", "crun", "runc") if (v := version_of(p))},
         }
@@ -71,8 +72,8 @@ class Report:
             for side, reason in sides.items():
                 out.write(f"\n{work}: no figure of {side}: {reason}")
         about = self.about
-        out.write(f"\n\nLinux {about.get('kernel')}, {about.get('cores')} cores, load before {about.get('load_before')}"
-                  f"; {'; '.join(about.get('versions', {}).values())}\n")
+        out.write(f"\n\nLinux {about.get('kernel')}, {about.get('cores')} cores, load before {about.get('load_before')}, "
+                  f"state on {about.get('state')}; {'; '.join(about.get('versions', {}).values())}\n")
 
     def write(self, folder):
         figures = {}

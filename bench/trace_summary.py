@@ -7,6 +7,7 @@ Per stage: how often, the sum, median and longest in ms, and between which times
 Stages of many containers run at the same time, so sums are longer than the run.
 """
 import json
+import signal
 import statistics
 import sys
 
@@ -37,4 +38,5 @@ def main(paths):
 
 if len(sys.argv) < 2:
     sys.exit(__doc__)
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 main(sys.argv[1:])
