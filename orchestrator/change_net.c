@@ -174,7 +174,7 @@ static void keep_stale(struct slot_net *now, struct slot_net *former)
 	struct slot_net *made_with = former->stale ? former->stale : former;
 
 	now->unverified = former->unverified;
-	if (!net_same_links(made_with, now))
+	if (now->moved || !net_same_links(made_with, now))
 		now->stale = slot_net_ref(made_with);
 }
 

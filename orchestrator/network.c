@@ -90,6 +90,19 @@ void net_register(struct project_net *net, struct slot_net *slot)
 	*(struct slot_net **)xgrow(&net->nets, &net->net_count, sizeof(slot)) = slot;
 }
 
+const char *net_foreign_holder(const struct project_net *net, const struct network_record *network)
+{
+	size_t len = strlen(net->project);
+
+	for (size_t i = 0; i < network->lease_count; i++) {
+		const char *slot = network->leases[i].slot;
+
+		if (strncmp(slot, net->project, len) != 0 || slot[len] != '/')
+			return slot;
+	}
+	return NULL;
+}
+
 /* netns_fd is the caller's. */
 static int job_of(const struct slot_net *slot, int route_fd, struct attach_job *out,
 		  struct err *err)

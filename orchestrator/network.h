@@ -56,6 +56,7 @@ struct slot_net {
 	struct nat_port *rules;   /* of the ports */
 	size_t rule_count;
 	struct slot_net *stale;   /* other settings, with which the namespace was made: to be renewed (net_renew) */
+	bool moved;               /* one of its networks was made anew: the links of before lead nowhere */
 	bool unverified;          /* adopted: the kept namespace is looked at before its next life */
 };
 

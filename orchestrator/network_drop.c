@@ -138,13 +138,6 @@ struct shared {
 	size_t count;
 };
 
-static bool is_foreign_lease(const struct project_net *net, const struct network_lease *lease)
-{
-	size_t len = strlen(net->project);
-
-	return strncmp(lease->slot, net->project, len) != 0 || lease->slot[len] != '/';
-}
-
 static void sort_networks(struct project_net *net, struct arena *arena,
 			  struct network_record **networks, size_t *count, struct shared *shared)
 {
@@ -153,11 +146,7 @@ static void sort_networks(struct project_net *net, struct arena *arena,
 	shared->names = arena_alloc(arena, (*count + 1) * sizeof(char *));
 	shared->bridges = arena_alloc(arena, (*count + 1) * sizeof(char *));
 	for (size_t i = 0; i < *count; i++) {
-		bool foreign = false;
-
-		for (size_t l = 0; l < networks[i]->lease_count; l++)
-			foreign |= is_foreign_lease(net, &networks[i]->leases[l]);
-		if (foreign) {
+		if (net_foreign_holder(net, networks[i])) {
 			shared->names[shared->count] = networks[i]->name;
 			shared->bridges[shared->count++] = networks[i]->bridge;
 		} else {
@@ -260,8 +249,8 @@ int net_drop_project(struct project_net *net, char *const *netns_paths, size_t c
 	return first.code == ERR_OK ? 0 : -1;
 }
 
-static int remove_network(struct project_net *net, struct arena *arena, const char *name,
-			  struct err *err)
+int net_remove_locked(struct project_net *net, struct arena *arena, const char *name,
+		      struct err *err)
 {
 	AUTO(rtnl) struct rtnl *rtnl = NULL;
 	AUTO(nft) struct nft *nft = NULL;
@@ -289,10 +278,14 @@ static int remove_network(struct project_net *net, struct arena *arena, const ch
 int net_remove(struct project_net *net, const char *name, struct err *err)
 {
 	struct arena *arena = arena_new();
+	bool is_new = false;
 	int status;
 
 	pthread_mutex_lock(&net->lock);
-	status = remove_network(net, arena, name, err);
+	for (size_t i = 0; i < net->made_count; i++)
+		is_new |= strcmp(net->made[i], name) == 0;
+	/* A network that was replaced: the change has made the new one already. */
+	status = is_new ? 0 : net_remove_locked(net, arena, name, err);
 	pthread_mutex_unlock(&net->lock);
 	arena_free(arena);
 	return status;
@@ -309,7 +302,7 @@ int net_undo_made(struct project_net *net, struct err *err)
 	for (size_t i = 0; i < net->made_count; i++) {
 		struct err one = ERR_NONE;
 
-		if (remove_network(net, arena, net->made[i], &one) < 0 && one.code != ERR_BUSY)
+		if (net_remove_locked(net, arena, net->made[i], &one) < 0 && one.code != ERR_BUSY)
 			net_keep_first(&first, &one);
 	}
 	if (network_list(&net->np, arena, net->project, &networks, &count, &first) == 0 &&

@@ -34,12 +34,16 @@ struct batch {
 	struct port_want *ports;
 	size_t port_count;
 	unsigned group;
+	bool *differs; /* by index of project->networks: to be made anew */
 	struct texts *notices;
 };
 
 /* The registry; the lock is held. The entry of the same key is replaced. */
 void net_register(struct project_net *net, struct slot_net *slot);
 void net_unregister(struct project_net *net, const struct slot_net *slot);
+
+/* Somebody of another project with an address on it, or NULL. */
+const char *net_foreign_holder(const struct project_net *net, const struct network_record *network);
 
 /* network_fill: leases and ports as they hold become slot_nets; texts and rules in the slots'
  * arenas. */
@@ -67,3 +71,6 @@ void net_walk_back(struct project_net *net, struct net_want *wants, size_t count
 void net_keep_first(struct err *first, const struct err *err);
 void net_drop_locked(struct project_net *net, struct slot_net *const *slots, size_t count,
 		     struct err *first);
+/* Bridge, rules and record; ERR_BUSY names a lease holder. */
+int net_remove_locked(struct project_net *net, struct arena *arena, const char *name,
+		      struct err *err);

@@ -35,12 +35,20 @@ static int load_external(struct batch *b, const struct network *network, size_t 
 		       network->name);
 }
 
-static int ensure_network(struct batch *b, size_t at, struct err *err)
+static void note_made(struct batch *b, const char *name)
+{
+	*(char **)xgrow(&b->net->made, &b->net->made_count, sizeof(char *)) = xstrdup(name);
+}
+
+/* With another description it is made anew later, when nothing can be refused any more but for
+ * other users of it. */
+static int ensure_network(struct batch *b, size_t at, bool adopts, struct err *err)
 {
 	const struct network *network = &b->project->networks[at];
 	struct network_spec spec;
 	enum network_outcome outcome;
 	char why[240] = "";
+	const char *holder;
 
 	if (b->networks[at])
 		return 0;
@@ -49,12 +57,43 @@ static int ensure_network(struct batch *b, size_t at, struct err *err)
 	network_spec_of(b->arena, b->project, network, &spec);
 	if (network_ensure(&b->net->np, b->arena, &spec, &b->networks[at], &outcome, why, err) < 0)
 		return err_wrap(err, "network %s", network->key);
-	if (outcome == NETWORK_DIFFERS)
-		return err_set(err, ERR_EXISTS, "network %s is there with another description (%s)",
-			       network->name, why);
 	if (outcome == NETWORK_MADE)
-		*(char **)xgrow(&b->net->made, &b->net->made_count, sizeof(char *)) =
-			xstrdup(network->name);
+		note_made(b, network->name);
+	if (outcome != NETWORK_DIFFERS || adopts)
+		return 0;
+	holder = net_foreign_holder(b->net, b->networks[at]);
+	if (holder)
+		return err_set(err, ERR_BUSY,
+			       "network %s has another description now (%s), but %s of another "
+			       "project is on it",
+			       network->name, why, holder);
+	b->differs[at] = true;
+	return 0;
+}
+
+static int replace_network(struct batch *b, size_t at, struct err *err)
+{
+	const char *name = b->project->networks[at].name;
+	enum network_outcome outcome;
+	struct network_spec spec;
+	char why[240];
+
+	network_spec_of(b->arena, b->project, &b->project->networks[at], &spec);
+	if (network_release(&b->net->np, name, b->net->project, NULL, err) < 0 ||
+	    net_remove_locked(b->net, b->arena, name, err) < 0 ||
+	    network_ensure(&b->net->np, b->arena, &spec, &b->networks[at], &outcome, why, err) < 0)
+		return -1;
+	note_made(b, name);
+	for (size_t i = 0; i < b->want_count; i++)
+		b->wants[i].out_net->moved |= net_on_network(b->wants[i].former, name);
+	return 0;
+}
+
+static int replace_networks(struct batch *b, struct err *err)
+{
+	for (size_t i = 0; i < b->project->network_count; i++)
+		if (b->differs[i] && replace_network(b, i, err) < 0)
+			return err_wrap(err, "network %s", b->project->networks[i].key);
 	return 0;
 }
 
@@ -73,7 +112,7 @@ static int gather_lease(struct batch *b, struct net_want *want, const struct att
 	if (at == b->project->network_count)
 		return err_set(err, ERR_NOT_FOUND, "service %s: network %s is not declared",
 			       want->service->name, attachment->network);
-	if (ensure_network(b, at, err) < 0)
+	if (ensure_network(b, at, want->adopts, err) < 0)
 		return -1;
 	lease = arena_grow(b->arena, &b->leases, &b->lease_count, sizeof(*lease));
 	lease->network = b->networks[at]->name;
@@ -303,25 +342,24 @@ static int prepare(struct batch *b, struct err *err)
 	AUTO(rtnl) struct rtnl *rtnl = NULL;
 	struct err ignored = ERR_NONE;
 
+	/* Ports first: that they are taken is the refusal that comes most often. */
 	if (gather(b, err) < 0 ||
 	    link_group_take(&b->net->np, b->net->project, &b->group, err) < 0 ||
-	    network_lease(&b->net->np, b->leases, b->lease_count, err) < 0)
+	    ports_reserve(&b->net->np, b->ports, b->port_count, err) < 0)
 		return -1;
-	net_fill_links(b);
-	if (ports_reserve(&b->net->np, b->ports, b->port_count, err) < 0) {
-		net_walk_back(b->net, b->wants, b->want_count, &ignored);
-		return -1;
+	if (replace_networks(b, err) == 0 &&
+	    network_lease(&b->net->np, b->leases, b->lease_count, err) == 0) {
+		net_fill_links(b);
+		net_fill_ports(b);
+		for (size_t i = 0; i < b->want_count; i++)
+			net_register(b->net, b->wants[i].out_net);
+		if (rtnl_open(&rtnl, err) == 0 && make_bridges(b, rtnl, err) == 0 &&
+		    write_rules(b, rtnl, err) == 0)
+			return 0;
 	}
-	net_fill_ports(b);
-	for (size_t i = 0; i < b->want_count; i++)
-		net_register(b->net, b->wants[i].out_net);
-	if (rtnl_open(&rtnl, err) < 0 || make_bridges(b, rtnl, err) < 0 ||
-	    write_rules(b, rtnl, err) < 0) {
-		close_sockets(b);
-		net_walk_back(b->net, b->wants, b->want_count, &ignored);
-		return -1;
-	}
-	return 0;
+	close_sockets(b);
+	net_walk_back(b->net, b->wants, b->want_count, &ignored);
+	return -1;
 }
 
 static void forget_made(struct project_net *net)
@@ -350,6 +388,7 @@ int net_prepare(struct project_net *net, const struct project *project, struct n
 	*out_holds = NULL;
 	*out_hold_count = 0;
 	b.networks = arena_alloc(arena, (project->network_count + 1) * sizeof(*b.networks));
+	b.differs = arena_alloc(arena, project->network_count + 1);
 	pthread_mutex_lock(&net->lock);
 	forget_made(net);
 	status = prepare(&b, err);

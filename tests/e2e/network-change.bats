@@ -124,3 +124,43 @@ netd_pid() {
 	nft add rule inet guard input tcp dport 8080 reject
 	run ! answers http://127.0.0.1:8080/
 }
+
+@test "a network with another subnet is made anew, and its containers with it" {
+	compose <<-END
+		services:
+		  web: { image: "$REGISTRY/nginx:1", ports: ["127.0.0.1:8080:80"], stop_signal: SIGKILL }
+		  client: { image: "$REGISTRY/busybox:1", command: sleep 1000, stop_signal: SIGKILL }
+		networks:
+		  default: { ipam: { config: [{ subnet: 10.201.1.0/24 }] } }
+	END
+	up
+	eventually 5 answers http://127.0.0.1:8080/
+	sed -i 's/10.201.1.0/10.202.2.0/' app.yml
+	run up
+	[ "$status" -eq 0 ]
+	lacks "still in use"
+	[ "$(field "$P-web-1" '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' | cut -d. -f1-3)" = 10.202.2 ]
+	eventually 5 answers http://127.0.0.1:8080/
+	eventually 5 fetch "$P" client web 80
+	run nft list table inet stack
+	lacks 10.201
+	sed -i 's|10.202.2.0/24 }\]|&, options: {}|; s/default: {/default: { internal: true,/' app.yml
+	up
+	eventually 5 fetch "$P" client web 80
+}
+
+@test "an address that is no good refuses the change and leaves nothing of it" {
+	compose <<-END
+		services:
+		  web:
+		    image: $REGISTRY/nginx:1
+		    networks: { one: { ipv4_address: 10.250.0.9 } }
+		networks:
+		  one: { ipam: { config: [{ subnet: 10.201.1.0/24 }] } }
+	END
+	run up
+	[ "$status" -ne 0 ]
+	has 10.250.0.9
+	[ -z "$(ls "$STACK_ROOT/networks" | grep -v lock)" ]
+	[ -z "$(ip -br link show type bridge)" ]
+}
