@@ -17,9 +17,9 @@
 #include "base/json.h"
 #include "base/stamp.h"
 
-#define FILE_NAME     "events.jsonl"
-#define ROTATE_BYTES  (10 << 20)
-#define TAIL_BYTES    4096
+#define FILE_NAME    "events.jsonl"
+#define ROTATE_BYTES (10 << 20)
+#define TAIL_BYTES   4096
 
 struct events {
 	int project_fd; /* borrowed */
@@ -40,10 +40,14 @@ static void find_end(struct events *events)
 	if (fstat(events->fd, &st) < 0 || st.st_size == 0)
 		return;
 	events->size = st.st_size;
-	n = pread(events->fd, tail, TAIL_BYTES, st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0);
+	n = pread(events->fd, tail, TAIL_BYTES,
+		  st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0);
 	if (n <= 0)
 		return;
 	tail[n] = '\0';
+	for (ssize_t i = 0; i < n; i++)
+		if (!tail[i])
+			tail[i] = '\n'; /* a power cut leaves holes */
 	if (tail[n - 1] != '\n') {
 		if (file_write_all(events->fd, "\n", 1) == 0)
 			events->size++;
@@ -122,8 +126,9 @@ void events_write(struct events *events, const struct event *event)
 	if (event->has_code)
 		json_add_int(object, "code", event->code);
 	json_add_text(object, "reason", event->reason);
-	text = xformat("%s\n", json_object_to_json_string_ext(
-				       object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	text = xformat("%s\n",
+		       json_object_to_json_string_ext(
+			       object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	if (events->fd >= 0 && file_write_all(events->fd, text, strlen(text)) == 0)
 		events->size += (off_t)strlen(text);
 	if (events->size > ROTATE_BYTES)
