@@ -65,3 +65,9 @@ extern const struct command network_commands[], secret_commands[];
 extern const struct option_row wait_options[], stats_options[], cp_options[], export_options[];
 extern const struct command container_commands[];
 command_run wait_command, stats_command, cp_command, export_command;
+
+/* cmd_maintenance: images looked after; cmd_machine: system df, prune, info */
+extern const struct option_row image_prune_options[], image_history_options[], image_verify_options[],
+	image_import_options[], image_export_options[], df_options[], system_prune_options[], info_options[];
+command_run image_prune_command, image_history_command, image_verify_command, image_import_command,
+	image_export_command, df_command, system_prune_command, info_command;

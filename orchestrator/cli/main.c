@@ -54,6 +54,16 @@ static const struct command image_commands[] = {
 	  image_load_options, NULL, image_load_command, 0, 0, ARGUMENT_FILE, 0 },
 	{ "save", NULL, "REF...", "Write images into an archive", NULL, EXAMPLES("stack image save -o app.tar app:1", "that docker load reads"), NULL,
 	  image_save_options, NULL, image_save_command, 1, ARGUMENTS_ANY, ARGUMENT_IMAGE, 0 },
+	{ "history", NULL, "REF", "Show the steps that made an image", NULL, EXAMPLES("stack image history --no-trunc app:1", "whole commands"), NULL,
+	  image_history_options, NULL, image_history_command, 1, 1, ARGUMENT_IMAGE, 0 },
+	{ "prune", NULL, "", "Remove images that nothing uses", NULL, EXAMPLES("stack image prune -af --filter until=24h", "unused ones older than a day"), NULL,
+	  image_prune_options, NULL, image_prune_command, 0, 0, ARGUMENT_OTHER, 0 },
+	{ "import", NULL, "FILE|- [NAME]", "Make an image of one layer from a tar of a file system", NULL, EXAMPLES("stack image import rootfs.tar base:1", "any compression"), NULL,
+	  image_import_options, NULL, image_import_command, 1, 2, ARGUMENT_FILE, 0 },
+	{ "export", NULL, "REF", "Write the file system of an image as a tar", NULL, EXAMPLES("stack image export -o rootfs.tar app:1", "all layers as one tree"), NULL,
+	  image_export_options, NULL, image_export_command, 1, 1, ARGUMENT_IMAGE, 0 },
+	{ "verify", NULL, "[REF...]", "Check stored images against their digests", NULL, EXAMPLES("stack image verify --fix", "torn ones are dropped"), NULL,
+	  image_verify_options, NULL, image_verify_command, 0, ARGUMENTS_ANY, ARGUMENT_IMAGE, 0 },
 	{ .name = NULL },
 };
 
@@ -68,6 +78,12 @@ static const struct command supervisor_commands[] = {
 static const struct command system_commands[] = {
 	{ "check", NULL, "", "Check the machine, then records against the kernel", NULL, EXAMPLES("stack system check --fix", "clear what a crash left"), NULL,
 	  check_options, NULL, check_command, 0, 0, ARGUMENT_OTHER, 0 },
+	{ "df", NULL, "", "Show what takes space", NULL, EXAMPLES("stack system df -v", "each thing of it"), NULL,
+	  df_options, NULL, df_command, 0, 0, ARGUMENT_OTHER, 0 },
+	{ "prune", NULL, "", "Remove what nothing uses", NULL, EXAMPLES("stack system prune -af", "images by name, too"), NULL,
+	  system_prune_options, NULL, system_prune_command, 0, 0, ARGUMENT_OTHER, 0 },
+	{ "info", NULL, "", "Show what this machine is and holds", NULL, EXAMPLES("stack system info --format json", "for programs"), NULL,
+	  info_options, NULL, info_command, 0, 0, ARGUMENT_OTHER, 0 },
 	{ .name = NULL },
 };
 
@@ -148,6 +164,8 @@ static const struct command commands[] = {
 	  login_options, NULL, login_command, 0, 1, ARGUMENT_OTHER, 0 },
 	{ "logout", NULL, "[REGISTRY]", "Forget the password for a registry", NULL, EXAMPLES("stack logout registry.example.com", "one registry"), "Machine",
 	  NULL, NULL, logout_command, 0, 1, ARGUMENT_OTHER, 0 },
+	{ "info", NULL, "", "Show what this machine is and holds", NULL, EXAMPLES("stack info", "as stack system info"), "Machine",
+	  info_options, NULL, info_command, 0, 0, ARGUMENT_OTHER, 0 },
 	{ "system", NULL, "COMMAND", "The machine and its state", NULL, NULL, "Machine", NULL, system_commands, NULL, 0, 0, ARGUMENT_OTHER, 0 },
 	{ "supervisor", NULL, "COMMAND", "The process behind a project", NULL, NULL, "Machine", NULL, supervisor_commands, NULL, 0, 0, ARGUMENT_OTHER, 0 },
 	{ "completion", NULL, "bash|zsh|fish", "Print a completion script", NULL, EXAMPLES("stack completion bash > /etc/bash_completion.d/stack", "for bash"), "Machine",
