@@ -51,11 +51,43 @@ static void claim(struct change *change, struct slot *slot, const struct service
 			xformat("%s/netns/%s.%s", sv->roots->run, sv->dirs->name, slot->name);
 }
 
+/* Modes that are not offered are refused before anything starts. */
+static int check_mode(const struct service *service, struct err *err)
+{
+	const char *mode = service->network_mode;
+
+	if (mode && strcmp(mode, "bridge") == 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "service %s: network_mode: bridge (one bridge for the whole "
+			       "machine) is not offered; "
+			       "leave the key out for the project's own network",
+			       service->name);
+	if (mode && strncmp(mode, "container:", 10) == 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "service %s: network_mode: %s: containers of other projects cannot "
+			       "be joined; "
+			       "service:NAME joins one of this project",
+			       service->name, mode);
+	return 0;
+}
+
+static void warn_of_ports(struct change *change, const struct service *service)
+{
+	const char *text;
+
+	if (!service->network_mode || !service->port_count)
+		return;
+	text = arena_format(change->arena, "service %s: ports are ignored with network_mode: %s",
+			    service->name, service->network_mode);
+	if (!texts_has(&change->notices, text))
+		*(const char **)arena_grow(change->arena, &change->notices.items,
+					   &change->notices.count, sizeof(char *)) = text;
+}
+
 int net_claim(void *data, struct err *err)
 {
 	struct change *change = data;
 
-	(void)err;
 	for (size_t i = 0; i < change->plan.count; i++) {
 		const struct action *action = &change->plan.actions[i];
 		const struct service *service;
@@ -64,10 +96,16 @@ int net_claim(void *data, struct err *err)
 		if (action->kind != ACTION_CREATE && action->kind != ACTION_START)
 			continue;
 		service = project_find_service(change->model->project, action->service);
+		if (service && check_mode(service, err) < 0)
+			return -1;
+		if (service && action->kind == ACTION_CREATE)
+			warn_of_ports(change, service);
 		slot = slot_make(change->sv, action->service, action->slot, NULL);
 		if (service && (action->kind == ACTION_CREATE || !slot->net))
 			claim(change, slot, service, true);
 	}
+	if (change->run && check_mode(change->run->service, err) < 0)
+		return -1;
 	if (change->run)
 		claim(change, change->run_slot, change->run->service, change->run->with_ports);
 	return 0;
