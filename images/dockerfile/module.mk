@@ -1,4 +1,5 @@
 # images/dockerfile/ - the Dockerfile language and the build cache. Pure rooms: bytes in, values out.
-SRCS_images/dockerfile := $(addprefix images/dockerfile/,expand.c graph.c ignore.c lex.c mount.c parse.c report.c scope.c table.c)
+SRCS_images/dockerfile := $(addprefix images/dockerfile/,expand.c graph.c ignore.c key.c lex.c mount.c parse.c report.c scope.c table.c)
 USES_images/dockerfile := images base
-TESTS += $(addprefix tests/images/dockerfile/test_,expand graph ignore lex parse scope)
+TESTS += $(addprefix tests/images/dockerfile/test_,expand graph ignore key lex parse scope)
+FUZZERS += tests/fuzz/fuzz_dockerfile
