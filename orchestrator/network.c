@@ -193,9 +193,8 @@ static bool is_listed(struct network_record *const *networks, size_t count, cons
 	return false;
 }
 
-/* The project's own networks, and those of others that its slots are on. The lock is held. */
-static int zone_records(struct project_net *net, struct arena *arena, struct network_record ***out,
-			size_t *out_count, struct err *err)
+int net_zone_records(struct project_net *net, struct arena *arena, struct network_record ***out,
+		     size_t *out_count, struct err *err)
 {
 	struct network_record **own = NULL, **all = NULL;
 	size_t own_count = 0, count = 0;
@@ -229,7 +228,7 @@ int net_zone_networks(struct project_net *net, struct arena *arena, struct zone_
 	int status;
 
 	pthread_mutex_lock(&net->lock);
-	status = zone_records(net, arena, &networks, &count, err);
+	status = net_zone_records(net, arena, &networks, &count, err);
 	pthread_mutex_unlock(&net->lock);
 	if (status < 0)
 		return -1;

@@ -74,3 +74,7 @@ void net_drop_locked(struct project_net *net, struct slot_net *const *slots, siz
 /* Bridge, rules and record; ERR_BUSY names a lease holder. */
 int net_remove_locked(struct project_net *net, struct arena *arena, const char *name,
 		      struct err *err);
+
+/* network: the project's own networks, and those of others that its slots are on. The lock is held. */
+int net_zone_records(struct project_net *net, struct arena *arena, struct network_record ***out,
+		     size_t *out_count, struct err *err);

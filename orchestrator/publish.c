@@ -1,6 +1,7 @@
 /* orchestrator/publish - the zone of the project, composed from the slots and handed to netd.
  *
- * Owns: which names a slot has, the one zone that is on its way. May not touch: netd's words (names).
+ * Owns: which names a slot has, the one zone that is on its way. May not touch: netd's words
+ * (names).
  */
 #include "orchestrator/publish.h"
 
@@ -56,7 +57,8 @@ static const char **copy_texts(struct arena *arena, const char *const *texts, si
 	return copy;
 }
 
-static void fill_attachments(struct arena *arena, const struct slot_net *net, struct zone_endpoint *out)
+static void fill_attachments(struct arena *arena, const struct slot_net *net,
+			     struct zone_endpoint *out)
 {
 	struct zone_attachment *list = arena_alloc(arena, (net->link_count + 1) * sizeof(*list));
 
@@ -115,10 +117,10 @@ static void fill_hosts(struct arena *arena, const struct texts *hosts, struct zo
 			address = out->gateway4 ? out->gateway4 : out->gateway6;
 		if (!address)
 			continue;
-		list[out->host_count++] = (struct zone_host){
-			arena_strndup(arena, hosts->items[i], (size_t)(sign - hosts->items[i])),
-			arena_strdup(arena, address)
-		};
+		list[out->host_count++] =
+			(struct zone_host){ arena_strndup(arena, hosts->items[i],
+							  (size_t)(sign - hosts->items[i])),
+					    arena_strdup(arena, address) };
 	}
 }
 
@@ -149,14 +151,32 @@ static void compose(struct publisher *p)
 	arena_free(p->arena);
 	p->arena = arena_new();
 	LIST_FOREACH(slot, &sv->slots, link)
-		count++;
+	count++;
 	endpoints = arena_alloc(p->arena, (count + 1) * sizeof(*endpoints));
 	p->zone = (struct zone){ .project = arena_strdup(p->arena, sv->dirs->name),
 				 .ttl_seconds = ZONE_TTL_SECONDS,
 				 .endpoints = endpoints };
 	LIST_FOREACH(slot, &sv->slots, link)
-		if (slot->record && slot->net && slot->net->link_count)
-			fill_endpoint(p->arena, slot, &endpoints[p->zone.endpoint_count++]);
+	if (slot->record && slot->net && slot->net->link_count)
+		fill_endpoint(p->arena, slot, &endpoints[p->zone.endpoint_count++]);
+}
+
+static int add_foreign(struct publisher *p)
+{
+	struct zone_endpoint *foreign, *all;
+	size_t count, own = p->zone.endpoint_count;
+
+	if (net_zone_foreign(p->sv->net, p->arena, &foreign, &count, &p->err) < 0)
+		return -1;
+	if (!count)
+		return 0;
+	all = arena_alloc(p->arena, (own + count) * sizeof(*all));
+	if (own)
+		memcpy(all, p->zone.endpoints, own * sizeof(*all));
+	memcpy(all + own, foreign, count * sizeof(*all));
+	p->zone.endpoints = all;
+	p->zone.endpoint_count = own + count;
+	return 0;
 }
 
 static void publish_in_pool(uv_work_t *work)
@@ -165,7 +185,9 @@ static void publish_in_pool(uv_work_t *work)
 	struct zone_network *networks;
 
 	p->err = ERR_NONE;
-	if (net_zone_networks(p->sv->net, p->arena, &networks, &p->zone.network_count, &p->err) < 0)
+	if (net_zone_networks(p->sv->net, p->arena, &networks, &p->zone.network_count, &p->err) <
+		    0 ||
+	    add_foreign(p) < 0)
 		return;
 	p->zone.networks = networks;
 	names_publish(p->sv->names, &p->zone, &p->err);
@@ -208,7 +230,8 @@ void publish_names(struct supervisor *sv, struct flow *waiter)
 	struct publisher *p = sv->publisher;
 
 	if (waiter)
-		((struct waiter *)xgrow(&p->next, &p->next_count, sizeof(struct waiter)))->flow = waiter;
+		((struct waiter *)xgrow(&p->next, &p->next_count, sizeof(struct waiter)))->flow =
+			waiter;
 	if (p->running)
 		p->again = true;
 	else

@@ -32,6 +32,9 @@ struct netd_watch {
 struct repairer {
 	struct supervisor *sv;
 	uv_poll_t rules, links;
+	uv_fs_event_t
+		books; /* networks/: leases of other projects on our networks are names for us */
+	bool watches_books;
 	int rules_fd, links_fd;
 	uv_timer_t timer;
 	uv_work_t work;
@@ -229,6 +232,41 @@ static int watch(struct repairer *r, uv_poll_t *poll, int fd, uv_poll_cb changed
 	return uv_poll_start(poll, UV_READABLE, changed);
 }
 
+/* Only networks that others can know by name: external ones, and those with a name of their own. */
+static bool is_shared(const struct supervisor *sv, const char *file)
+{
+	const struct project *project = sv->model ? sv->model->project : NULL;
+	size_t prefix = strlen(sv->dirs->name);
+
+	for (size_t i = 0; project && i < project->network_count; i++) {
+		const char *name = project->networks[i].name;
+		size_t len = strlen(name);
+		bool own = strncmp(name, sv->dirs->name, prefix) == 0 && name[prefix] == '_' &&
+			   strcmp(name + prefix + 1, project->networks[i].key) == 0;
+
+		if (!own && strncmp(file, name, len) == 0 && strcmp(file + len, ".json") == 0)
+			return true;
+	}
+	return false;
+}
+
+static void books_changed(uv_fs_event_t *handle, const char *file, int events, int status)
+{
+	struct repairer *r = handle->data;
+
+	(void)events;
+	if (status == 0 && file && !r->sv->ending && is_shared(r->sv, file))
+		publish_names(r->sv, NULL);
+}
+
+static void watch_books(struct repairer *r)
+{
+	AUTO(free) char *path = xformat("%s/networks", r->sv->roots->state);
+
+	r->watches_books =
+		r->watches_books || uv_fs_event_start(&r->books, books_changed, path, 0) == 0;
+}
+
 struct repairer *repair_start(struct supervisor *sv)
 {
 	struct repairer *r = xcalloc(1, sizeof(*r));
@@ -238,6 +276,9 @@ struct repairer *repair_start(struct supervisor *sv)
 	r->work.data = r;
 	uv_timer_init(sv->loop, &r->timer);
 	r->timer.data = r;
+	uv_fs_event_init(sv->loop, &r->books);
+	r->books.data = r;
+	watch_books(r);
 	r->rules_fd = nat_watch_open(&err);
 	r->links_fd = link_watch_open(&err);
 	if (watch(r, &r->rules, r->rules_fd, rules_changed) < 0 ||
@@ -280,6 +321,8 @@ void repair_watch_netd(struct supervisor *sv)
 	int fd = r ? names_watch(sv->names, &r->generation) : -1;
 	struct netd_watch *w;
 
+	if (r)
+		watch_books(r);
 	if (fd < 0)
 		return;
 	w = xcalloc(1, sizeof(*w));

@@ -105,5 +105,7 @@ two_services() {
 	up
 	address=$(field "$P-web-1" '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}')
 	eventually 5 fetch "${P}b" client "$address" 80
+	eventually 5 fetch "${P}b" client web 80
+	eventually 5 fetch "${P}b" client "$P-web-1" 80
 	stack -p "${P}b" -f other.yml down
 }
