@@ -115,7 +115,8 @@ static struct json_object *absent_row(const struct view *view, const struct wish
 	AUTO(free) char *text = NULL;
 
 	if (!service)
-		text = xstrdup("has no container: no profile that is enabled has it");
+		text = xstrdup(
+			"has no container: the last up set it aside (by profiles or by names)");
 	else if (service_replicas(service) == 0)
 		text = xstrdup("has no container: the file asks for none");
 	else

@@ -71,3 +71,7 @@ extern const struct option_row image_prune_options[], image_history_options[], i
 	image_import_options[], image_export_options[], df_options[], system_prune_options[], info_options[];
 command_run image_prune_command, image_history_command, image_verify_command, image_import_command,
 	image_export_command, df_command, system_prune_command, info_command;
+
+/* cmd_past: former models, the graph */
+extern const struct option_row history_options[], graph_options[];
+command_run history_command, graph_command;

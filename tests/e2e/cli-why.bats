@@ -82,3 +82,41 @@ app() {
 	[ "$status" -eq 0 ]
 	has "no supervisor runs"
 }
+
+@test "history tells the models and what changed; graph draws states" {
+	compose <<-END
+		services:
+		  db:
+		    image: $REGISTRY/busybox:1
+		    command: sleep 1000
+		    stop_signal: SIGKILL
+		    healthcheck: { test: "true", interval: 1s, start_interval: 100ms, start_period: 5s }
+		  once:
+		    image: $REGISTRY/busybox:1
+		    command: "true"
+		  web:
+		    image: $REGISTRY/busybox:1
+		    command: sleep 1000
+		    stop_signal: SIGKILL
+		    depends_on: { db: { condition: service_healthy } }
+	END
+	run stack graph
+	[ "$status" -eq 0 ]
+	has "digraph" 'label="web\nabsent"'
+	run stack history
+	[ "$status" -eq 1 ]
+	up
+	sed -i 's/sleep 1000/sleep 2000/; s/once:/twice:/' app.yml
+	up --remove-orphans
+	run stack history
+	[ "$status" -eq 0 ]
+	[ "$(echo "${lines[0]}" | tr -s ' ')" = "SEQ APPLIED STATE SERVICES CHANGES" ]
+	[[ ${lines[1]} == 2*"in force"*"3"*"~db +twice ~web -once" ]]
+	[ "$(stack history --format '{{.Seq}} {{.Changes}}' | tail -1)" = "1 first" ]
+	run stack graph
+	has 'label="db\nhealthy"' 's2 -> s0 [label="healthy"]' 'label="web\nrunning"'
+	run stack graph --format mermaid
+	has "flowchart LR" 's2 -->|healthy| s0'
+	run stack graph --format png
+	[ "$status" -eq 1 ]
+}
