@@ -14,6 +14,7 @@
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/complete.h"
 #include "orchestrator/cli/help.h"
+#include "orchestrator/cli/manual.h"
 
 #define SERVICES_USAGE "[SERVICE...]"
 
@@ -174,6 +175,8 @@ static const struct command commands[] = {
 	{ "supervisor", NULL, "COMMAND", "The process behind a project", NULL, NULL, "Machine", NULL, supervisor_commands, NULL, 0, 0, ARGUMENT_OTHER, 0 },
 	{ "completion", NULL, "bash|zsh|fish", "Print a completion script", NULL, EXAMPLES("stack completion bash > /etc/bash_completion.d/stack", "for bash"), "Machine",
 	  NULL, NULL, completion_command, 1, 1, ARGUMENT_OTHER, 0 },
+	{ "manual", NULL, "", "Print the manual page", NULL, EXAMPLES("stack manual | man -l -", "read it"), "Machine",
+	  NULL, NULL, manual_command, 0, 0, ARGUMENT_OTHER, 0 },
 	{ "version", NULL, "", "Print the version", NULL, EXAMPLES("stack version --short", "the number alone"), "Machine",
 	  version_options, NULL, version_command, 0, 0, ARGUMENT_OTHER, 0 },
 	{ .name = NULL },
@@ -281,4 +284,13 @@ int completion_command(struct cli *cli, const struct options *options, struct er
 {
 	(void)cli;
 	return complete_print_script(stdout, &root, options_argument(options, 0), err);
+}
+
+int manual_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	(void)cli;
+	(void)options;
+	(void)err;
+	manual_print(stdout, &root, STACK_VERSION);
+	return 0;
 }

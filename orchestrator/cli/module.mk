@@ -11,7 +11,7 @@ FUZZERS += tests/fuzz/fuzz_template
 
 # the program and its commands
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c cmd_check.c cmd_config.c cmd_container.c cmd_enter.c \
-	cmd_image.c cmd_inspect.c cmd_project.c cmd_registry.c cmd_system.c events_view.c follow.c logs.c request.c \
+	cmd_image.c cmd_inspect.c cmd_logs.c cmd_ls.c cmd_project.c cmd_registry.c cmd_system.c events_view.c follow.c logs.c request.c \
 	rows.c rows_inspect.c top.c)
 
 # what explains and maintains
@@ -23,3 +23,9 @@ SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_containers.c cmd_cp.c
 PROGRAMS += stack
 MAIN_stack := orchestrator/cli/main.c
 FOLDER_stack := orchestrator/cli
+
+# make man: the manual page, printed by the program from its own tables
+.PHONY: man
+man: $(BUILD)/stack.1
+$(BUILD)/stack.1: $(BUILD)/stack
+	$< manual >$@

@@ -109,3 +109,11 @@ load lib
 	[ "$(stack info --format '{{.KernelVersion}}')" = "$(uname -r)" ]
 	[ "$(stack info --format '{{.StateRoot}}')" = "$STACK_ROOT" ]
 }
+
+@test "the manual tells every command of the help" {
+	stack manual >stack.1
+	for command in up "volume create" "network create" "secret create" "image verify" "container rm" "system df" why wait; do
+		grep -q "stack ${command//-/.}" stack.1
+	done
+	[ "$(grep -c '^\.TH STACK 1' stack.1)" = 1 ]
+}

@@ -71,6 +71,36 @@ teardown_networks() {
 	[ -z "$(stack network ls -q)" ]
 }
 
+@test "an external network joins two projects; in use it is refused by rm and kept by prune" {
+	CLEANUP=teardown_networks
+	stack network create "$P-shared"
+	for project in a b; do
+		cat >$project.yml <<-END
+			services:
+			  $project:
+			    image: $REGISTRY/busybox:1
+			    command: sh -c 'mkdir /w; echo $project >/w/index.html; exec httpd -f -p 80 -h /w'
+			    stop_signal: SIGKILL
+			    networks: [ shared ]
+			networks:
+			  shared: { name: $P-shared, external: true }
+		END
+		stack -p "$P-$project" -f $project.yml up -d
+	done
+	address=$(stack -p "$P-b" container inspect --format "{{(index .NetworkSettings.Networks \"$P-shared\").IPAddress}}" "$P-b-b-1")
+	eventually 5 fetch "$P-a" a "$address" 80
+	stack network inspect "$P-shared" | jq -e --arg a "$P-a-a-1" --arg b "$P-b-b-1" '[.[0].Containers[].Name] | sort == [$a, $b]'
+	run stack network rm "$P-shared"
+	[ "$status" -eq 1 ]
+	has "in use by"
+	run stack network prune -f
+	[ "$status" -eq 0 ]
+	[ "$(stack network ls -q | wc -l)" = 1 ]
+	stack -p "$P-a" down
+	stack -p "$P-b" down
+	[ "$(stack network prune -f)" = "$P-shared" ]
+}
+
 @test "secret: create from file and pipe, ls, use, rm" {
 	CLEANUP=teardown_networks
 	printf geheim >file
