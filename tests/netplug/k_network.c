@@ -539,6 +539,44 @@ static void a_conflict_names_the_holder_and_leaves_nothing(void **state)
 	drop(&mine);
 }
 
+static void rows_that_a_slot_no_longer_wants_are_struck_alone(void **state)
+{
+	struct books *b = *state;
+	struct port_want wants[] = {
+		{.slot = "shop/web/1",
+                 .families = PORTS_V4,
+                 .first = 8085,
+                 .last = 8085,
+                 .protocol = IPPROTO_TCP},
+		{.slot = "shop/web/1",
+                 .families = PORTS_V4,
+                 .first = 8086,
+                 .last = 8086,
+                 .protocol = IPPROTO_TCP},
+		{.slot = "shop/web/2",
+                 .families = PORTS_V4,
+                 .first = 8087,
+                 .last = 8087,
+                 .protocol = IPPROTO_TCP},
+	};
+	struct port_entry *rows, kept;
+	size_t count;
+	struct err err = ERR_NONE;
+
+	check(ports_reserve(&b->np, wants, 3, &err));
+	check(ports_list(&b->np, b->arena, NULL, &rows, &count, &err));
+	assert_int_equal(count, 3);
+	kept = rows[1];
+	assert_int_equal(kept.port, 8086);
+	check(ports_trim(&b->np, "shop/web/1", &kept, 1, &err));
+	check(ports_list(&b->np, b->arena, NULL, &rows, &count, &err));
+	assert_int_equal(count, 2);
+	assert_int_equal(rows[0].port, 8086);
+	assert_int_equal(rows[1].port, 8087);
+	for (size_t i = 0; i < 3; i++)
+		drop(&wants[i]);
+}
+
 static void ranges_and_ephemeral_ports_find_a_free_one_and_remember_it(void **state)
 {
 	struct books *b = *state;
@@ -648,6 +686,7 @@ int main(void)
 		BOOK_TEST(groups_are_pairs_of_their_own),
 		BOOK_TEST(a_placeholder_keeps_others_out_and_refuses_connections),
 		BOOK_TEST(a_conflict_names_the_holder_and_leaves_nothing),
+		BOOK_TEST(rows_that_a_slot_no_longer_wants_are_struck_alone),
 		BOOK_TEST(ranges_and_ephemeral_ports_find_a_free_one_and_remember_it),
 		BOOK_TEST(what_netd_holds_is_not_bound_again),
 	};
