@@ -1,7 +1,7 @@
 /* orchestrator/storage - all mounts of one container.
  *
- * Owns: which mount a word of the file becomes, their order, the slot's anonymous volumes.
- * May not touch: how volumes are made (volumes/), config.json's form (bundle).
+ * Owns: the mounts of a service as one list, their order. Its parts: storage_volumes,
+ * storage_mounts. May not touch: how volumes are made (volumes/), config.json's form (bundle).
  */
 #include "orchestrator/storage.h"
 
@@ -17,36 +17,43 @@
 #include "base/json.h"
 #include "images/digest.h"
 #include "orchestrator/storage_files.h"
+#include "orchestrator/storage_inner.h"
 #include "volumes/bind.h"
 #include "volumes/seed.h"
 #include "volumes/tmpfs.h"
 #include "volumes/volume.h"
 
-#define SLOT_MAX_BYTES (1u << 20)
-
-struct builder {
-	const struct storage_env *env;
-	struct storage *out;
-	int *lower_fds;
-	size_t lower_count;
-	struct json_object *anonymous; /* {"/path": "volume name"} of the slot */
-	bool anonymous_changed;
-	int image_fd; /* the image as one read-only mount, opened when first needed */
-};
-
-static void notice(struct builder *b, const char *text)
+void builder_notice(struct builder *b, const char *text)
 {
 	*(const char **)arena_grow(b->out->arena, &b->out->notices.items, &b->out->notices.count,
 				   sizeof(char *)) = text;
 }
 
 /* Takes a heap text into the arena. */
-static const char *keep(struct builder *b, char *text)
+const char *builder_keep(struct builder *b, char *text)
 {
 	const char *copy = arena_strdup(b->out->arena, text);
 
 	free(text);
 	return copy;
+}
+
+struct bundle_mount *builder_add_mount(struct builder *b, const char *target, const char *type,
+				       const char *source, const char *options)
+{
+	struct bundle_mount *mount = NULL;
+
+	for (size_t i = 0; i < b->out->mount_count && !mount; i++)
+		if (strcmp(b->out->mounts[i].destination, target) == 0)
+			mount = &b->out->mounts[i]; /* of two entries with one target the later
+						       counts */
+	if (!mount)
+		mount = arena_grow(b->out->arena, &b->out->mounts, &b->out->mount_count,
+				   sizeof(*mount));
+	*mount = (struct bundle_mount){
+		.destination = target, .type = type, .source = source, .options = options
+	};
+	return mount;
 }
 
 static bool is_targeted(const struct builder *b, const char *target)
@@ -57,346 +64,23 @@ static bool is_targeted(const struct builder *b, const char *target)
 	return false;
 }
 
-static struct bundle_mount *add_mount(struct builder *b, const char *target, const char *type,
-				      const char *source, const char *options)
-{
-	struct bundle_mount *mount = NULL;
-
-	for (size_t i = 0; i < b->out->mount_count && !mount; i++)
-		if (strcmp(b->out->mounts[i].destination, target) == 0)
-			mount = &b->out->mounts[i]; /* of two entries with one target the later counts */
-	if (!mount)
-		mount = arena_grow(b->out->arena, &b->out->mounts, &b->out->mount_count, sizeof(*mount));
-	*mount = (struct bundle_mount){ .destination = target, .type = type, .source = source,
-					.options = options };
-	return mount;
-}
-
-/* ---- slot.json ---- */
-
-static int slot_read(struct builder *b, struct err *err)
-{
-	AUTO(json) struct json_object *slot = json_read_file(b->env->slot_fd, "slot.json",
-							      SLOT_MAX_BYTES, err);
-	struct json_object *anonymous = json_object_at(slot, "anonymous");
-
-	if (!slot && err->code != ERR_NOT_FOUND)
-		return -1;
-	*err = ERR_NONE;
-	b->anonymous = anonymous && !b->env->renew_anonymous ? json_object_get(anonymous)
-							     : json_object_new_object();
-	return 0;
-}
-
-static int slot_write(struct builder *b, struct err *err)
-{
-	AUTO(json) struct json_object *slot = NULL;
-
-	if (!b->anonymous_changed)
-		return 0;
-	slot = json_object_new_object();
-	json_add_int(slot, "version", 1);
-	json_object_object_add(slot, "anonymous", json_object_get(b->anonymous));
-	return json_write_file(b->env->slot_fd, "slot.json", slot, JSON_SYNC, err);
-}
-
-int storage_anonymous(int slot_fd, struct arena *arena, struct texts *out, struct err *err)
-{
-	AUTO(json) struct json_object *slot = json_read_file(slot_fd, "slot.json", SLOT_MAX_BYTES, err);
-	struct json_object *anonymous = json_object_at(slot, "anonymous");
-
-	*out = (struct texts){ NULL, 0 };
-	if (!slot)
-		return err->code == ERR_NOT_FOUND ? 0 : -1;
-	if (!anonymous)
-		return 0;
-	json_each(anonymous, target, name) {
-		(void)target;
-		*(const char **)arena_grow(arena, &out->items, &out->count, sizeof(char *)) =
-			arena_strdup(arena, json_object_get_string(name));
-	}
-	return 0;
-}
-
-/* ---- volumes ---- */
-
-static struct volume_pair *pairs_of(struct arena *arena, const struct pairs *pairs, size_t more)
-{
-	struct volume_pair *out = arena_alloc(arena, (pairs->count + more + 1) * sizeof(*out));
-
-	for (size_t i = 0; i < pairs->count; i++)
-		out[i] = (struct volume_pair){ pairs->items[i].name,
-					       pairs->items[i].value ? pairs->items[i].value : "" };
-	return out;
-}
-
-static void define_named(struct arena *arena, const struct project *project, const struct volume *volume,
-			 struct volume_def *out)
-{
-	struct volume_pair *labels = pairs_of(arena, &volume->labels, 2);
-
-	labels[volume->labels.count] =
-		(struct volume_pair){ "com.docker.compose.project", project->name };
-	labels[volume->labels.count + 1] =
-		(struct volume_pair){ "com.docker.compose.volume", volume->key };
-	*out = (struct volume_def){ .name = volume->name,
-				    .driver = volume->driver,
-				    .options = pairs_of(arena, &volume->driver_opts, 0),
-				    .option_count = volume->driver_opts.count,
-				    .labels = labels,
-				    .label_count = volume->labels.count + 2,
-				    .project = project->name,
-				    .key = volume->key,
-				    .external = volume->external };
-}
-
-/* The slot's volume for that target; a new name the first time. */
-static void define_anonymous(struct builder *b, const char *target, struct volume_def *out)
-{
-	const char *name = json_text_or(b->anonymous, target, NULL);
-
-	if (!name) {
-		char fresh[STAMP_ID_LEN + 1];
-
-		stamp_id(fresh, STAMP_ID_LEN);
-		json_add_text(b->anonymous, target, fresh);
-		b->anonymous_changed = true;
-		name = arena_strdup(b->out->arena, fresh);
-	}
-	*out = (struct volume_def){ .name = name, .project = b->env->project->name, .anonymous = true };
-}
-
-static int seed(struct builder *b, const char *volume, const char *subpath, const char *target,
-		bool nocopy, struct err *err)
-{
-	struct seed_spec spec = { .volume = volume,
-				  .subpath = subpath,
-				  .lower_fds = b->lower_fds,
-				  .lower_count = b->lower_count,
-				  .target = target,
-				  .nocopy = nocopy };
-
-	return seed_volume(b->env->volumes, &spec, NULL, err);
-}
-
-static void fill_user(const struct builder *b, struct volume_user *out)
-{
-	const struct record *record = b->env->record;
-
-	*out = (struct volume_user){ .running = true };
-	snprintf(out->id, sizeof(out->id), "%s", record->id);
-	snprintf(out->project, sizeof(out->project), "%s", b->env->project->name);
-	snprintf(out->container, sizeof(out->container), "%s", record->name);
-}
-
-static int add_volume(struct builder *b, const struct volume_def *def, const struct mount *mount,
-		      const char *target, struct err *err)
-{
-	const char *subpath = mount && mount->volume ? mount->volume->subpath : NULL;
-	bool nocopy = mount && mount->volume && mount->volume->nocopy;
-	enum volume_outcome outcome;
-	struct volume_user user;
-	char *source;
-
-	fill_user(b, &user);
-	if (slot_write(b, err) < 0 || volume_ensure(b->env->volumes, def, 0, &outcome, err) < 0 ||
-	    volume_activate(b->env->volumes, def->name, &user, err) < 0)
-		return -1;
-	*(const char **)arena_grow(b->out->arena, &b->out->volumes, &b->out->volume_count,
-				   sizeof(char *)) = arena_strdup(b->out->arena, def->name);
-	if (seed(b, def->name, subpath, target, nocopy, err) < 0)
-		return -1;
-	source = volume_source(b->env->volumes, def->name, subpath, b->out->stage, err);
-	if (!source)
-		return -1;
-	add_mount(b, target, "bind", keep(b, source),
-		  mount && mount->read_only ? "rbind,rprivate,ro" : "rbind,rprivate");
-	return 0;
-}
-
-static int add_named_or_anonymous(struct builder *b, const struct mount *mount, struct err *err)
-{
-	struct volume_def def;
-	const struct volume *volume;
-
-	if (!mount->source) {
-		define_anonymous(b, mount->target, &def);
-		return add_volume(b, &def, mount, mount->target, err);
-	}
-	volume = project_find_volume(b->env->project, mount->source);
-	if (!volume)
-		return err_set(err, ERR_NOT_FOUND, "volume %s is not declared", mount->source);
-	define_named(b->out->arena, b->env->project, volume, &def);
-	return add_volume(b, &def, mount, mount->target, err);
-}
-
-/* ---- binds, tmpfs, images ---- */
-
-static enum bind_recursive recursive_of(const char *word)
-{
-	if (word && strcmp(word, "disabled") == 0)
-		return BIND_RECURSIVE_DISABLED;
-	if (word && strcmp(word, "writable") == 0)
-		return BIND_RECURSIVE_WRITABLE;
-	if (word && strcmp(word, "readonly") == 0)
-		return BIND_RECURSIVE_READONLY;
-	return BIND_RECURSIVE_ENABLED;
-}
-
-static struct bind_spec bind_spec_of(const struct mount *mount)
-{
-	return (struct bind_spec){ .source = mount->source,
-				   .create_host_path = mount->bind && mount->bind->create_host_path,
-				   .propagation = mount->bind ? mount->bind->propagation : NULL,
-				   .read_only = mount->read_only,
-				   .recursive = recursive_of(mount->bind ? mount->bind->recursive : NULL),
-				   .idmap = mount->idmap,
-				   .caller_uid = getuid(),
-				   .caller_gid = getgid() };
-}
-
-static void copy_ranges(struct bundle_id_range *out, size_t *out_count, const struct id_range *ranges,
-			size_t count)
-{
-	_Static_assert(BIND_RANGES_MAX <= BUNDLE_RANGES_MAX, "an id exchange must fit");
-	for (size_t i = 0; i < count; i++)
-		out[i] = (struct bundle_id_range){ ranges[i].container, ranges[i].host, ranges[i].size };
-	*out_count = count;
-}
-
-static int add_idmap(struct builder *b, const struct bind_spec *spec, const struct bind_source *source,
-		     struct bundle_mount *mount, struct err *err)
-{
-	struct id_range ranges[BIND_RANGES_MAX];
-	uid_t uid;
-	gid_t gid;
-
-	if (bind_idmap_parse(spec, &uid, &gid, err) < 0 || bind_idmap_check(source, err) < 0)
-		return -1;
-	copy_ranges(mount->uid_map, &mount->uid_map_count, ranges,
-		    bind_idmap_ranges(b->env->user->uid, uid, ranges));
-	copy_ranges(mount->gid_map, &mount->gid_map_count, ranges,
-		    bind_idmap_ranges(b->env->user->gid, gid, ranges));
-	return 0;
-}
-
-static int add_bind(struct builder *b, const struct mount *entry, struct err *err)
-{
-	struct bind_spec spec = bind_spec_of(entry);
-	struct bind_source source = { .fd = -1 };
-	struct bundle_mount *mount;
-	char *options;
-	int status = 0;
-
-	if (bind_open(&spec, &source, err) < 0)
-		return -1;
-	if (source.created)
-		notice(b, arena_format(b->out->arena, "created directory %s on the host%s", spec.source,
-				       source.looks_like_file ? " (was a file meant?)" : ""));
-	options = bind_options(&spec, err);
-	if (!options) {
-		close(source.fd);
-		return -1;
-	}
-	mount = add_mount(b, entry->target, "bind", entry->source, keep(b, options));
-	if (spec.idmap)
-		status = add_idmap(b, &spec, &source, mount, err);
-	close(source.fd);
-	return status;
-}
-
-static int image_fd(struct builder *b, struct err *err)
-{
-	if (b->image_fd < 0)
-		b->image_fd = seed_open_image(b->lower_fds, b->lower_count, err);
-	return b->image_fd;
-}
-
-static int add_tmpfs(struct builder *b, const char *target, struct tmpfs_spec *spec, bool read_only,
-		     struct err *err)
-{
-	struct err absent = ERR_NONE;
-	struct stat st;
-	char *options;
-
-	if (image_fd(b, err) < 0)
-		return -1;
-	if (seed_stat(b->image_fd, target, &st, &absent) == 0 && S_ISDIR(st.st_mode))
-		spec->target_mode = st.st_mode & 07777;
-	options = tmpfs_options(spec, err);
-	if (!options)
-		return -1;
-	add_mount(b, target, "tmpfs", "tmpfs",
-		  read_only ? arena_format(b->out->arena, "%s,ro", options)
-			    : arena_strdup(b->out->arena, options));
-	free(options);
-	return 0;
-}
-
-static int add_tmpfs_entry(struct builder *b, const struct mount *mount, struct err *err)
-{
-	struct tmpfs_spec spec = { 0 };
-
-	if (mount->tmpfs) {
-		spec.has_size = mount->tmpfs->size.is_set;
-		spec.size_bytes = (uint64_t)mount->tmpfs->size.bytes;
-		spec.has_mode = mount->tmpfs->mode.is_set;
-		spec.mode = (mode_t)mount->tmpfs->mode.value;
-	}
-	return add_tmpfs(b, mount->target, &spec, mount->read_only, err);
-}
-
-static int add_tmpfs_text(struct builder *b, const char *text, struct err *err)
-{
-	const char *colon = strchr(text, ':');
-	struct tmpfs_spec spec = { .text = colon ? colon + 1 : NULL };
-	const char *target = colon ? arena_strndup(b->out->arena, text, (size_t)(colon - text)) : text;
-
-	return add_tmpfs(b, target, &spec, false, err);
-}
-
-static int add_image(struct builder *b, const struct mount *mount, struct err *err)
-{
-	AUTO(snapshot) struct snapshot *snapshot = NULL;
-	AUTO(fd) int root_fd = -1;
-	char id[DIGEST_TEXT_MAX];
-	char *source;
-
-	if (store_resolve(b->env->images, mount->source, id, err) < 0)
-		return err_wrap(err, "image volume %s", mount->source);
-	snapshot = snapshot_open(b->env->images, id, NULL, err);
-	if (!snapshot)
-		return -1;
-	root_fd = snapshot_mount(snapshot, err);
-	if (root_fd < 0)
-		return -1;
-	source = mount->image && mount->image->subpath
-			 ? stage_attach_below(b->out->stage, root_fd, mount->image->subpath, err)
-			 : stage_attach(b->out->stage, root_fd, true, err);
-	if (!source)
-		return -1;
-	add_mount(b, mount->target, "bind", keep(b, source), "rbind,ro,rprivate");
-	return 0;
-}
-
-/* ---- everything of a service ---- */
-
 static int add_entry(struct builder *b, const struct mount *mount, struct err *err)
 {
 	static const struct {
 		const char *type;
 		int (*add)(struct builder *b, const struct mount *mount, struct err *err);
 	} kinds[] = {
-		{ "volume", add_named_or_anonymous },
-		{ "bind", add_bind },
-		{ "tmpfs", add_tmpfs_entry },
-		{ "image", add_image },
+		{"volume", builder_add_named},
+		{ "bind",  builder_add_bind },
+		{ "tmpfs", builder_add_tmpfs},
+		{ "image", builder_add_image},
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (strcmp(mount->type, kinds[i].type) == 0)
-			return kinds[i].add(b, mount, err) < 0 ? err_wrap(err, "mount %s", mount->target)
-							       : 0;
+			return kinds[i].add(b, mount, err) < 0
+				       ? err_wrap(err, "mount %s", mount->target)
+				       : 0;
 	return err_set(err, ERR_UNSUPPORTED, "mounts of type %s", mount->type);
 }
 
@@ -428,7 +112,8 @@ static int add_volumes_from(struct builder *b, struct err *err)
 			 from->items[i]);
 		other = project_find_service(b->env->project, name);
 		if (!other)
-			return err_set(err, ERR_UNSUPPORTED, "volumes_from: %s is no service of this file",
+			return err_set(err, ERR_UNSUPPORTED,
+				       "volumes_from: %s is no service of this file",
 				       from->items[i]);
 		if (add_entries(b, other, colon && strcmp(colon, ":ro") == 0, err) < 0)
 			return -1;
@@ -444,8 +129,8 @@ static int add_image_volumes(struct builder *b, struct err *err)
 
 		if (is_targeted(b, target))
 			continue;
-		define_anonymous(b, target, &def);
-		if (add_volume(b, &def, NULL, arena_strdup(b->out->arena, target), err) < 0)
+		builder_define_anonymous(b, target, &def);
+		if (builder_add_volume(b, &def, NULL, arena_strdup(b->out->arena, target), err) < 0)
 			return -1;
 	}
 	return 0;
@@ -457,7 +142,8 @@ static int add_files(struct builder *b, struct err *err)
 	struct secret_grant *deliver;
 	size_t count, deliver_count = 0;
 
-	if (storage_grants(b->out->arena, b->env->project, b->env->service, &grants, &count, err) < 0)
+	if (storage_grants(b->out->arena, b->env->project, b->env->service, &grants, &count, err) <
+	    0)
 		return -1;
 	deliver = arena_alloc(b->out->arena, (count + 1) * sizeof(*deliver));
 	for (size_t i = 0; i < count; i++)
@@ -467,9 +153,10 @@ static int add_files(struct builder *b, struct err *err)
 	    secret_deliver(b->env->volumes, b->out->stage, deliver, deliver_count, err) < 0)
 		return -1;
 	for (size_t i = 0, d = 0; i < count; i++)
-		add_mount(b, grants[i].target, "bind",
-			  grants[i].is_bind ? grants[i].grant.source : keep(b, deliver[d++].out_source),
-			  "bind,ro,rprivate");
+		builder_add_mount(b, grants[i].target, "bind",
+				  grants[i].is_bind ? grants[i].grant.source
+						    : builder_keep(b, deliver[d++].out_source),
+				  "bind,ro,rprivate");
 	return 0;
 }
 
@@ -482,7 +169,8 @@ static size_t depth_of(const char *path)
 	return depth;
 }
 
-/* Parents mount before what lies in them; the file's order otherwise (insertion sort: stable, few). */
+/* Parents mount before what lies in them; the file's order otherwise (insertion sort: stable, few).
+ */
 static void sort_by_depth(struct storage *storage)
 {
 	for (size_t i = 1; i < storage->mount_count; i++) {
@@ -525,15 +213,15 @@ static int build(struct builder *b, struct err *err)
 	const struct service *service = b->env->service;
 
 	b->out->stage = stage_open(b->env->roots->run, b->env->record->id, err);
-	if (!b->out->stage || open_lowers(b, err) < 0 || slot_read(b, err) < 0 ||
+	if (!b->out->stage || open_lowers(b, err) < 0 || builder_read_slot(b, err) < 0 ||
 	    add_volumes_from(b, err) < 0 || add_entries(b, service, false, err) < 0)
 		return -1;
 	for (size_t i = 0; i < service->tmpfs.count; i++)
-		if (add_tmpfs_text(b, service->tmpfs.items[i], err) < 0)
+		if (builder_add_tmpfs_text(b, service->tmpfs.items[i], err) < 0)
 			return -1;
 	if (add_image_volumes(b, err) < 0 || add_files(b, err) < 0)
 		return -1;
-	return slot_write(b, err);
+	return builder_write_slot(b, err);
 }
 
 int storage_prepare(const struct storage_env *env, struct storage *out, struct err *err)
@@ -572,7 +260,8 @@ void storage_settled(const struct storage_env *env, struct storage *storage)
 void storage_release(const struct roots *roots, const struct volume_store *volumes,
 		     const char *container_id, const char *const *names, size_t count)
 {
-	struct err ignored = ERR_NONE; /* use records are checked against containers when they matter */
+	struct err ignored =
+		ERR_NONE; /* use records are checked against containers when they matter */
 
 	(void)roots;
 	for (size_t i = 0; i < count; i++)
@@ -592,7 +281,8 @@ int storage_check(const struct volume_store *volumes, const struct project *proj
 	for (size_t i = 0; status == 0 && i < service->volume_count; i++) {
 		const struct mount *mount = &service->volumes[i];
 
-		if (strcmp(mount->type, "bind") != 0 || (mount->bind && mount->bind->create_host_path))
+		if (strcmp(mount->type, "bind") != 0 ||
+		    (mount->bind && mount->bind->create_host_path))
 			continue;
 		if (access(mount->source, F_OK) < 0)
 			status = err_set(err, ERR_NOT_FOUND, "bind source path does not exist: %s",
@@ -600,20 +290,6 @@ int storage_check(const struct volume_store *volumes, const struct project *proj
 	}
 	arena_free(arena);
 	return status < 0 ? err_wrap(err, "service %s", service->name) : 0;
-}
-
-int storage_make_volume(const struct volume_store *volumes, const struct project *project,
-			const struct volume *volume, struct err *err)
-{
-	struct arena *arena = arena_new();
-	enum volume_outcome outcome;
-	struct volume_def def;
-	int status;
-
-	define_named(arena, project, volume, &def);
-	status = volume_ensure(volumes, &def, 0, &outcome, err);
-	arena_free(arena);
-	return status;
 }
 
 int storage_contents(const struct volume_store *volumes, const struct project *project,

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,15 +18,31 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/num.h"
+#include "base/text.h"
 
 struct process_row {
 	int pid, ppid;
 	uid_t uid;
-	unsigned long ticks;
-	unsigned long long start_ticks;
+	uint64_t ticks, start_ticks;
 	char name[64];
 	char command[512];
 };
+
+/* Of /proc/PID/stat, counted from the one behind the name. */
+enum { FIELD_PPID = 1, FIELD_USER = 11, FIELD_SYSTEM = 12, FIELD_START = 19 };
+
+static bool read_field(const char *text, unsigned field, uint64_t *out)
+{
+	struct slice rest = slice_trim(SLICE(text)), word;
+	struct err err = ERR_NONE;
+
+	for (unsigned i = 0; slice_next(&rest, ' ', &word); i++)
+		if (i == field)
+			return num_parse_u64("field", word.at, word.len, 0, UINT64_MAX, out,
+					     &err) == 0;
+	return false;
+}
 
 static ino_t namespace_of(int pid)
 {
@@ -43,7 +60,7 @@ static bool read_row(int pid, struct process_row *out)
 	AUTO(free) char *command = NULL;
 	struct err err = ERR_NONE;
 	struct stat st;
-	unsigned long user, system;
+	uint64_t ppid, user, system;
 	size_t len = 0;
 	char *name, *end;
 
@@ -55,12 +72,14 @@ static bool read_row(int pid, struct process_row *out)
 		return false;
 	name = strchr(stat_text, '(');
 	end = strrchr(stat_text, ')');
-	if (!name || !end ||
-	    sscanf(end + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %llu",
-		   &out->ppid, &user, &system, &out->start_ticks) != 4)
+	if (!name || !end || !read_field(end + 1, FIELD_PPID, &ppid) ||
+	    !read_field(end + 1, FIELD_USER, &user) ||
+	    !read_field(end + 1, FIELD_SYSTEM, &system) ||
+	    !read_field(end + 1, FIELD_START, &out->start_ticks))
 		return false;
 	*end = '\0';
 	out->pid = pid;
+	out->ppid = (int)ppid;
 	out->uid = st.st_uid;
 	out->ticks = user + system;
 	snprintf(out->name, sizeof(out->name), "%.63s", name + 1);
@@ -79,7 +98,7 @@ static bool read_row(int pid, struct process_row *out)
 static void add_row(struct table *table, const struct record *record, const struct process_row *row)
 {
 	char number[16], pid[16], ppid[16], start[16], spent[32], user[64];
-	unsigned long seconds = row->ticks / (unsigned long)sysconf(_SC_CLK_TCK);
+	unsigned long seconds = (unsigned long)(row->ticks / (uint64_t)sysconf(_SC_CLK_TCK));
 	struct timespec boot, now;
 	time_t at;
 	struct tm tm;
@@ -87,19 +106,20 @@ static void add_row(struct table *table, const struct record *record, const stru
 
 	clock_gettime(CLOCK_BOOTTIME, &boot);
 	clock_gettime(CLOCK_REALTIME, &now);
-	at = now.tv_sec - boot.tv_sec + (time_t)(row->start_ticks / (unsigned long)sysconf(_SC_CLK_TCK));
+	at = now.tv_sec - boot.tv_sec + (time_t)(row->start_ticks / (uint64_t)sysconf(_SC_CLK_TCK));
 	localtime_r(&at, &tm);
 	strftime(start, sizeof(start), "%H:%M", &tm);
 	snprintf(number, sizeof(number), "%u", record->slot);
 	snprintf(pid, sizeof(pid), "%d", row->pid);
 	snprintf(ppid, sizeof(ppid), "%d", row->ppid);
-	snprintf(spent, sizeof(spent), "%02lu:%02lu:%02lu", seconds / 3600, seconds / 60 % 60, seconds % 60);
+	snprintf(spent, sizeof(spent), "%02lu:%02lu:%02lu", seconds / 3600, seconds / 60 % 60,
+		 seconds % 60);
 	if (entry)
 		snprintf(user, sizeof(user), "%s", entry->pw_name);
 	else
 		snprintf(user, sizeof(user), "%u", (unsigned)row->uid);
-	table_row(table, (const char *const[]){ record->service, number, user, pid, ppid, "0", start, "?",
-						spent, row->command, NULL });
+	table_row(table, (const char *const[]){ record->service, number, user, pid, ppid, "0",
+						start, "?", spent, row->command, NULL });
 }
 
 void top_rows(struct table *table, const struct record *record)
@@ -110,9 +130,12 @@ void top_rows(struct table *table, const struct record *record)
 
 	while (dir && wanted && (entry = readdir(dir)) != NULL) {
 		struct process_row row;
-		int pid = atoi(entry->d_name);
+		struct err no_pid = ERR_NONE;
+		uint64_t pid;
 
-		if (pid > 0 && namespace_of(pid) == wanted && read_row(pid, &row))
+		if (num_parse_u64("pid", entry->d_name, strlen(entry->d_name), 1, INT_MAX, &pid,
+				  &no_pid) == 0 &&
+		    namespace_of((int)pid) == wanted && read_row((int)pid, &row))
 			add_row(table, record, &row);
 	}
 	if (dir)
