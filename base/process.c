@@ -193,3 +193,20 @@ const char *process_signal_name(int number, char *buffer)
 	snprintf(buffer, 16, "SIGRTMIN+%d", number - SIGRTMIN);
 	return buffer;
 }
+
+void process_reset_signals(void)
+{
+	/* The kernel's own struct: a zero handler is SIG_DFL. The library's calls refuse 32 and 33. */
+	struct {
+		void *handler;
+		unsigned long flags;
+		void *restorer;
+		uint64_t mask;
+	} action = { 0 };
+	uint64_t none = 0;
+
+	for (int number = 1; number <= SIGNAL_MAX; number++)
+		if (number != SIGKILL && number != SIGSTOP)
+			syscall(SYS_rt_sigaction, number, &action, NULL, sizeof(none));
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
+}

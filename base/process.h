@@ -36,3 +36,7 @@ int process_signal_number(const char *name);
 /* "SIGTERM" or "SIGRTMIN+3"; NULL for numbers that are no signals. Static text, or in a buffer of the
  * caller (size 16) for real-time ones. */
 const char *process_signal_name(int number, char *buffer);
+
+/* Every signal gets its default action and none is blocked: for a child before it executes a program. Also those
+ * that the C library keeps for itself, which a parent may have left ignored (make does). Async-signal-safe. */
+void process_reset_signals(void);

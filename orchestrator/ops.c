@@ -109,7 +109,7 @@ static struct change *read_change(struct supervisor *sv, struct control_request 
 	} else if (sv->model) {
 		change->model = model_ref(sv->model);
 	} else {
-		err_set(err, ERR_NOT_FOUND, "project %s has never been up", sv->dirs->name);
+		err_set(err, ERR_NOT_FOUND, "project %s is not up", sv->dirs->name);
 	}
 	if (change->model && strcmp(change->model->project->name, sv->dirs->name) != 0)
 		err_set(err, ERR_INVALID, "the model is of project %s, not of %s",
@@ -138,8 +138,14 @@ static void op_change(struct supervisor *sv, struct control_request *request, co
 		      struct json_object *message)
 {
 	struct err err = ERR_NONE;
-	struct change *change = read_change(sv, request, op, message, &err);
+	bool has_model = sv->model || json_object_at(message, "model");
+	struct change *change;
 
+	if (!has_model && op->plan != PLAN_START) { /* stop, down, rm of what is gone: done already */
+		control_ok(request, NULL);
+		return;
+	}
+	change = read_change(sv, request, op, message, &err);
 	if (!change) {
 		control_fail(request, &err);
 		return;

@@ -27,6 +27,7 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "base/stages.h"
 #include "runtime/create_internal.h"
 #include "runtime/devices.h"
@@ -273,13 +274,8 @@ static void __attribute__((noreturn)) child_main(struct exec_job *job)
 	};
 	int *ours[] = { &job->far_fd, &job->proc_fd, &job->init_pidfd, &job->root_fd };
 	struct err err = ERR_NONE;
-	sigset_t none;
 
-	for (int number = 1; number < 65; number++)
-		if (number != SIGKILL && number != SIGSTOP)
-			signal(number, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	process_reset_signals();
 	if (settle_descriptors(NULL, 0, spec->preserve_fds, NULL, 0, &err) == 0 &&
 	    enter(job, &err) == 0 && place_stdio(job, &err) == 0 && session(job, &err) == 0 &&
 	    (!spec->extra_fd_count ||

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/process.h"
 #include "base/stages.h"
 #include "runtime/devices.h"
 #include "runtime/hooks.h"
@@ -335,15 +336,9 @@ static void reset_signals(void)
 {
 	static const int deadly[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM };
 
-	sigset_t none;
-
-	for (int signal_number = 1; signal_number < 65; signal_number++)
-		if (signal_number != SIGKILL && signal_number != SIGSTOP)
-			signal(signal_number, SIG_DFL);
+	process_reset_signals();
 	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
 		signal(deadly[i], die);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static int place_stdio(const struct init_job *job, struct err *err)
