@@ -6,7 +6,7 @@ USES_orchestrator/cli := orchestrator $(USES_orchestrator)
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,options.c options_table.c help.c \
 	output.c human.c template.c template_call.c template_print.c progress.c complete.c manual.c)
 TESTS += $(addprefix tests/orchestrator/cli/,test_options test_output test_template test_progress test_complete \
-	test_reasons test_usage test_words)
+	test_reasons test_request test_usage test_words)
 FUZZERS += tests/fuzz/fuzz_template
 
 # the program and its commands
