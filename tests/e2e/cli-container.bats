@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # wait, stats, cp, export, and containers over all projects.
+# shellcheck disable=SC2034,SC2154 # CLEANUP is for the teardown of lib; output and status are of bats
 load lib
 
 @test "every command has help with an example" {

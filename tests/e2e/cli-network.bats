@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Networks and secrets by hand.
+# shellcheck disable=SC2034,SC2154 # CLEANUP is for the teardown of lib; output and status are of bats
 load lib
 
 teardown_networks() {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What explains: why, status, history, graph.
+# shellcheck disable=SC2034,SC2154 # CLEANUP is for the teardown of lib; output and status are of bats
 load lib
 
 app() {

@@ -1,4 +1,4 @@
-/* test_reasons - the sentences of why. */
+/* tests/orchestrator/cli/test_reasons - the sentences of why. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* test_usage - figures of the kernel's texts. */
+/* tests/orchestrator/cli/test_usage - figures of the kernel's texts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

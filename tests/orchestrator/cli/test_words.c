@@ -1,4 +1,4 @@
-/* test_words - KEY=VALUE words, filters, and SERVICE:PATH. */
+/* tests/orchestrator/cli/test_words - KEY=VALUE words, filters, and SERVICE:PATH. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
