@@ -1,6 +1,7 @@
 /* orchestrator/apply - the actions of a plan, as wide as the edges allow.
  *
- * Owns: which action may begin, its progress lines, what a failure stops. May not touch: what is to be done (plan).
+ * Owns: which action may begin, its progress lines, what a failure stops. May not touch: what is to
+ * be done (plan).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,14 +32,14 @@ struct step {
 static const struct {
 	const char *kind, *doing, *done;
 } verbs[ACTION_KIND_COUNT] = {
-	[ACTION_CREATE_NETWORK] = { "Network", "Creating", "Created" },
-	[ACTION_CREATE_VOLUME] = { "Volume", "Creating", "Created" },
-	[ACTION_CREATE] = { "Container", "Creating", "Created" },
-	[ACTION_START] = { "Container", "Starting", "Started" },
-	[ACTION_STOP] = { "Container", "Stopping", "Stopped" },
-	[ACTION_REMOVE] = { "Container", "Removing", "Removed" },
-	[ACTION_REMOVE_NETWORK] = { "Network", "Removing", "Removed" },
-	[ACTION_REMOVE_VOLUME] = { "Volume", "Removing", "Removed" },
+	[ACTION_CREATE_NETWORK] = {"Network",    "Creating", "Created"},
+	[ACTION_CREATE_VOLUME] = { "Volume",    "Creating", "Created"},
+	[ACTION_CREATE] = { "Container", "Creating", "Created"},
+	[ACTION_START] = { "Container", "Starting", "Started"},
+	[ACTION_STOP] = { "Container", "Stopping", "Stopped"},
+	[ACTION_REMOVE] = { "Container", "Removing", "Removed"},
+	[ACTION_REMOVE_NETWORK] = { "Network",   "Removing", "Removed"},
+	[ACTION_REMOVE_VOLUME] = { "Volume",    "Removing", "Removed"},
 };
 
 static const char *object_name(const struct change *change, const struct action *action)
@@ -85,8 +86,8 @@ static void step_over(struct step *step, const struct err *err)
 		change->states[step->at] = ACTION_FAILED;
 		if (change->failure.code == ERR_OK)
 			change->failure = *err;
-		change_progress(change, verbs[action->kind].kind, object_name(change, action), "Error",
-				"failed", err->msg);
+		change_progress(change, verbs[action->kind].kind, object_name(change, action),
+				"Error", "failed", err->msg);
 	}
 	free(step);
 	apply_look(change);
@@ -110,8 +111,8 @@ static void create_in_pool(uv_work_t *work)
 {
 	struct step *step = work->data;
 
-	slot_create_blocking(step->change->sv, step->record, step->slot->name, step->record->image_id,
-			     &step->err);
+	slot_create_blocking(step->change->sv, step->record, step->slot->name,
+			     step->record->image_id, &step->err);
 }
 
 static void created(uv_work_t *work, int status)
@@ -137,8 +138,8 @@ static void begin_create(struct step *step, const struct action *action)
 	size_t index = (size_t)(project_find_service(project, action->service) - project->services);
 
 	step->slot = slot_make(change->sv, action->service, action->slot, NULL);
-	step->record = record_make(change, &project->services[index], &change->wanted[index], step->slot,
-				   action->name);
+	step->record = record_make(change, &project->services[index], &change->wanted[index],
+				   step->slot, action->name);
 	uv_queue_work(change->sv->loop, &step->work, create_in_pool, created);
 }
 
@@ -161,7 +162,8 @@ static void begin_slot(struct step *step, const struct action *action)
 		slot_start(step->slot, action->reason, slot_step_over, step);
 		return;
 	case ACTION_STOP:
-		slot_stop(step->slot, change->timeout_us, by_hand, action->reason, slot_step_over, step);
+		slot_stop(step->slot, change->timeout_us, by_hand, action->reason, slot_step_over,
+			  step);
 		return;
 	default:
 		step->slot->reason = action->reason;
@@ -204,9 +206,10 @@ static void object_done(uv_work_t *work, int status)
 	free(step->netns);
 	step->netns = NULL;
 	if (err.code == ERR_BUSY) { /* somebody else's container is on it: told, and no failure */
-		change_notice(step->change, arena_format(step->change->arena, "%s: Resource is still in use",
-							 object_name(step->change,
-								     &step->change->plan.actions[step->at])));
+		change_notice(step->change,
+			      arena_format(step->change->arena, "%s: Resource is still in use",
+					   object_name(step->change,
+						       &step->change->plan.actions[step->at])));
 		err = ERR_NONE;
 	}
 	step_over(step, &err);
@@ -217,9 +220,9 @@ static void collect_netns(struct step *step)
 	struct slot *slot;
 
 	LIST_FOREACH(slot, &step->change->sv->slots, link)
-		if (slot->net && slot->net->netns)
-			*(char **)xgrow(&step->netns, &step->netns_count, sizeof(char *)) =
-				xstrdup(slot->net->netns);
+	if (slot->net && slot->net->netns)
+		*(char **)xgrow(&step->netns, &step->netns_count, sizeof(char *)) =
+			xstrdup(slot->net->netns);
 }
 
 static void begin_object(struct step *step, const struct action *action)
@@ -267,7 +270,8 @@ static int started(const struct slot *slot, const struct plan_wait *wait, struct
 {
 	(void)wait;
 	(void)err;
-	return slot->state == SLOT_RUNNING || slot->state == SLOT_EXITED || slot->state == SLOT_BACKOFF;
+	return slot->state == SLOT_RUNNING || slot->state == SLOT_EXITED ||
+	       slot->state == SLOT_BACKOFF;
 }
 
 static int healthy(const struct slot *slot, const struct plan_wait *wait, struct err *err)
@@ -276,16 +280,19 @@ static int healthy(const struct slot *slot, const struct plan_wait *wait, struct
 
 	(void)wait;
 	if (slot->state == SLOT_EXITED && record->life)
-		return err_set(err, ERR_SYSTEM, "dependency failed to start: container %s exited (%d)",
-			       record->name, record->last_exit.code);
+		return err_set(err, ERR_SYSTEM,
+			       "dependency failed to start: container %s exited (%d)", record->name,
+			       record->last_exit.code);
 	if (slot->state != SLOT_RUNNING)
 		return 0;
 	if (record->health == HEALTH_BAD)
-		return err_set(err, ERR_SYSTEM, "dependency failed to start: container %s is unhealthy",
+		return err_set(err, ERR_SYSTEM,
+			       "dependency failed to start: container %s is unhealthy",
 			       record->name);
 	if (record->health == HEALTH_NONE)
 		return err_set(err, ERR_INVALID,
-			       "dependency failed to start: container %s has no healthcheck", record->name);
+			       "dependency failed to start: container %s has no healthcheck",
+			       record->name);
 	return record->health == HEALTH_GOOD;
 }
 
@@ -294,7 +301,8 @@ static int completed(const struct slot *slot, const struct plan_wait *wait, stru
 	if (slot->state != SLOT_EXITED || !slot->record->life)
 		return 0;
 	if (slot->record->last_exit.code != 0)
-		return err_set(err, ERR_SYSTEM, "service \"%s\" didn't complete successfully: exit %d",
+		return err_set(err, ERR_SYSTEM,
+			       "service \"%s\" didn't complete successfully: exit %d",
 			       wait->service, slot->record->last_exit.code);
 	return 1;
 }
@@ -303,9 +311,9 @@ static const struct {
 	const char *name;
 	int (*holds)(const struct slot *slot, const struct plan_wait *wait, struct err *err);
 } conditions[] = {
-	{ "service_started", started },
-	{ "service_healthy", healthy },
-	{ "service_completed_successfully", completed },
+	{"service_started",                 started  },
+	{ "service_healthy",                healthy  },
+	{ "service_completed_successfully", completed},
 };
 
 int apply_condition(struct supervisor *sv, const struct plan_wait *wait, struct err *err)
@@ -317,7 +325,8 @@ int apply_condition(struct supervisor *sv, const struct plan_wait *wait, struct 
 	for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++)
 		if (wait->condition && strcmp(conditions[i].name, wait->condition) == 0)
 			kind = i;
-	LIST_FOREACH(slot, &sv->slots, link) {
+	LIST_FOREACH(slot, &sv->slots, link)
+	{
 		int one;
 
 		if (slot->oneoff || !slot->record || strcmp(slot->service, wait->service) != 0)
@@ -362,8 +371,8 @@ static void fail_without_beginning(struct change *change, size_t at, const struc
 	if (change->failure.code == ERR_OK)
 		change->failure = *err;
 	if (err->code != ERR_CANCELLED)
-		change_progress(change, verbs[action->kind].kind, object_name(change, action), "Error",
-				"failed", err->msg);
+		change_progress(change, verbs[action->kind].kind, object_name(change, action),
+				"Error", "failed", err->msg);
 }
 
 static bool is_stopping_kind(enum action_kind kind)
@@ -421,9 +430,11 @@ int apply_begin(void *data, struct err *err)
 	struct change *change = data;
 
 	(void)err;
-	change->states = arena_alloc(change->arena, (change->plan.count + 1) * sizeof(*change->states));
+	change->states =
+		arena_alloc(change->arena, (change->plan.count + 1) * sizeof(*change->states));
 	change->applying = true;
-	/* flow_resume wants the stage to wait already: the first look comes with the next turn of the loop. */
+	/* flow_resume wants the stage to wait already: the first look comes with the next turn of
+	 * the loop. */
 	uv_timer_start(&change->wait_timer, first_look, 0, 0);
 	return STAGE_WAITS;
 }

@@ -1,6 +1,7 @@
 /* orchestrator/bundle - config.json: the process, the root, the mounts.
  *
- * Owns: how service and image become an OCI process. May not touch: files, the linux section (bundle_linux).
+ * Owns: how service and image become an OCI process. May not touch: files, the linux section
+ * (bundle_linux).
  */
 #include "orchestrator/bundle.h"
 
@@ -48,7 +49,8 @@ static void add_argv(struct json_object *process, const struct bundle_spec *spec
 		json_push_text(args, argv->items[i]);
 }
 
-static void add_env(struct arena *arena, struct json_object *process, const struct bundle_spec *spec)
+static void add_env(struct arena *arena, struct json_object *process,
+		    const struct bundle_spec *spec)
 {
 	const struct pairs *wanted = &spec->service->environment;
 	const char **texts = arena_alloc(arena, (wanted->count + 1) * sizeof(*texts));
@@ -117,8 +119,9 @@ static int add_rlimits(struct json_object *process, const struct service *servic
 
 		json_object_array_add(array, entry);
 		if (!name)
-			return err_set(err, ERR_INVALID, "service %s: ulimits: unknown limit \"%s\"",
-				       service->name, limit->name);
+			return err_set(err, ERR_INVALID,
+				       "service %s: ulimits: unknown limit \"%s\"", service->name,
+				       limit->name);
 		json_add_text(entry, "type", name);
 		json_object_object_add(entry, "soft",
 				       json_object_new_uint64((uint64_t)limit->soft.value));
@@ -160,7 +163,8 @@ static int add_process(struct arena *arena, struct json_object *config,
 					   : config_working_dir(arena, spec->image));
 	if (add_capabilities(process, service, err) < 0 || add_rlimits(process, service, err) < 0)
 		return -1;
-	json_add_bool(process, "noNewPrivileges", has_option(&service->security_opt, "no-new-privileges"));
+	json_add_bool(process, "noNewPrivileges",
+		      has_option(&service->security_opt, "no-new-privileges"));
 	if (service->oom_score_adj.is_set)
 		json_add_int(process, "oomScoreAdj", service->oom_score_adj.value);
 	return 0;
@@ -195,8 +199,9 @@ static void push_profile_mounts(struct json_object *mounts, const struct bundle_
 			continue;
 		if (spec->service->ipc && strcmp(spec->service->ipc, "host") == 0 &&
 		    strcmp(m->destination, "/dev/mqueue") == 0) {
-			options = json_add_array(push_mount(mounts, m->destination, "bind", "/dev/mqueue"),
-						 "options");
+			options = json_add_array(
+				push_mount(mounts, m->destination, "bind", "/dev/mqueue"),
+				"options");
 			json_push_text(options, "rbind");
 			continue;
 		}
@@ -208,7 +213,8 @@ static void push_profile_mounts(struct json_object *mounts, const struct bundle_
 	}
 }
 
-static void push_shm(struct arena *arena, struct json_object *mounts, const struct bundle_spec *spec)
+static void push_shm(struct arena *arena, struct json_object *mounts,
+		     const struct bundle_spec *spec)
 {
 	const struct service *service = spec->service;
 	long long size = service->shm_size.is_set ? (long long)service->shm_size.bytes : 64ll << 20;
@@ -217,7 +223,8 @@ static void push_shm(struct arena *arena, struct json_object *mounts, const stru
 	if (is_covered(spec, "/dev/shm"))
 		return;
 	if (service->ipc && strcmp(service->ipc, "host") == 0) {
-		options = json_add_array(push_mount(mounts, "/dev/shm", "bind", "/dev/shm"), "options");
+		options = json_add_array(push_mount(mounts, "/dev/shm", "bind", "/dev/shm"),
+					 "options");
 		json_push_text(options, "rbind");
 		return;
 	}
@@ -240,9 +247,10 @@ static void push_etc_files(struct arena *arena, struct json_object *mounts,
 
 		if (is_covered(spec, target))
 			continue;
-		options = json_add_array(push_mount(mounts, target, "bind",
-						    arena_format(arena, "%s/%s", spec->slot_dir, files[i])),
-					 "options");
+		options = json_add_array(
+			push_mount(mounts, target, "bind",
+				   arena_format(arena, "%s/%s", spec->slot_dir, files[i])),
+			"options");
 		json_push_text(options, "bind");
 		json_push_text(options, "rprivate");
 	}
@@ -283,7 +291,8 @@ static void push_own_mounts(struct arena *arena, struct json_object *mounts,
 	}
 }
 
-struct json_object *bundle_config(struct arena *arena, const struct bundle_spec *spec, struct err *err)
+struct json_object *bundle_config(struct arena *arena, const struct bundle_spec *spec,
+				  struct err *err)
 {
 	AUTO(json) struct json_object *config = json_object_new_object();
 	struct json_object *root, *mounts;
@@ -326,7 +335,8 @@ const char *bundle_command_text(struct arena *arena, const struct bundle_spec *s
 	for (size_t i = 0; out && i < argv.count; i++) {
 		bool quote = argv.items[i][0] == '\0' || strpbrk(argv.items[i], " \t\n'\"") != NULL;
 
-		fprintf(out, "%s%s%s%s", i ? " " : "", quote ? "'" : "", argv.items[i], quote ? "'" : "");
+		fprintf(out, "%s%s%s%s", i ? " " : "", quote ? "'" : "", argv.items[i],
+			quote ? "'" : "");
 	}
 	if (out)
 		fclose(out);

@@ -1,6 +1,8 @@
-/* orchestrator/bundle - a service, an image and what was prepared for it become config.json and monitor.json.
+/* orchestrator/bundle - a service, an image and what was prepared for it become config.json and
+ * monitor.json.
  *
- * Pure: values in, JSON out. Source: OCI runtime-spec 1.2 config; docker's defaults; docs/monitor.md.
+ * Pure: values in, JSON out. Source: OCI runtime-spec 1.2 config; docker's defaults;
+ * docs/monitor.md.
  */
 #pragma once
 #include <json-c/json.h>
@@ -33,13 +35,14 @@ struct bundle_spec {
 	const struct service *service;
 	const struct image_config *image;
 	const struct image_user *user;
-	const char *id;            /* of the container */
-	const char *slot;          /* "web.1" */
+	const char *id;   /* of the container */
+	const char *slot; /* "web.1" */
 	const char *hostname;
-	const char *slot_dir;      /* holds hosts, resolv.conf, hostname; NULL: they are not bound */
-	const char *netns_path;    /* NULL: the host's network */
-	bool shares_netns;         /* the namespace belongs to another slot or nobody: no net sysctls */
-	const char *ipc_path, *pid_path; /* of another container's namespaces; NULL: see service->ipc, ->pid */
+	const char *slot_dir;   /* holds hosts, resolv.conf, hostname; NULL: they are not bound */
+	const char *netns_path; /* NULL: the host's network */
+	bool shares_netns; /* the namespace belongs to another slot or nobody: no net sysctls */
+	const char *ipc_path,
+		*pid_path; /* of another container's namespaces; NULL: see service->ipc, ->pid */
 	const struct bundle_mount *mounts;
 	size_t mount_count;
 };
@@ -48,18 +51,19 @@ struct bundle_spec {
 struct json_object *bundle_config(struct arena *arena, const struct bundle_spec *spec,
 				  struct err *err);
 
-/* The command line as ps shows it ("\"sh -c 'echo hi'\""), in the arena; argv as bundle_config chose it. */
+/* The command line as ps shows it ("\"sh -c 'echo hi'\""), in the arena; argv as bundle_config
+ * chose it. */
 const char *bundle_command_text(struct arena *arena, const struct bundle_spec *spec);
 
 struct bundle_monitor {
 	const char *project, *state_dir /* containers/ID */, *slot_dir, *run_dir;
 	const struct record *record;
-	const struct service *service;   /* logging, stdin_open; NULL: json-file defaults */
-	const char *const *lowers;       /* top first */
+	const struct service *service; /* logging, stdin_open; NULL: json-file defaults */
+	const char *const *lowers;     /* top first */
 	size_t lower_count;
-	const char *netns_path;          /* to be joined; NULL: what config.json says */
+	const char *netns_path; /* to be joined; NULL: what config.json says */
 	bool netns_make, want_sockets;
-	const char *runtime;             /* path of another runtime; NULL: ours */
+	const char *runtime; /* path of another runtime; NULL: ours */
 };
 /* monitor.json, to be put. */
 struct json_object *bundle_monitor(const struct bundle_monitor *spec, struct err *err);

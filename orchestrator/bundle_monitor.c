@@ -1,4 +1,5 @@
-/* orchestrator/bundle_monitor - monitor.json: what the parent of one life is told (docs/monitor.md).
+/* orchestrator/bundle_monitor - monitor.json: what the parent of one life is told
+ * (docs/monitor.md).
  *
  * Owns: log options of a service as the monitor wants them. May not touch: config.json.
  */
@@ -44,7 +45,8 @@ static int add_log(struct json_object *monitor, const struct service *service, s
 		if (!count || !json_object_is_type(count, json_type_int)) {
 			json_object_put(count);
 			return err_set(err, ERR_INVALID,
-				       "logging.options.max-file: \"%s\" is not a whole number", text);
+				       "logging.options.max-file: \"%s\" is not a whole number",
+				       text);
 		}
 		json_object_object_add(log, "max_file", count);
 	}

@@ -14,8 +14,8 @@
 #include "base/json.h"
 #include "base/message.h"
 
-#define READ_BYTES    65536u
-#define PENDING_MAX   (64u << 20) /* unsent bytes to one client: beyond, it is taken for dead */
+#define READ_BYTES  65536u
+#define PENDING_MAX (64u << 20) /* unsent bytes to one client: beyond, it is taken for dead */
 
 struct connection {
 	LIST_ENTRY(connection) link;
@@ -81,7 +81,8 @@ static void connection_end(struct connection *connection)
 		LIST_REMOVE(request, link);
 		request->connection = NULL;
 		if (connection->server->handler.on_gone && !connection->server->stopped)
-			connection->server->handler.on_gone(connection->server->handler.ctx, request);
+			connection->server->handler.on_gone(connection->server->handler.ctx,
+							    request);
 	}
 	uv_close((uv_handle_t *)&connection->pipe, connection_closed);
 }
@@ -154,7 +155,8 @@ void control_ok(struct control_request *request, struct json_object *result)
 		struct json_object *message = answer(request);
 
 		json_add_bool(message, "ok", true);
-		json_object_object_add(message, "result", result ? result : json_object_new_object());
+		json_object_object_add(message, "result",
+				       result ? result : json_object_new_object());
 		send_json(request->connection, message);
 	} else {
 		json_object_put(result);

@@ -1,5 +1,6 @@
-/* orchestrator/control - requests and answers on the control socket: newline-delimited JSON over a unix
- * stream socket (docs/control.md), at most 16 MiB a line, mode 0600, peers of our own user or root only.
+/* orchestrator/control - requests and answers on the control socket: newline-delimited JSON over a
+ * unix stream socket (docs/control.md), at most 16 MiB a line, mode 0600, peers of our own user or
+ * root only.
  *
  * On the loop's thread only. A request lives from on_request until exactly one of control_ok or
  * control_fail; its client may have gone meanwhile, then events and answers are dropped in silence.

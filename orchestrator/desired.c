@@ -14,8 +14,8 @@
 int desired_read(const struct project_dirs *dirs, struct arena *arena, const char **out_state,
 		 struct texts *out_stopped, struct err *err)
 {
-	AUTO(json) struct json_object *json =
-		json_read_file(dirs->state_fd, FILE_NAME, FILE_MAX_BYTES, err);
+	AUTO(json)
+	struct json_object *json = json_read_file(dirs->state_fd, FILE_NAME, FILE_MAX_BYTES, err);
 	struct json_object *stopped;
 
 	*out_state = "down";
@@ -27,7 +27,8 @@ int desired_read(const struct project_dirs *dirs, struct arena *arena, const cha
 	for (size_t i = 0; i < json_array_count(stopped); i++)
 		*(const char **)arena_grow(arena, &out_stopped->items, &out_stopped->count,
 					   sizeof(char *)) =
-			arena_strdup(arena, json_object_get_string(json_object_array_get_idx(stopped, i)));
+			arena_strdup(arena,
+				     json_object_get_string(json_object_array_get_idx(stopped, i)));
 	return 0;
 }
 
@@ -55,8 +56,8 @@ static void change_list(struct arena *arena, struct texts *list, const struct pl
 	*list = out;
 }
 
-static int write_file(const struct project_dirs *dirs, const char *state, const struct texts *stopped,
-		      struct err *err)
+static int write_file(const struct project_dirs *dirs, const char *state,
+		      const struct texts *stopped, struct err *err)
 {
 	AUTO(json) struct json_object *json = json_object_new_object();
 	struct json_object *array;
@@ -69,8 +70,8 @@ static int write_file(const struct project_dirs *dirs, const char *state, const 
 	return json_write_file(dirs->state_fd, FILE_NAME, json, JSON_SYNC, err);
 }
 
-int desired_write(const struct project_dirs *dirs, const struct plan_options *options, const char *op,
-		  struct err *err)
+int desired_write(const struct project_dirs *dirs, const struct plan_options *options,
+		  const char *op, struct err *err)
 {
 	struct arena *arena = arena_new();
 	const char *before, *state;
@@ -96,7 +97,8 @@ int desired_write(const struct project_dirs *dirs, const struct plan_options *op
 		change_list(arena, &stopped, options, stops);
 	else if (!stops && strcmp(state, "up") == 0)
 		stopped.count = 0;
-	if (strcmp(state, before) != 0 || stopped.count != count || (stops && options->service_count))
+	if (strcmp(state, before) != 0 || stopped.count != count ||
+	    (stops && options->service_count))
 		status = write_file(dirs, state, &stopped, err);
 	arena_free(arena);
 	return status;

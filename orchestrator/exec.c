@@ -18,13 +18,13 @@ static char *runtime_root(const struct supervisor *sv)
 	return xformat("%s/containers", sv->roots->run);
 }
 
-int exec_run(const struct supervisor *sv, const struct exec_request *request, struct spawn_result *out,
-	     struct err *err)
+int exec_run(const struct supervisor *sv, const struct exec_request *request,
+	     struct spawn_result *out, struct err *err)
 {
 	AUTO(free) char *root = runtime_root(sv);
 	size_t env_count = request->environment ? request->environment->count : 0, n = 0;
-	AUTO(free) const char **argv =
-		xcalloc(WORDS_MAX + 2 * env_count + request->argc + 1, sizeof(char *));
+	AUTO(free)
+	const char **argv = xcalloc(WORDS_MAX + 2 * env_count + request->argc + 1, sizeof(char *));
 	struct arena *arena = arena_new();
 	int status;
 
@@ -50,7 +50,8 @@ int exec_run(const struct supervisor *sv, const struct exec_request *request, st
 	argv[n++] = request->container_id;
 	for (size_t i = 0; i < request->argc; i++)
 		argv[n++] = request->argv[i];
-	status = spawn_and_wait_for(sv->runtime_fd, argv, sv->log_fd, request->timeout_ms, out, err);
+	status =
+		spawn_and_wait_for(sv->runtime_fd, argv, sv->log_fd, request->timeout_ms, out, err);
 	arena_free(arena);
 	return status;
 }
@@ -70,13 +71,15 @@ void exec_hooks(const struct supervisor *sv, const char *container_id, const str
 
 		if (exec_run(sv, &request, &result, &err) == 0 && result.status == 0)
 			continue;
-		log_warn("hook-failed", KV_S("container", container_id), KV_I("code", result.status),
+		log_warn("hook-failed", KV_S("container", container_id),
+			 KV_I("code", result.status),
 			 KV_S("error", err.code ? err.msg : result.output));
 		return;
 	}
 }
 
-int exec_verb(const struct supervisor *sv, const char *verb, const char *container_id, struct err *err)
+int exec_verb(const struct supervisor *sv, const char *verb, const char *container_id,
+	      struct err *err)
 {
 	AUTO(free) char *root = runtime_root(sv);
 	const char *argv[] = { "stack-runtime", "--root", root, verb, container_id, NULL };

@@ -1,4 +1,5 @@
-/* orchestrator/exec - a command in a running container, by `stack-runtime exec`. Blocks: for the pool. */
+/* orchestrator/exec - a command in a running container, by `stack-runtime exec`. Blocks: for the
+ * pool. */
 #pragma once
 #include <stddef.h>
 
@@ -7,19 +8,19 @@
 #include "orchestrator/supervisor.h"
 #include "specs/model.h"
 
-/* argv ends with NULL; user, working_dir, environment of the hook or NULL. timeout_ms 0: none; when it is over the
- * command is killed and ERR_TIMEOUT told. */
+/* argv ends with NULL; user, working_dir, environment of the hook or NULL. timeout_ms 0: none; when
+ * it is over the command is killed and ERR_TIMEOUT told. */
 struct exec_request {
 	const char *container_id;
 	const char *const *argv;
 	size_t argc;
-	const char *user;        /* numbers only, "UID[:GID]" */
+	const char *user; /* numbers only, "UID[:GID]" */
 	const char *working_dir;
 	const struct pairs *environment;
 	unsigned timeout_ms;
 };
-int exec_run(const struct supervisor *sv, const struct exec_request *request, struct spawn_result *out,
-	     struct err *err);
+int exec_run(const struct supervisor *sv, const struct exec_request *request,
+	     struct spawn_result *out, struct err *err);
 
 /* Lifecycle hooks in order; a failing one is logged and ends the row. */
 void exec_hooks(const struct supervisor *sv, const char *container_id, const struct hook *hooks,
@@ -27,4 +28,5 @@ void exec_hooks(const struct supervisor *sv, const char *container_id, const str
 /* Takes a paused container out of the freezer, so that a signal can reach it. */
 void exec_thaw(const struct supervisor *sv, const char *container_id);
 /* Any verb of stack-runtime on a container: "pause", "resume"; ERR_SYSTEM with what it said. */
-int exec_verb(const struct supervisor *sv, const char *verb, const char *container_id, struct err *err);
+int exec_verb(const struct supervisor *sv, const char *verb, const char *container_id,
+	      struct err *err);

@@ -1,8 +1,8 @@
 /* orchestrator/flow - runs a table of stages, in order, on a libuv loop; walks back when one fails.
  *
  * The table says WHAT happens and where; this file alone knows threads, timers and the way back.
- * A stage function is blocking and loop-free (IN_POOL), or quick and evented (ON_LOOP). Neighbouring pool
- * stages run in one hop to the pool.
+ * A stage function is blocking and loop-free (IN_POOL), or quick and evented (ON_LOOP).
+ * Neighbouring pool stages run in one hop to the pool.
  *
  * Undo is written so that it may find the stage done, half done or not begun, because it is called
  * in four cases: its stage failed, a later one failed, the flow was cancelled, or a new supervisor

@@ -1,6 +1,7 @@
 /* orchestrator/health - healthchecks: when, how long, how many; what their results mean.
  *
- * Owns: the timer and the count of failures of one container. May not touch: how a command gets in (exec).
+ * Owns: the timer and the count of failures of one container. May not touch: how a command gets in
+ * (exec).
  */
 #include "orchestrator/health.h"
 
@@ -51,7 +52,8 @@ static uint64_t time_or(struct opt_time own, uint64_t image_ns, uint64_t fallbac
 }
 
 /* The test's words: ["CMD", ...], ["CMD-SHELL", "..."], ["NONE"]. False: there is no test. */
-static bool take_words(struct arena *arena, struct check *check, const char *const *words, size_t count)
+static bool take_words(struct arena *arena, struct check *check, const char *const *words,
+		       size_t count)
 {
 	bool shell;
 
@@ -88,9 +90,10 @@ static bool compose(struct arena *arena, struct check *check, const struct servi
 	check->start_period_us = time_or(own->start_period, other.start_period_ns, 0);
 	check->start_interval_us =
 		time_or(own->start_interval, other.start_interval_ns, DEFAULT_START_INTERVAL_US);
-	check->retries = own->retries.is_set && own->retries.value > 0 ? (unsigned)own->retries.value
-			 : other.retries				? other.retries
-								: DEFAULT_RETRIES;
+	check->retries = own->retries.is_set && own->retries.value > 0
+				 ? (unsigned)own->retries.value
+			 : other.retries ? other.retries
+					 : DEFAULT_RETRIES;
 	if (check->probe)
 		return true;
 	if (own->test.count)
@@ -98,7 +101,8 @@ static bool compose(struct arena *arena, struct check *check, const struct servi
 	return other.is_set && take_words(arena, check, other.test.items, other.test.count);
 }
 
-enum health_state health_first_state(const struct service *service, const struct image_config *image)
+enum health_state health_first_state(const struct service *service,
+				     const struct image_config *image)
 {
 	struct arena *arena = arena_new();
 	struct check check = { 0 };
@@ -214,7 +218,8 @@ static void test_in_pool(uv_work_t *work)
 	health->err = ERR_NONE;
 	memset(&health->result, 0, sizeof(health->result));
 	if (health->check.probe)
-		probe_once(health->sv, health->id, health->check.probe, request.timeout_ms, &health->err);
+		probe_once(health->sv, health->id, health->check.probe, request.timeout_ms,
+			   &health->err);
 	else
 		exec_run(health->sv, &request, &health->result, &health->err);
 }

@@ -1,6 +1,7 @@
 /* orchestrator/launch - a monitor: started, spoken to, until its container runs.
  *
- * Owns: the spawn with its table of descriptors, the words on the pair. May not touch: bundles, records.
+ * Owns: the spawn with its table of descriptors, the words on the pair. May not touch: bundles,
+ * records.
  */
 #include "orchestrator/launch.h"
 
@@ -32,20 +33,31 @@ extern char **environ;
 
 void launch_init(struct launch *launch)
 {
-	*launch = (struct launch){ .runtime_fd = -1, .config_fd = -1, .monitor_fd = -1, .log_fd = -1, .trace_fd = -1,
-				   .monitor_pidfd = -1, .pair_fd = -1, .route_fd = -1,
-				   .netfilter_fd = -1, .dns_udp_fd = -1, .dns_tcp_fd = -1,
-				   .upstream_fd = -1, .upstream_tcp_fd = -1 };
+	*launch = (struct launch){ .runtime_fd = -1,
+				   .config_fd = -1,
+				   .monitor_fd = -1,
+				   .log_fd = -1,
+				   .trace_fd = -1,
+				   .monitor_pidfd = -1,
+				   .pair_fd = -1,
+				   .route_fd = -1,
+				   .netfilter_fd = -1,
+				   .dns_udp_fd = -1,
+				   .dns_tcp_fd = -1,
+				   .upstream_fd = -1,
+				   .upstream_tcp_fd = -1 };
 }
 
-/* dup2 onto the same number would leave close-on-exec set: sources are moved out of the way first. */
+/* dup2 onto the same number would leave close-on-exec set: sources are moved out of the way first.
+ */
 static int raise_fd(int fd)
 {
 	return fcntl(fd, F_DUPFD_CLOEXEC, FD_FIRST_FREE + 10);
 }
 
-/* What a monitor gets of the environment: nothing of the user's. An empty TZ spares it /etc/localtime, and without
- * malloc's per-thread cache it stays small. STACK_ variables steer tests. */
+/* What a monitor gets of the environment: nothing of the user's. An empty TZ spares it
+ * /etc/localtime, and without malloc's per-thread cache it stays small. STACK_ variables steer
+ * tests. */
 static char **monitor_environment(bool traced)
 {
 	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -63,7 +75,8 @@ static char **monitor_environment(bool traced)
 	if (traced)
 		copy[n++] = trace;
 	for (size_t i = 0; i < count; i++)
-		if (strncmp(environ[i], "STACK_", 6) == 0 && strncmp(environ[i], "STACK_TRACE=", 12) != 0)
+		if (strncmp(environ[i], "STACK_", 6) == 0 &&
+		    strncmp(environ[i], "STACK_TRACE=", 12) != 0)
 			copy[n++] = environ[i];
 	return copy;
 }
@@ -116,8 +129,10 @@ static int spawn(struct launch *launch, int pair_end, struct err *err)
 static int take_failure(struct launch *launch, const struct json_object *message, struct err *err)
 {
 	launch->code = (int)json_int_or(message, "code", 125);
-	return err_set(err, launch->code == 127 ? ERR_NOT_FOUND : launch->code == 126 ? ERR_DENIED
-										       : ERR_SYSTEM,
+	return err_set(err,
+		       launch->code == 127   ? ERR_NOT_FOUND
+		       : launch->code == 126 ? ERR_DENIED
+					     : ERR_SYSTEM,
 		       "%s", json_text_or(message, "error", "the container did not start"));
 }
 
@@ -159,9 +174,9 @@ int launch_start(struct launch *launch, bool wants_sockets, struct err *err)
 {
 	AUTO(json) struct json_object *word = NULL;
 	int ends[2], fds[SOCKETS_MAX], status;
-	int *const places[SOCKETS_MAX] = { &launch->route_fd, &launch->netfilter_fd, &launch->dns_udp_fd,
-					   &launch->dns_tcp_fd, &launch->upstream_fd,
-					   &launch->upstream_tcp_fd };
+	int *const places[SOCKETS_MAX] = { &launch->route_fd,    &launch->netfilter_fd,
+					   &launch->dns_udp_fd,  &launch->dns_tcp_fd,
+					   &launch->upstream_fd, &launch->upstream_tcp_fd };
 	size_t count = SOCKETS_MAX;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
@@ -175,7 +190,8 @@ int launch_start(struct launch *launch, bool wants_sockets, struct err *err)
 		*places[i] = fds[i];
 	launch->netns_made = json_bool_or(word, "made", false);
 	if (wants_sockets && count != SOCKETS_MAX)
-		return err_set(err, ERR_INTERNAL, "the monitor sent %zu of %d sockets", count, SOCKETS_MAX);
+		return err_set(err, ERR_INTERNAL, "the monitor sent %zu of %d sockets", count,
+			       SOCKETS_MAX);
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* orchestrator/launch - a monitor: started, spoken to, until its container runs (docs/monitor.md).
  *
- * Every call blocks until the monitor has answered: for the pool. The conversation can be cut from the loop by
- * launch_cut, then the waiting call returns ERR_CANCELLED. Memory: plain data, the caller's.
+ * Every call blocks until the monitor has answered: for the pool. The conversation can be cut from
+ * the loop by launch_cut, then the waiting call returns ERR_CANCELLED. Memory: plain data, the
+ * caller's.
  */
 #pragma once
 #include <stdbool.h>
@@ -13,17 +14,18 @@
 
 struct launch {
 	/* set by the caller */
-	int runtime_fd;         /* our stack-runtime, opened once; run through /proc/self/fd */
+	int runtime_fd;            /* our stack-runtime, opened once; run through /proc/self/fd */
 	int config_fd, monitor_fd; /* bundle files, borrowed */
-	int log_fd;             /* stderr of the monitor */
-	int trace_fd;           /* Chrome-trace lines of its stages go there; -1: none */
+	int log_fd;                /* stderr of the monitor */
+	int trace_fd;              /* Chrome-trace lines of its stages go there; -1: none */
 	/* results */
 	struct process_id monitor, init;
-	int monitor_pidfd;      /* the caller's from launch_start on; -1 before */
+	int monitor_pidfd; /* the caller's from launch_start on; -1 before */
 	int pair_fd;
 	bool netns_made;
-	int route_fd, netfilter_fd, dns_udp_fd, dns_tcp_fd, upstream_fd, upstream_tcp_fd; /* -1 none; launch_close_sockets */
-	int code;               /* 125..127 of a "failed" */
+	int route_fd, netfilter_fd, dns_udp_fd, dns_tcp_fd, upstream_fd,
+		upstream_tcp_fd; /* -1 none; launch_close_sockets */
+	int code;                /* 125..127 of a "failed" */
 };
 
 void launch_init(struct launch *launch);

@@ -47,7 +47,8 @@ void model_unref(struct model *model)
 
 static struct model *load(const struct project_dirs *dirs, const char *path, struct err *err)
 {
-	AUTO(json) struct json_object *json = json_read_file(dirs->state_fd, path, MODEL_MAX_BYTES, err);
+	AUTO(json)
+	struct json_object *json = json_read_file(dirs->state_fd, path, MODEL_MAX_BYTES, err);
 	struct json_object *content = NULL;
 	struct model *model;
 
@@ -91,8 +92,8 @@ int model_save(const struct project_dirs *dirs, struct model *model, const struc
 	history_fd = file_open_dir(dirs->state_fd, "history", true, err);
 	if (history_fd < 0)
 		return -1;
-	text = xformat("{\"version\":1,\"seq\":%llu,\"model\":%s}\n", (unsigned long long)model->seq,
-		       model->text);
+	text = xformat("{\"version\":1,\"seq\":%llu,\"model\":%s}\n",
+		       (unsigned long long)model->seq, model->text);
 	snprintf(name, sizeof(name), "%llu.json", (unsigned long long)model->seq);
 	if (file_write_atomic(history_fd, name, text, strlen(text), err) < 0)
 		return -1;

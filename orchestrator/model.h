@@ -1,7 +1,7 @@
 /* orchestrator/model - models as they were applied: counted in memory, numbered on disk.
  *
- * model.json is the one in force; history/SEQ.json keeps the last ones and every one that a container was made
- * from, so that a restart never needs the user's file. Blocks (disk).
+ * model.json is the one in force; history/SEQ.json keeps the last ones and every one that a
+ * container was made from, so that a restart never needs the user's file. Blocks (disk).
  */
 #pragma once
 #include <json-c/json.h>
@@ -29,7 +29,7 @@ void model_unref(struct model *model); /* NULL is fine */
 struct model *model_load(const struct project_dirs *dirs, uint64_t seq, struct err *err);
 /* model.json, or NULL with ERR_NOT_FOUND when the project was never up. */
 struct model *model_load_current(const struct project_dirs *dirs, struct err *err);
-/* Makes it the one in force: a new seq unless it equals `before`, whose seq it takes then. On disk (synced)
- * when it returns. */
+/* Makes it the one in force: a new seq unless it equals `before`, whose seq it takes then. On disk
+ * (synced) when it returns. */
 int model_save(const struct project_dirs *dirs, struct model *model, const struct model *before,
 	       struct err *err);

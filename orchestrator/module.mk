@@ -16,4 +16,5 @@ SRCS_orchestrator += $(addprefix orchestrator/,adopt_net.c names_ports.c network
 KTESTS += tests/orchestrator/k_transfer
 TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile test_flow \
 	test_records test_profile_seccomp test_bundle_seccomp test_events test_spawn test_control \
-	test_model test_desired test_roots test_observe test_bundle test_bundle_monitor test_plan_reason)
+	test_model test_desired test_roots test_observe test_bundle test_bundle_monitor test_plan_reason \
+	test_log_reader)

@@ -1,6 +1,7 @@
 /* orchestrator/observe - what is there of a project, read by anybody.
  *
- * Owns: the joining of records with ends and living processes. May not touch: anything: it only reads.
+ * Owns: the joining of records with ends and living processes. May not touch: anything: it only
+ * reads.
  */
 #include "orchestrator/observe.h"
 
@@ -99,9 +100,10 @@ pid_t observe_supervisor(const struct project_dirs *dirs)
 	struct err err = ERR_NONE;
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
-	AUTO(fd) int fd = dirs->run_fd < 0
-				  ? -1
-				  : message_connect(dirs->run_fd, "control.sock", SOCK_STREAM, &err);
+	AUTO(fd)
+	int fd = dirs->run_fd < 0
+			 ? -1
+			 : message_connect(dirs->run_fd, "control.sock", SOCK_STREAM, &err);
 
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return 0;

@@ -1,4 +1,5 @@
-/* orchestrator/observe - what is there of a project, read by anybody: records, ends, who is alive. Blocks (disk). */
+/* orchestrator/observe - what is there of a project, read by anybody: records, ends, who is alive.
+ * Blocks (disk). */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,8 +13,8 @@
 
 struct observed_container {
 	struct record *record;
-	bool alive;          /* its monitor runs */
-	const char *status;  /* docker's word: created running paused restarting exited removing */
+	bool alive;         /* its monitor runs */
+	const char *status; /* docker's word: created running paused restarting exited removing */
 	struct json_object *info;
 };
 
@@ -30,7 +31,8 @@ AUTO_TYPE(observed, observed_free);
 
 /* The model (active or not) or a container knows the service. */
 bool observed_has_service(const struct observed *observed, const char *service);
-/* The container of a service: index as --index says (0: the lowest that runs, else the lowest). NULL: none. */
+/* The container of a service: index as --index says (0: the lowest that runs, else the lowest).
+ * NULL: none. */
 const struct observed_container *observed_find(const struct observed *observed, const char *service,
 					       unsigned index);
 /* The pid of the living supervisor, 0: none. */

@@ -1,8 +1,8 @@
 /* orchestrator/plan - what must be done so that the machine is as the file says: a pure function.
  *
- * project (wanted) + seen (records and kernel) + options -> actions with reasons and edges. Reads no clock, no
- * disk, no environment; everything that it returns lives in the arena. Source: DESIGN §4; docker compose's
- * rules for recreate, orphans, scale, depends_on.
+ * project (wanted) + seen (records and kernel) + options -> actions with reasons and edges. Reads
+ * no clock, no disk, no environment; everything that it returns lives in the arena. Source: DESIGN
+ * §4; docker compose's rules for recreate, orphans, scale, depends_on.
  */
 #pragma once
 #include <stdbool.h>
@@ -14,9 +14,9 @@
 #include "specs/model.h"
 
 enum plan_op {
-	PLAN_UP,      /* create, recreate, start */
-	PLAN_CREATE,  /* create and recreate; what must be recreated ends as created */
-	PLAN_START,   /* existing containers, dependencies first */
+	PLAN_UP,     /* create, recreate, start */
+	PLAN_CREATE, /* create and recreate; what must be recreated ends as created */
+	PLAN_START,  /* existing containers, dependencies first */
 	PLAN_STOP,
 	PLAN_RESTART,
 	PLAN_REMOVE,  /* rm: stopped ones; with PLAN_STOP_FIRST running ones, too */
@@ -25,14 +25,14 @@ enum plan_op {
 	PLAN_OP_COUNT
 };
 
-#define PLAN_FORCE_RECREATE   1u
-#define PLAN_NO_RECREATE      2u
-#define PLAN_NO_DEPS          4u
-#define PLAN_RECREATE_DEPS    8u
-#define PLAN_RENEW_ANONYMOUS  16u
-#define PLAN_REMOVE_ORPHANS   32u
-#define PLAN_VOLUMES          64u
-#define PLAN_STOP_FIRST       128u
+#define PLAN_FORCE_RECREATE  1u
+#define PLAN_NO_RECREATE     2u
+#define PLAN_NO_DEPS         4u
+#define PLAN_RECREATE_DEPS   8u
+#define PLAN_RENEW_ANONYMOUS 16u
+#define PLAN_REMOVE_ORPHANS  32u
+#define PLAN_VOLUMES         64u
+#define PLAN_STOP_FIRST      128u
 
 struct plan_scale {
 	const char *service;
@@ -103,7 +103,7 @@ struct plan_wait {
 
 struct action {
 	enum action_kind kind;
-	const char *service;   /* of a container's action */
+	const char *service; /* of a container's action */
 	unsigned slot;
 	const char *name;      /* container, network (key), volume (key) */
 	const char *container; /* ID of the existing container; NULL: a new one */
@@ -129,10 +129,10 @@ int plan_make(struct arena *arena, const struct project *project, const struct p
 	      const struct seen *seen, const struct plan_options *options, struct plan *out,
 	      struct err *err);
 
-/* The services that the options name, with what they depend on unless PLAN_NO_DEPS, as flags by index of
- * project->services (arena). Same errors as plan_make. */
-int plan_select(struct arena *arena, const struct project *project, const struct plan_options *options,
-		bool **out_selected, struct err *err);
+/* The services that the options name, with what they depend on unless PLAN_NO_DEPS, as flags by
+ * index of project->services (arena). Same errors as plan_make. */
+int plan_select(struct arena *arena, const struct project *project,
+		const struct plan_options *options, bool **out_selected, struct err *err);
 
 /* PROJECT-SERVICE-N, or container_name. */
 const char *plan_container_name(struct arena *arena, const struct project *project,

@@ -42,7 +42,8 @@ static bool same_container(const struct action *a, const struct action *b)
 
 static bool same_slot(const struct action *a, const struct action *b)
 {
-	return a->service && b->service && a->slot == b->slot && strcmp(a->service, b->service) == 0;
+	return a->service && b->service && a->slot == b->slot &&
+	       strcmp(a->service, b->service) == 0;
 }
 
 /* A service of the file depends on another one of it. */

@@ -1,5 +1,6 @@
-/* orchestrator/plan_json - a plan as JSON: {"actions":[{"action","service","slot","name","reason","after":[]}],
- * "orphans":[],"kept":[]}, for answers, `plan --format json` and --dry-run. Pure. */
+/* orchestrator/plan_json - a plan as JSON:
+ * {"actions":[{"action","service","slot","name","reason","after":[]}], "orphans":[],"kept":[]}, for
+ * answers, `plan --format json` and --dry-run. Pure. */
 #pragma once
 #include <json-c/json.h>
 

@@ -99,7 +99,8 @@ static void add_key(struct text *text, const char *key, struct json_object *befo
 const char *plan_reason(struct arena *arena, const struct service *before,
 			const struct service *after)
 {
-	AUTO(json) struct json_object *old = before ? model_json_service(before, MODEL_JSON_STATE) : NULL;
+	AUTO(json)
+	struct json_object *old = before ? model_json_service(before, MODEL_JSON_STATE) : NULL;
 	AUTO(json) struct json_object *new = model_json_service(after, MODEL_JSON_STATE);
 	struct text text = { .len = 0 };
 

@@ -19,8 +19,8 @@
 #include "base/num.h"
 
 /* Sends the question and takes the answer with its socket (-1: none). */
-static int ask(const struct supervisor *sv, const char *id, struct json_object *question, int *out_fd,
-	       struct json_object **out, struct err *err)
+static int ask(const struct supervisor *sv, const char *id, struct json_object *question,
+	       int *out_fd, struct json_object **out, struct err *err)
 {
 	AUTO(free) char *path = xformat("containers/%s", id);
 	AUTO(fd) int dir_fd = file_open_dir(sv->roots->run_fd, path, false, err);
@@ -61,9 +61,10 @@ static int read_status(int fd, unsigned timeout_ms, unsigned *out, struct err *e
 
 static int http(int fd, const struct probe *probe, unsigned timeout_ms, struct err *err)
 {
-	AUTO(free) char *request = xformat("GET %s HTTP/1.0\r\nHost: localhost\r\nUser-Agent: stack\r\n"
-					   "Connection: close\r\n\r\n",
-					   probe->http_path ? probe->http_path : "/");
+	AUTO(free)
+	char *request = xformat("GET %s HTTP/1.0\r\nHost: localhost\r\nUser-Agent: stack\r\n"
+				"Connection: close\r\n\r\n",
+				probe->http_path ? probe->http_path : "/");
 	unsigned status = 0;
 
 	if (file_write_all(fd, request, strlen(request)) < 0)
@@ -91,7 +92,8 @@ int probe_once(const struct supervisor *sv, const char *container_id, const stru
 	if (ask(sv, container_id, question, &fd, &answer, err) < 0)
 		return -1;
 	if (!json_bool_or(answer, "ok", false))
-		return err_set(err, ERR_BUSY, "port %u: %s", port, json_text_or(answer, "err", "no answer"));
+		return err_set(err, ERR_BUSY, "port %u: %s", port,
+			       json_text_or(answer, "err", "no answer"));
 	if (probe->listen_port)
 		return json_bool_or(answer, "listening", false)
 			       ? 0

@@ -1,5 +1,5 @@
-/* orchestrator/probe - is a container ready, judged from outside: its monitor looks into its namespace
- * (docs/monitor.md, `probe`). Blocks: for the pool. */
+/* orchestrator/probe - is a container ready, judged from outside: its monitor looks into its
+ * namespace (docs/monitor.md, `probe`). Blocks: for the pool. */
 #pragma once
 #include "base/err.h"
 #include "orchestrator/supervisor.h"

@@ -1,5 +1,5 @@
-/* orchestrator/profile - what a container may do unless the file says otherwise: capabilities, masked paths,
- * default mounts. Tables only; as docker users expect them. Pure. */
+/* orchestrator/profile - what a container may do unless the file says otherwise: capabilities,
+ * masked paths, default mounts. Tables only; as docker users expect them. Pure. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,8 +11,8 @@
 /* Bit i is capability number i. */
 typedef uint64_t cap_set;
 
-/* The default set with cap_add and cap_drop ("ALL", "NET_ADMIN", "CAP_NET_ADMIN", any case) applied, drops
- * first when ALL is dropped. ERR_INVALID names an unknown one with a near miss. */
+/* The default set with cap_add and cap_drop ("ALL", "NET_ADMIN", "CAP_NET_ADMIN", any case)
+ * applied, drops first when ALL is dropped. ERR_INVALID names an unknown one with a near miss. */
 int profile_capabilities(const struct texts *add, const struct texts *drop, bool privileged,
 			 cap_set *out, struct err *err);
 /* "CAP_CHOWN" for a number; NULL above the last. */

@@ -17,8 +17,9 @@
 #define ALWAYS      (~0ull)
 #define ADMIN       BIT(CAP_SYS_ADMIN)
 #define NAMESPACES  0x7e020000u /* CLONE_NEWNS NEWCGROUP NEWUTS NEWIPC NEWUSER NEWPID NEWNET */
-#define LOW_HALF    0xffffffffu /* the kernel reads an int there: what stands above must not matter \
-				 */
+#define LOW_HALF                                                                                   \
+	0xffffffffu /* the kernel reads an int there: what stands above must not matter            \
+		     */
 
 struct group {
 	uint64_t caps; /* any of them opens it; 0: nobody gets it */

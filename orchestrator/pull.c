@@ -111,9 +111,10 @@ static char **compose_argv(struct supervisor *sv, const char *const *refs, size_
 			   const char *policy)
 {
 	char **argv = xcalloc(count + OWN_WORDS, sizeof(char *));
-	const char *const own[] = { sv->program, "--root", sv->roots->state, "--runtime-root",
-				    sv->roots->run, "--progress", "json", "image", "pull", "--policy",
-				    policy };
+	const char *const own[] = { sv->program,      "--root",       sv->roots->state,
+				    "--runtime-root", sv->roots->run, "--progress",
+				    "json",           "image",        "pull",
+				    "--policy",       policy };
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
@@ -123,16 +124,21 @@ static char **compose_argv(struct supervisor *sv, const char *const *refs, size_
 	return argv;
 }
 
-struct pull *pull_start(struct supervisor *sv, const char *const *refs, size_t count, const char *policy,
-			const struct pull_handler *handler, struct err *err)
+struct pull *pull_start(struct supervisor *sv, const char *const *refs, size_t count,
+			const char *policy, const struct pull_handler *handler, struct err *err)
 {
 	struct pull *pull = xcalloc(1, sizeof(*pull));
-	uv_stdio_container_t stdio[3] = { { .flags = UV_IGNORE },
-					  { .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE },
-					  { .flags = UV_INHERIT_FD, .data.fd = sv->log_fd } };
+	uv_stdio_container_t stdio[3] = {
+		{.flags = UV_IGNORE},
+		{		      .flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE                },
+		{ .flags = UV_INHERIT_FD,                 .data.fd = sv->log_fd }
+	};
 	char **argv = compose_argv(sv, refs, count, policy);
-	uv_process_options_t options = { .file = sv->program, .args = argv, .exit_cb = exited,
-					 .stdio_count = 3, .stdio = stdio };
+	uv_process_options_t options = { .file = sv->program,
+					 .args = argv,
+					 .exit_cb = exited,
+					 .stdio_count = 3,
+					 .stdio = stdio };
 	int status;
 
 	pull->handler = *handler;

@@ -1,5 +1,5 @@
-/* orchestrator/pull - images fetched by a worker process (`stack image pull --progress json`), its lines read on the
- * loop. */
+/* orchestrator/pull - images fetched by a worker process (`stack image pull --progress json`), its
+ * lines read on the loop. */
 #pragma once
 #include <stdbool.h>
 
@@ -16,8 +16,9 @@ struct pull_handler {
 	void *ctx;
 };
 
-/* refs: borrowed for the call. policy: "always" or "missing". NULL with *err when the worker cannot start. */
-struct pull *pull_start(struct supervisor *sv, const char *const *refs, size_t count, const char *policy,
-			const struct pull_handler *handler, struct err *err);
+/* refs: borrowed for the call. policy: "always" or "missing". NULL with *err when the worker cannot
+ * start. */
+struct pull *pull_start(struct supervisor *sv, const char *const *refs, size_t count,
+			const char *policy, const struct pull_handler *handler, struct err *err);
 /* The worker is told to end; done comes with ERR_CANCELLED. */
 void pull_cancel(struct pull *pull);

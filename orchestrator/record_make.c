@@ -34,7 +34,8 @@ static void add_dependencies(struct json_object *labels, const struct service *s
 
 	for (size_t i = 0; i < service->depends_on_count; i++)
 		fprintf(out, "%s%s:%s:%s", i ? "," : "", service->depends_on[i].service,
-			service->depends_on[i].condition, service->depends_on[i].restart ? "true" : "false");
+			service->depends_on[i].condition,
+			service->depends_on[i].restart ? "true" : "false");
 	fclose(out);
 	json_add_text(labels, "com.docker.compose.depends_on", text);
 	free(text);
@@ -124,7 +125,8 @@ static void add_words(struct json_object *info, const char *key, const struct co
 }
 
 struct record *record_make(const struct change *change, const struct service *service,
-			   const struct plan_wanted *wanted, const struct slot *slot, const char *name)
+			   const struct plan_wanted *wanted, const struct slot *slot,
+			   const char *name)
 {
 	struct record *record = record_new(service->name, slot->number);
 	AUTO(json) struct json_object *info = json_object_new_object();

@@ -1,9 +1,10 @@
-/* orchestrator/record_make - the record of a container that is about to be made: its name, its image, and the info
- * that ps and inspect show. */
+/* orchestrator/record_make - the record of a container that is about to be made: its name, its
+ * image, and the info that ps and inspect show. */
 #pragma once
 #include "orchestrator/change.h"
 #include "orchestrator/records.h"
 
 /* On the loop; slot->net may be NULL. Never NULL. */
 struct record *record_make(const struct change *change, const struct service *service,
-			   const struct plan_wanted *wanted, const struct slot *slot, const char *name);
+			   const struct plan_wanted *wanted, const struct slot *slot,
+			   const char *name);

@@ -21,14 +21,18 @@
 #define RECORD_MAX_BYTES (4u << 20)
 
 static const char *const state_names[] = {
-	[RECORD_CREATING] = "creating", [RECORD_CREATED] = "created", [RECORD_STARTING] = "starting",
-	[RECORD_RUNNING] = "running",	[RECORD_EXITED] = "exited",   [RECORD_BACKOFF] = "backoff",
+	[RECORD_CREATING] = "creating", [RECORD_CREATED] = "created",
+	[RECORD_STARTING] = "starting", [RECORD_RUNNING] = "running",
+	[RECORD_EXITED] = "exited",     [RECORD_BACKOFF] = "backoff",
 	[RECORD_REMOVING] = "removing",
 };
-_Static_assert(sizeof(state_names) / sizeof(*state_names) == RECORD_STATE_COUNT, "a state has no name");
+_Static_assert(sizeof(state_names) / sizeof(*state_names) == RECORD_STATE_COUNT,
+	       "a state has no name");
 
 static const char *const health_names[] = {
-	[HEALTH_NONE] = "", [HEALTH_STARTING] = "starting", [HEALTH_GOOD] = "healthy",
+	[HEALTH_NONE] = "",
+	[HEALTH_STARTING] = "starting",
+	[HEALTH_GOOD] = "healthy",
 	[HEALTH_BAD] = "unhealthy",
 };
 
@@ -152,8 +156,10 @@ int record_save(int containers_fd, const struct record *record, struct err *err)
 
 	if (dir_fd < 0)
 		return -1;
-	/* The part that never changes is kept as text and not built anew at each change of state. */
-	text = xformat("%.*s,\"info\":%s}\n", (int)len - 1, head, record->info ? record->info : "{}");
+	/* The part that never changes is kept as text and not built anew at each change of state.
+	 */
+	text = xformat("%.*s,\"info\":%s}\n", (int)len - 1, head,
+		       record->info ? record->info : "{}");
 	return file_replace(dir_fd, "record.json", text, strlen(text), err);
 }
 
@@ -192,9 +198,9 @@ static void fill(struct record *record, const struct json_object *object)
 	record->image_id = xstrdup(json_text_or(image, "id", ""));
 	record->config_hash = xstrdup(json_text_or(object, "config_hash", ""));
 	record->contents = xstrdup(json_text_or(object, "contents", NULL));
-	record->state = (enum record_state)index_of(state_names, RECORD_STATE_COUNT,
-						    json_text_or(object, "state", ""),
-						    RECORD_CREATING);
+	record->state =
+		(enum record_state)index_of(state_names, RECORD_STATE_COUNT,
+					    json_text_or(object, "state", ""), RECORD_CREATING);
 	record->paused = json_bool_or(object, "paused", false);
 	record->stopped_by_hand = json_bool_or(object, "stopped_by_hand", false);
 	record->life = (uint64_t)json_int_or(life, "number", 0);
@@ -205,10 +211,10 @@ static void fill(struct record *record, const struct json_object *object)
 	record->restarts = (unsigned)json_int_or(object, "restarts", 0);
 	record->health = (enum health_state)index_of(health_names, HEALTH_BAD + 1,
 						     json_text_or(object, "health", ""), 0);
-	record->info = xstrdup(info ? json_object_to_json_string_ext(
-					      info, JSON_C_TO_STRING_PLAIN |
-							    JSON_C_TO_STRING_NOSLASHESCAPE)
-				    : "{}");
+	record->info = xstrdup(
+		info ? json_object_to_json_string_ext(info, JSON_C_TO_STRING_PLAIN |
+								    JSON_C_TO_STRING_NOSLASHESCAPE)
+		     : "{}");
 }
 
 /* No container lives through a reboot: what ran in another boot has ended, at a time nobody saw. */
@@ -237,8 +243,8 @@ static void end_of_other_boot(struct record *record, const struct json_object *o
 struct record *record_read(int containers_fd, const char *id, struct err *err)
 {
 	AUTO(free) char *path = xformat("%s/record.json", id);
-	AUTO(json) struct json_object *object =
-		json_read_file(containers_fd, path, RECORD_MAX_BYTES, err);
+	AUTO(json)
+	struct json_object *object = json_read_file(containers_fd, path, RECORD_MAX_BYTES, err);
 	AUTO(record) struct record *record = NULL;
 	int64_t version;
 
@@ -246,8 +252,9 @@ struct record *record_read(int containers_fd, const char *id, struct err *err)
 		return NULL;
 	version = json_int_or(object, "version", 0);
 	if (version < 1 || version > RECORD_VERSION) {
-		err_set(err, ERR_UNSUPPORTED, "record of container %.12s is of version %d, newer than this stack",
-			id, (int)version);
+		err_set(err, ERR_UNSUPPORTED,
+			"record of container %.12s is of version %d, newer than this stack", id,
+			(int)version);
 		return NULL;
 	}
 	record = xcalloc(1, sizeof(*record));
@@ -321,8 +328,8 @@ int record_read_exit(int containers_fd, const char *id, uint64_t life, struct re
 		     struct err *err)
 {
 	AUTO(free) char *path = xformat("%s/exit.json", id);
-	AUTO(json) struct json_object *object =
-		json_read_file(containers_fd, path, RECORD_MAX_BYTES, err);
+	AUTO(json)
+	struct json_object *object = json_read_file(containers_fd, path, RECORD_MAX_BYTES, err);
 
 	if (!object)
 		return err->code == ERR_NOT_FOUND ? 0 : -1;

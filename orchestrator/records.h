@@ -1,9 +1,9 @@
 /* orchestrator/records - what the supervisor remembers of containers and slots, on disk.
  *
- * containers/ID/record.json: one container (DESIGN: intent, fact, restarts, health). slots/SERVICE.N/slot.json:
- * what outlives containers. containers/ID/exit.json is the monitor's, read here. The supervisor is the only
- * writer (under its flock); anyone may read. Not synced: after a power cut no container lives.
- * Blocks (disk); pool threads or short-lived processes.
+ * containers/ID/record.json: one container (DESIGN: intent, fact, restarts, health).
+ * slots/SERVICE.N/slot.json: what outlives containers. containers/ID/exit.json is the monitor's,
+ * read here. The supervisor is the only writer (under its flock); anyone may read. Not synced:
+ * after a power cut no container lives. Blocks (disk); pool threads or short-lived processes.
  */
 #pragma once
 #include <json-c/json.h>
@@ -42,13 +42,14 @@ struct record_exit {
 struct record {
 	char id[STAMP_ID_LEN + 1];
 	char *name, *service;
-	unsigned slot;   /* 1..; 0: one-off */
-	char *oneoff;    /* 12 hex of a one-off container, else NULL */
+	unsigned slot; /* 1..; 0: one-off */
+	char *oneoff;  /* 12 hex of a one-off container, else NULL */
 	uint64_t created_at_us;
 	char *image_ref, *image_id;
 	char *config_hash, *contents; /* contents: digest of configs and secrets */
-	/* What does not change: {"labels":{},"ports":[],"networks":[],"mounts":[],"command":"","restart":{},
-	 * "stop":{}, ...} as JSON text, written into the record as it is (ps, inspect, adopt read it). */
+	/* What does not change:
+	 * {"labels":{},"ports":[],"networks":[],"mounts":[],"command":"","restart":{}, "stop":{},
+	 * ...} as JSON text, written into the record as it is (ps, inspect, adopt read it). */
 	char *info;
 
 	enum record_state state;
@@ -67,11 +68,11 @@ AUTO_TYPE(record, record_free);
 
 /* Writes containers/ID/record.json (the folder must be there). */
 int record_save(int containers_fd, const struct record *record, struct err *err);
-/* Reads one; ERR_NOT_FOUND when there is none, ERR_INVALID when torn or newer than we understand. A life of
- * another boot reads as ended (RECORD_EXITED, code 255 unless exit.json tells). */
+/* Reads one; ERR_NOT_FOUND when there is none, ERR_INVALID when torn or newer than we understand. A
+ * life of another boot reads as ended (RECORD_EXITED, code 255 unless exit.json tells). */
 struct record *record_read(int containers_fd, const char *id, struct err *err);
-/* All containers of a project, by name; torn ones are left out (their folder is rubbish for adopt). *out_count
- * entries, free each and the array. */
+/* All containers of a project, by name; torn ones are left out (their folder is rubbish for adopt).
+ * *out_count entries, free each and the array. */
 struct record **records_read(int containers_fd, size_t *out_count, struct err *err);
 void records_free(struct record **records, size_t count);
 
@@ -86,5 +87,6 @@ struct json_object *record_info(const struct record *record);
 const char *record_state_name(enum record_state state);
 const char *health_name(enum health_state health); /* "", starting, healthy, unhealthy */
 
-/* As docker says it: created running paused restarting exited. alive: the monitor's process is there. */
+/* As docker says it: created running paused restarting exited. alive: the monitor's process is
+ * there. */
 const char *record_status(const struct record *record, bool alive);

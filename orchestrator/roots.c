@@ -15,7 +15,8 @@
 #include "base/alloc.h"
 #include "base/file.h"
 
-static const char *const state_folders[] = { "projects", "networks", "volumes", "images", "secrets" };
+static const char *const state_folders[] = { "projects", "networks", "volumes", "images",
+					     "secrets" };
 static const char *const run_folders[] = { "projects", "containers", "netns", "images" };
 
 /* By flag, by environment, else by who we are: the machine's folder or the user's. */
@@ -47,8 +48,8 @@ static int open_root(const char *path, const char *const *folders, size_t count,
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &st) == 0 && st.st_uid != geteuid())
-		return err_set(err, ERR_DENIED, "%s belongs to user %u: run as that user (sudo)", path,
-			       (unsigned)st.st_uid);
+		return err_set(err, ERR_DENIED, "%s belongs to user %u: run as that user (sudo)",
+			       path, (unsigned)st.st_uid);
 	for (size_t i = 0; i < count; i++)
 		if (mkdirat(fd, folders[i], 0700) < 0 && errno != EEXIST)
 			return err_sys(err, errno, "make folder %s/%s", path, folders[i]);

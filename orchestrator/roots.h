@@ -1,7 +1,7 @@
 /* orchestrator/roots - where state lives: the two roots and the folders of one project.
  *
- * /var/lib/stack (STACK_ROOT) survives a reboot, /run/stack (STACK_RUNTIME_ROOT) does not. Both belong to one
- * user, 0700 below the top. Blocks (a few system calls).
+ * /var/lib/stack (STACK_ROOT) survives a reboot, /run/stack (STACK_RUNTIME_ROOT) does not. Both
+ * belong to one user, 0700 below the top. Blocks (a few system calls).
  */
 #pragma once
 #include <stdbool.h>
@@ -10,11 +10,12 @@
 #include "base/err.h"
 
 struct roots {
-	char *state, *run;     /* absolute paths */
+	char *state, *run; /* absolute paths */
 	int state_fd, run_fd;
 };
 
-/* NULL: the environment's, else the default. Folders are made when absent. ERR_DENIED says who owns them. */
+/* NULL: the environment's, else the default. Folders are made when absent. ERR_DENIED says who owns
+ * them. */
 struct roots *roots_open(const char *state, const char *run, struct err *err);
 void roots_close(struct roots *roots);
 AUTO_TYPE(roots, roots_close);
@@ -22,8 +23,8 @@ AUTO_TYPE(roots, roots_close);
 struct project_dirs {
 	const struct roots *roots; /* borrowed */
 	char *name;
-	char *state, *run;         /* STATE/projects/NAME, RUN/projects/NAME */
-	int state_fd, run_fd;      /* run_fd may be -1 when not made */
+	char *state, *run;    /* STATE/projects/NAME, RUN/projects/NAME */
+	int state_fd, run_fd; /* run_fd may be -1 when not made */
 	int containers_fd, slots_fd;
 };
 

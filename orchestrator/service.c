@@ -42,7 +42,8 @@ uint64_t service_backoff_us(const struct restart_rule *rule, unsigned streak, un
 		delay *= 2;
 	if (delay > BACKOFF_MAX_US)
 		delay = BACKOFF_MAX_US;
-	return delay + delay / 10 * (jitter % 11) / 10; /* up to a tenth more, so that many do not meet */
+	return delay +
+	       delay / 10 * (jitter % 11) / 10; /* up to a tenth more, so that many do not meet */
 }
 
 static void restarted(void *ctx, struct slot *slot, const struct err *err)
@@ -73,7 +74,8 @@ void slot_apply_policy(struct slot *slot)
 
 	if (lived >= RESET_AFTER_US) {
 		slot->streak = 0;
-		slot->record->restarts = rule.when == RESTART_ON_FAILURE ? 0 : slot->record->restarts;
+		slot->record->restarts =
+			rule.when == RESTART_ON_FAILURE ? 0 : slot->record->restarts;
 	}
 	if (slot->oneoff && slot->remove_after) {
 		slot_set_state(slot, SLOT_EXITED);

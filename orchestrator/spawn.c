@@ -9,8 +9,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdint.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -41,7 +41,8 @@ static int start(int program_fd, const char *const *argv, int out_fd, int err_fd
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
 	posix_spawn_file_actions_adddup2(&actions, err_fd, 2);
-	status = posix_spawn(out_pid, path, &actions, &attributes, (char *const *)(uintptr_t)argv, environ);
+	status = posix_spawn(out_pid, path, &actions, &attributes, (char *const *)(uintptr_t)argv,
+			     environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	return status;
@@ -57,10 +58,15 @@ static int left_ms(uint64_t start_us, unsigned timeout_ms)
 	return spent_ms >= timeout_ms ? 0 : (int)(timeout_ms - spent_ms);
 }
 
-/* Reads to the end of the output, or to the end of the program: what it leaves behind may keep the pipe. */
-static int drain(int fd, int pidfd, uint64_t start_us, unsigned timeout_ms, struct spawn_result *out)
+/* Reads to the end of the output, or to the end of the program: what it leaves behind may keep the
+ * pipe. */
+static int drain(int fd, int pidfd, uint64_t start_us, unsigned timeout_ms,
+		 struct spawn_result *out)
 {
-	struct pollfd waits[2] = { { .fd = fd, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+	struct pollfd waits[2] = {
+		{.fd = fd,     .events = POLLIN},
+                { .fd = pidfd, .events = POLLIN}
+	};
 
 	out->output_len = 0;
 	for (;;) {
@@ -75,7 +81,8 @@ static int drain(int fd, int pidfd, uint64_t start_us, unsigned timeout_ms, stru
 			return -1;
 		if (!waits[0].revents)
 			return 0; /* the program has ended and nothing is left to read */
-		n = room ? read(fd, out->output + out->output_len, room) : read(fd, rest, sizeof(rest));
+		n = room ? read(fd, out->output + out->output_len, room)
+			 : read(fd, rest, sizeof(rest));
 		if (n <= 0)
 			return 0;
 		if (room)
@@ -111,7 +118,10 @@ int spawn_and_wait_for(int program_fd, const char *const *argv, int log_fd, unsi
 	if (out && pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "pipe");
 	status = start(program_fd, argv, out ? ends[1] : null_fd,
-		       out ? ends[1] : log_fd >= 0 ? log_fd : null_fd, &pid);
+		       out           ? ends[1]
+		       : log_fd >= 0 ? log_fd
+				     : null_fd,
+		       &pid);
 	if (out)
 		close(ends[1]);
 	if (status != 0) {

@@ -8,13 +8,14 @@
 
 /* What a program said and how it ended. */
 struct spawn_result {
-	int status; /* exit status, or 128 + signal */
+	int status;                    /* exit status, or 128 + signal */
 	char output[SPAWN_OUTPUT_MAX]; /* stdout and stderr, cut */
 	size_t output_len;
 };
 
-/* Runs the program behind program_fd (through /proc/self/fd). argv ends with NULL. stderr goes to log_fd (-1:
- * /dev/null) unless out is given, which takes stdout and stderr. Without out, a status other than 0 is an error. */
+/* Runs the program behind program_fd (through /proc/self/fd). argv ends with NULL. stderr goes to
+ * log_fd (-1: /dev/null) unless out is given, which takes stdout and stderr. Without out, a status
+ * other than 0 is an error. */
 int spawn_and_wait(int program_fd, const char *const *argv, int log_fd, struct spawn_result *out,
 		   struct err *err);
 /* As above with a limit: after timeout_ms (0: none) the program is killed and ERR_TIMEOUT told. */

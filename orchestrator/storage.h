@@ -1,7 +1,9 @@
-/* orchestrator/storage - all mounts of one container: from the service's words to entries of config.json.
+/* orchestrator/storage - all mounts of one container: from the service's words to entries of
+ * config.json.
  *
- * Translates specs' mounts, tmpfs, configs and secrets to volumes/. Everything blocks (disk, kernel): for the
- * pool. A start calls storage_prepare, after "created" storage_settled, at the end of the life storage_release.
+ * Translates specs' mounts, tmpfs, configs and secrets to volumes/. Everything blocks (disk,
+ * kernel): for the pool. A start calls storage_prepare, after "created" storage_settled, at the end
+ * of the life storage_release.
  */
 #pragma once
 #include <stdbool.h>
@@ -23,29 +25,29 @@
 struct storage_env {
 	const struct roots *roots;
 	const struct volume_store *volumes;
-	struct store *images;      /* for image volumes */
+	struct store *images; /* for image volumes */
 	const struct project *project;
 	const struct service *service;
 	const struct record *record;
-	int slot_fd;               /* slots/SERVICE.N: slot.json with the anonymous volumes */
+	int slot_fd; /* slots/SERVICE.N: slot.json with the anonymous volumes */
 	const struct snapshot *snapshot;
 	const struct image_config *image;
 	const struct image_user *user;
-	bool renew_anonymous;      /* -V: fresh anonymous volumes */
+	bool renew_anonymous; /* -V: fresh anonymous volumes */
 };
 
 struct storage {
-	struct arena *arena;       /* the caller's: texts below live in it */
+	struct arena *arena; /* the caller's: texts below live in it */
 	struct bundle_mount *mounts;
 	size_t mount_count;
-	const char **volumes;      /* names of the volumes in use */
+	const char **volumes; /* names of the volumes in use */
 	size_t volume_count;
-	struct texts notices;      /* sentences for the user */
+	struct texts notices; /* sentences for the user */
 	struct volume_stage *stage;
 };
 
-/* Before anything is touched: are the sources of binds, configs and secrets there. ERR_NOT_FOUND names service
- * and source. */
+/* Before anything is touched: are the sources of binds, configs and secrets there. ERR_NOT_FOUND
+ * names service and source. */
 int storage_check(const struct volume_store *volumes, const struct project *project,
 		  const struct service *service, struct err *err);
 
@@ -56,7 +58,8 @@ int storage_make_volume(const struct volume_store *volumes, const struct project
 int storage_prepare(const struct storage_env *env, struct storage *out, struct err *err);
 /* The container holds its mounts now: what lay ready for it goes out of the host's tree. */
 void storage_settled(const struct storage_env *env, struct storage *storage);
-/* End of a life: device volumes may be unmounted. Names from record info ("volumes") when the service is gone. */
+/* End of a life: device volumes may be unmounted. Names from record info ("volumes") when the
+ * service is gone. */
 void storage_release(const struct roots *roots, const struct volume_store *volumes,
 		     const char *container_id, const char *const *names, size_t count);
 

@@ -39,8 +39,9 @@ static int source_of(const struct file_source *source, bool is_config, struct se
 
 		if (!value)
 			return err_set(err, ERR_NOT_FOUND,
-				       "%s %s: the variable %s is not set in this environment", kind,
-				       source->key, source->environment ? source->environment : "?");
+				       "%s %s: the variable %s is not set in this environment",
+				       kind, source->key,
+				       source->environment ? source->environment : "?");
 		grant->kind = SECRET_VALUE;
 		grant->value = value;
 		grant->value_len = strlen(value);
@@ -71,16 +72,18 @@ static int add(struct arena *arena, const struct project *project, const struct 
 	return 0;
 }
 
-int storage_grants(struct arena *arena, const struct project *project, const struct service *service,
-		   struct file_grant **out, size_t *out_count, struct err *err)
+int storage_grants(struct arena *arena, const struct project *project,
+		   const struct service *service, struct file_grant **out, size_t *out_count,
+		   struct err *err)
 {
 	size_t count = service->config_count + service->secret_count;
 	struct file_grant *grants = arena_alloc(arena, (count + 1) * sizeof(*grants));
 
 	for (size_t i = 0; i < count; i++) {
 		bool is_config = i < service->config_count;
-		const struct file_use *use = is_config ? &service->configs[i]
-						       : &service->secrets[i - service->config_count];
+		const struct file_use *use = is_config
+						     ? &service->configs[i]
+						     : &service->secrets[i - service->config_count];
 
 		if (add(arena, project, use, is_config, &grants[i], err) < 0)
 			return err_wrap(err, "service %s", service->name);

@@ -1,7 +1,8 @@
-/* orchestrator/cli/attach - the terminal of the user joined to a container's streams, through its monitor.
+/* orchestrator/cli/attach - the terminal of the user joined to a container's streams, through its
+ * monitor.
  *
- * Owns: raw mode and its way back, frames, detach keys, signals that are passed on. May not touch: the container's
- * life.
+ * Owns: raw mode and its way back, frames, detach keys, signals that are passed on. May not touch:
+ * the container's life.
  */
 #include "orchestrator/cli/attach.h"
 
@@ -86,12 +87,14 @@ static int ask(struct attach *attach, struct err *err)
 		if (count == 0)
 			attach->stream_fd = -1;
 		return err_set(err, ERR_SYSTEM, "attach: %s",
-			       n ? json_text_or(answer, "err", "refused") : "the container has ended");
+			       n ? json_text_or(answer, "err", "refused")
+				 : "the container has ended");
 	}
 	return 0;
 }
 
-struct attach *attach_open(const struct roots *roots, const struct attach_view *view, struct err *err)
+struct attach *attach_open(const struct roots *roots, const struct attach_view *view,
+			   struct err *err)
 {
 	struct attach *attach = xcalloc(1, sizeof(*attach));
 	AUTO(free) char *path = xformat("containers/%s", view->container_id);
@@ -156,7 +159,8 @@ static void take_output(struct attach *attach, const char *bytes, size_t len)
 			const unsigned char *h = (const unsigned char *)attach->frame;
 
 			attach->header_len = 0;
-			attach->frame_left = (size_t)h[4] << 24 | (size_t)h[5] << 16 | (size_t)h[6] << 8 | h[7];
+			attach->frame_left =
+				(size_t)h[4] << 24 | (size_t)h[5] << 16 | (size_t)h[6] << 8 | h[7];
 		}
 	}
 }
@@ -182,9 +186,10 @@ static void read_stream(struct attach *attach)
 static bool is_detach(struct attach *attach, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		attach->keys_seen = bytes[i] == DETACH_KEYS[attach->keys_seen] ? attach->keys_seen + 1
-				    : bytes[i] == DETACH_KEYS[0]	       ? 1
-									       : 0;
+		attach->keys_seen = bytes[i] == DETACH_KEYS[attach->keys_seen]
+					    ? attach->keys_seen + 1
+				    : bytes[i] == DETACH_KEYS[0] ? 1
+								 : 0;
 		if (attach->keys_seen == sizeof(DETACH_KEYS) - 1)
 			return true;
 	}
@@ -248,10 +253,10 @@ int attach_follow(struct attach *attach, struct err *err)
 	while (!attach->ended || attach->stream_fd >= 0) {
 		bool reads_stdin = attach->view.stdin_open && !attach->stdin_over && !attach->ended;
 		struct pollfd waits[4] = {
-			{ .fd = attach->stream_fd, .events = POLLIN },
-			{ .fd = attach->ended ? -1 : attach->monitor_fd, .events = POLLIN },
-			{ .fd = attach->signal_fd, .events = POLLIN },
-			{ .fd = reads_stdin ? STDIN_FILENO : -1, .events = POLLIN },
+			{.fd = attach->stream_fd,                        .events = POLLIN},
+			{ .fd = attach->ended ? -1 : attach->monitor_fd, .events = POLLIN},
+			{ .fd = attach->signal_fd,                       .events = POLLIN},
+			{ .fd = reads_stdin ? STDIN_FILENO : -1,         .events = POLLIN},
 		};
 		int n = poll(waits, 4, attach->ended ? DRAIN_MS : -1);
 

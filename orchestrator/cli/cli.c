@@ -1,6 +1,7 @@
 /* orchestrator/cli/cli - what every command needs.
  *
- * Owns: the way from flags and environment to roots and a project. May not touch: what a command does.
+ * Owns: the way from flags and environment to roots and a project. May not touch: what a command
+ * does.
  */
 #include "orchestrator/cli/cli.h"
 
@@ -24,12 +25,14 @@ int cli_roots(struct cli *cli, struct err *err)
 
 	if (cli->roots)
 		return 0;
-	cli->roots = roots_open(options_text(globals, "root"), options_text(globals, "runtime-root"), err);
+	cli->roots = roots_open(options_text(globals, "root"),
+				options_text(globals, "runtime-root"), err);
 	if (cli->roots)
 		return 0;
 	if (geteuid() != 0 && err->code == ERR_DENIED)
 		return err_set(err, ERR_DENIED,
-			       "stack needs root to run containers: use sudo (or --root and --runtime-root for "
+			       "stack needs root to run containers: use sudo (or --root and "
+			       "--runtime-root for "
 			       "folders of your own)");
 	return -1;
 }
@@ -114,8 +117,8 @@ int cli_project_dirs(struct cli *cli, bool must_exist, struct project_dirs **out
 	return -1;
 }
 
-int cli_check_services(struct cli *cli, const struct project_dirs *dirs, const char *const *services,
-		       struct err *err)
+int cli_check_services(struct cli *cli, const struct project_dirs *dirs,
+		       const char *const *services, struct err *err)
 {
 	struct observed *observed;
 	int status = 0;

@@ -1,7 +1,8 @@
-/* orchestrator/cli/cli - what every command needs: roots, the project's name and model, progress, programs.
+/* orchestrator/cli/cli - what every command needs: roots, the project's name and model, progress,
+ * programs.
  *
- * Built by main, one thread. Functions return -1 with *err; an err with an empty message has been told already (the
- * loader's errors, all of them with their lines).
+ * Built by main, one thread. Functions return -1 with *err; an err with an empty message has been
+ * told already (the loader's errors, all of them with their lines).
  */
 #pragma once
 #include <stdbool.h>
@@ -15,21 +16,21 @@
 #include "specs/load.h"
 
 struct cli {
-	struct arena *arena;      /* dies with the command */
+	struct arena *arena; /* dies with the command */
 	const struct options *options;
-	struct roots *roots;      /* cli_roots */
+	struct roots *roots;            /* cli_roots */
 	char *program, *runtime, *netd; /* paths of stack, stack-runtime, stack-netd */
 	enum progress_form progress;
-	const char *ansi;         /* "auto", "always", "never" */
+	const char *ansi; /* "auto", "always", "never" */
 	int own_argc;
-	char **own_argv;          /* for the process title of a supervisor */
+	char **own_argv; /* for the process title of a supervisor */
 };
 
 /* Opens the roots once; ERR_DENIED "must be run as root" where that is the reason. */
 int cli_roots(struct cli *cli, struct err *err);
 
-/* The project as the files and flags say. services (NULL-terminated or NULL): what the command names, so that their
- * profiles count. Warnings and errors are told on stderr. flags: LOAD_*. */
+/* The project as the files and flags say. services (NULL-terminated or NULL): what the command
+ * names, so that their profiles count. Warnings and errors are told on stderr. flags: LOAD_*. */
 int cli_load(struct cli *cli, unsigned flags, const char *const *services, struct load_result *out,
 	     struct err *err);
 /* The project's name alone: -p, COMPOSE_PROJECT_NAME, else the files. */
@@ -37,9 +38,10 @@ int cli_project_name(struct cli *cli, const char **out_name, struct err *err);
 /* Name and folders of a project that exists; ERR_NOT_FOUND when it was never up and must_exist. */
 int cli_project_dirs(struct cli *cli, bool must_exist, struct project_dirs **out, struct err *err);
 
-/* ERR_NOT_FOUND "no such service: X" unless the model or a container of the project knows each of them. */
-int cli_check_services(struct cli *cli, const struct project_dirs *dirs, const char *const *services,
-		       struct err *err);
+/* ERR_NOT_FOUND "no such service: X" unless the model or a container of the project knows each of
+ * them. */
+int cli_check_services(struct cli *cli, const struct project_dirs *dirs,
+		       const char *const *services, struct err *err);
 /* A warning for people on stderr. */
 void cli_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Asks on stderr and reads a line; end of input and anything but y/yes is no. */

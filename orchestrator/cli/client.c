@@ -1,4 +1,5 @@
-/* orchestrator/cli/client - finds or starts a project's supervisor and follows one request to its answer.
+/* orchestrator/cli/client - finds or starts a project's supervisor and follows one request to its
+ * answer.
  *
  * Owns: the conversation, signals while it lasts. May not touch: what a request does.
  */
@@ -24,9 +25,10 @@
 #include "orchestrator/control.h"
 #include "orchestrator/supervisor.h"
 
-#define TICK_MS     100
-#define LOCK_TRIES  100 /* a supervisor that is about to end lets its lock go within that many ticks */
-#define LOCK_MS     50
+#define TICK_MS 100
+#define LOCK_TRIES                                                                                 \
+	100 /* a supervisor that is about to end lets its lock go within that many ticks */
+#define LOCK_MS 50
 
 struct client {
 	struct cli *cli;
@@ -49,13 +51,16 @@ void client_close(struct client *client)
 
 /* ---- lines ---- */
 
-/* One line into client->buffer (without the newline); 1, 0 at the end, 2 after TICK_MS without one, -1. */
+/* One line into client->buffer (without the newline); 1, 0 at the end, 2 after TICK_MS without one,
+ * -1. */
 static int read_line(struct client *client, int signal_fd, char **out_line)
 {
 	for (;;) {
 		char *end = client->len ? memchr(client->buffer, '\n', client->len) : NULL;
-		struct pollfd waits[2] = { { .fd = client->fd, .events = POLLIN },
-					   { .fd = signal_fd, .events = POLLIN } };
+		struct pollfd waits[2] = {
+			{.fd = client->fd, .events = POLLIN},
+			{ .fd = signal_fd, .events = POLLIN}
+		};
 		ssize_t n;
 
 		if (end) {
@@ -99,11 +104,12 @@ static int greet(struct client *client, struct err *err)
 	if (!hello)
 		return -1;
 	if (json_int_or(hello, "protocol", 0) != CONTROL_PROTOCOL)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "the supervisor is stack %s with protocol %d, this is %s with protocol %d: "
-			       "stack supervisor reload",
-			       json_text_or(hello, "stack", "?"), (int)json_int_or(hello, "protocol", 0),
-			       STACK_VERSION, CONTROL_PROTOCOL);
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"the supervisor is stack %s with protocol %d, this is %s with protocol %d: "
+			"stack supervisor reload",
+			json_text_or(hello, "stack", "?"), (int)json_int_or(hello, "protocol", 0),
+			STACK_VERSION, CONTROL_PROTOCOL);
 	return 0;
 }
 
@@ -175,7 +181,9 @@ static int start_supervisor(struct cli *cli, const char *project, struct err *er
 	close(ends[0]);
 	if (n == 0)
 		return 0;
-	*err = n == (ssize_t)sizeof(first) ? first : (struct err){ ERR_SYSTEM, "the supervisor did not start" };
+	*err = n == (ssize_t)sizeof(first)
+		       ? first
+		       : (struct err){ ERR_SYSTEM, "the supervisor did not start" };
 	return -1;
 }
 
@@ -214,7 +222,8 @@ struct client *client_open(struct cli *cli, const char *project, bool start, str
 			return NULL;
 		if (err->code == ERR_BUSY || i > 0)
 			usleep(LOCK_MS * 1000);
-		project_dirs_close(client->dirs); /* one that ended may have taken the folder with it */
+		project_dirs_close(
+			client->dirs); /* one that ended may have taken the folder with it */
 		client->dirs = project_dirs_open(cli->roots, project, true, err);
 		if (!client->dirs)
 			return NULL;
@@ -227,11 +236,13 @@ struct client *client_open(struct cli *cli, const char *project, bool start, str
 
 static int send_line(int fd, struct json_object *message, struct err *err)
 {
-	AUTO(free) char *text = xformat("%s\n", json_object_to_json_string_ext(
-							 message, JSON_C_TO_STRING_PLAIN |
-									  JSON_C_TO_STRING_NOSLASHESCAPE));
+	AUTO(free)
+	char *text = xformat(
+		"%s\n", json_object_to_json_string_ext(
+				message, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 
-	return file_write_all(fd, text, strlen(text)) < 0 ? err_sys(err, errno, "send the request") : 0;
+	return file_write_all(fd, text, strlen(text)) < 0 ? err_sys(err, errno, "send the request")
+							  : 0;
 }
 
 static void send_cancel(struct client *client)
@@ -256,12 +267,13 @@ static int take_answer(struct json_object *line, struct json_object **out, struc
 	}
 	for (int i = ERR_OK; i < ERR_CODE_COUNT; i++)
 		if (strcmp(err_code_name((enum err_code)i), code) == 0)
-			return err_set(err, (enum err_code)i, "%s", json_text_or(error, "message", "failed"));
+			return err_set(err, (enum err_code)i, "%s",
+				       json_text_or(error, "message", "failed"));
 	return err_set(err, ERR_SYSTEM, "%s", json_text_or(error, "message", "failed"));
 }
 
-static int follow(struct client *client, int64_t id, int signal_fd, client_event on_event, void *ctx,
-		  struct json_object **out, struct err *err)
+static int follow(struct client *client, int64_t id, int signal_fd, client_event on_event,
+		  void *ctx, struct json_object **out, struct err *err)
 {
 	unsigned signals = 0;
 
@@ -272,12 +284,14 @@ static int follow(struct client *client, int64_t id, int signal_fd, client_event
 		struct signalfd_siginfo info;
 
 		if (status <= 0)
-			return err_set(err, ERR_SYSTEM, "the supervisor ended before it answered "
-							"(stack supervisor logs)");
+			return err_set(err, ERR_SYSTEM,
+				       "the supervisor ended before it answered "
+				       "(stack supervisor logs)");
 		if (status == 2) {
 			if (on_event)
 				on_event(ctx, NULL);
-			if (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) && ++signals == 1)
+			if (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
+			    ++signals == 1)
 				send_cancel(client);
 			else if (signals > 1)
 				return err_set(err, ERR_CANCELLED, "cancelled");

@@ -41,18 +41,26 @@ static const struct {
 	const char *flag;
 	enum config_what what;
 } views[] = {
-	{ "quiet", CONFIG_QUIET },	     { "services", CONFIG_SERVICES }, { "volumes", CONFIG_VOLUMES },
-	{ "networks", CONFIG_NETWORKS },     { "models", CONFIG_MODELS },     { "images", CONFIG_IMAGES },
-	{ "profiles", CONFIG_PROFILES },     { "environment", CONFIG_ENVIRONMENT },
-	{ "variables", CONFIG_VARIABLES },   { "explain", CONFIG_EXPLAIN },
+	{"quiet",        CONFIG_QUIET      },
+        { "services",    CONFIG_SERVICES   },
+	{ "volumes",     CONFIG_VOLUMES    },
+        { "networks",    CONFIG_NETWORKS   },
+	{ "models",      CONFIG_MODELS     },
+        { "images",      CONFIG_IMAGES     },
+	{ "profiles",    CONFIG_PROFILES   },
+        { "environment", CONFIG_ENVIRONMENT},
+	{ "variables",   CONFIG_VARIABLES  },
+        { "explain",     CONFIG_EXPLAIN    },
 };
 
 static const struct {
 	const char *flag;
 	unsigned load;
 } load_flags[] = {
-	{ "no-interpolate", LOAD_NO_INTERPOLATE }, { "no-normalize", LOAD_NO_NORMALIZE },
-	{ "no-path-resolution", LOAD_NO_PATHS },   { "no-consistency", LOAD_NO_CONSISTENCY },
+	{"no-interpolate",      LOAD_NO_INTERPOLATE},
+	{ "no-normalize",       LOAD_NO_NORMALIZE  },
+	{ "no-path-resolution", LOAD_NO_PATHS      },
+	{ "no-consistency",     LOAD_NO_CONSISTENCY},
 };
 
 static int write_text(const char *path, const char *text, struct err *err)
@@ -70,13 +78,16 @@ static int write_text(const char *path, const char *text, struct err *err)
 
 int config_command(struct cli *cli, const struct options *options, struct err *err)
 {
-	struct config_options view = { .what = CONFIG_MODEL, .format = options_text(options, "format") };
+	struct config_options view = { .what = CONFIG_MODEL,
+				       .format = options_text(options, "format") };
 	struct load_result loaded;
 	unsigned flags = 0;
 	const char *text = "";
 
-	if (options_flag(options, "resolve-image-digests") || options_flag(options, "lock-image-digests"))
-		return err_set(err, ERR_UNSUPPORTED, "image digests cannot be resolved by config yet");
+	if (options_flag(options, "resolve-image-digests") ||
+	    options_flag(options, "lock-image-digests"))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "image digests cannot be resolved by config yet");
 	for (size_t i = 0; i < sizeof(load_flags) / sizeof(*load_flags); i++)
 		if (options_flag(options, load_flags[i].flag))
 			flags |= load_flags[i].load;
@@ -89,7 +100,8 @@ int config_command(struct cli *cli, const struct options *options, struct err *e
 		view.what = CONFIG_HASH;
 		view.hash_services = options_text(options, "hash");
 	}
-	if (cli_load(cli, flags | config_load_flags(&view), options_arguments(options), &loaded, err) < 0 ||
+	if (cli_load(cli, flags | config_load_flags(&view), options_arguments(options), &loaded,
+		     err) < 0 ||
 	    config_view(cli->arena, &loaded, &view, &text, err) < 0)
 		return -1;
 	return write_text(options_text(options, "output"), text, err);

@@ -37,14 +37,15 @@ static bool find(struct cli *cli, const char *text, struct json_object *array, s
 
 	for (char **name = names; names && *name; name++) {
 		struct err gone = ERR_NONE;
-		AUTO(project_dirs) struct project_dirs *dirs =
-			project_dirs_open(cli->roots, *name, false, &gone);
-		AUTO(observed) struct observed *observed = dirs ? observe_project(dirs, &gone) : NULL;
+		AUTO(project_dirs)
+		struct project_dirs *dirs = project_dirs_open(cli->roots, *name, false, &gone);
+		AUTO(observed)
+		struct observed *observed = dirs ? observe_project(dirs, &gone) : NULL;
 
 		for (size_t i = 0; observed && i < observed->count; i++)
 			if (is_called(observed->containers[i].record, text)) {
-				json_object_array_add(array,
-						      inspect_container(dirs, &observed->containers[i]));
+				json_object_array_add(
+					array, inspect_container(dirs, &observed->containers[i]));
 				found = true;
 			}
 	}

@@ -1,6 +1,7 @@
 /* orchestrator/cli/cmd_enter - commands that go into a container: exec, run, attach.
  *
- * Owns: their flags, the hand-over to stack-runtime and to the monitor. May not touch: how a process gets in.
+ * Owns: their flags, the hand-over to stack-runtime and to the monitor. May not touch: how a
+ * process gets in.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +22,8 @@
 #include "orchestrator/observe.h"
 #include "specs/support.h"
 
-#define EXEC_FAILED 255 /* stack-runtime exec: the program did not run */
-#define NOT_FOUND   127
+#define EXEC_FAILED    255 /* stack-runtime exec: the program did not run */
+#define NOT_FOUND      127
 #define NOT_EXECUTABLE 126
 
 /* clang-format off */
@@ -71,8 +72,9 @@ static bool wants_terminal(const struct options *options)
 }
 
 /* The running container that the command means. */
-static int find_running(struct cli *cli, const struct options *options, struct observed **out_observed,
-			const struct observed_container **out, struct err *err)
+static int find_running(struct cli *cli, const struct options *options,
+			struct observed **out_observed, const struct observed_container **out,
+			struct err *err)
 {
 	const char *service = options_argument(options, 0);
 	struct project_dirs *dirs = NULL;
@@ -108,8 +110,8 @@ static void add(struct words *words, const char *text)
 }
 
 /* Names are looked up in the container's own passwd. */
-static int user_numbers(struct cli *cli, const struct record *record, const char *user, const char **out,
-			struct err *err)
+static int user_numbers(struct cli *cli, const struct record *record, const char *user,
+			const char **out, struct err *err)
 {
 	AUTO(free) char *path = xformat("/proc/%d/root", (int)record->init.pid);
 	AUTO(fd) int root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -168,7 +170,8 @@ static int exec_words(struct cli *cli, const struct options *options, const stru
 /* 255 says only that the program did not run; the runtime's text says why. */
 static int status_of_text(const char *text)
 {
-	if (strstr(text, "not found") || strstr(text, "no such file") || strstr(text, "No such file"))
+	if (strstr(text, "not found") || strstr(text, "no such file") ||
+	    strstr(text, "No such file"))
 		return NOT_FOUND;
 	if (strstr(text, "permission denied") || strstr(text, "Permission denied") ||
 	    strstr(text, "is a directory") || strstr(text, "Is a directory") ||
@@ -194,7 +197,8 @@ static int run_runtime(struct cli *cli, const struct words *words, struct err *e
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* stderr of the runtime passes through a pipe only when it must be looked at: never, unless it failed. */
+/* stderr of the runtime passes through a pipe only when it must be looked at: never, unless it
+ * failed. */
 static int exec_and_map(struct cli *cli, struct words *words, struct err *err)
 {
 	char template[] = "/tmp/stack-exec.XXXXXX";
@@ -252,15 +256,16 @@ int attach_command(struct cli *cli, const struct options *options, struct err *e
 	observed = found;
 	if (status < 0)
 		return -1;
-	attach = attach_open(cli->roots,
-			     &(struct attach_view){
-				     .container_id = container->record->id,
-				     .init = container->record->init,
-				     .stdin_open = !options_flag(options, "no-stdin"),
-				     .tty = json_bool_or(container->info, "tty", false) && isatty(STDIN_FILENO),
-				     .proxy_signals = options_flag(options, "sig-proxy"),
-			     },
-			     err);
+	attach = attach_open(
+		cli->roots,
+		&(struct attach_view){
+			.container_id = container->record->id,
+			.init = container->record->init,
+			.stdin_open = !options_flag(options, "no-stdin"),
+			.tty = json_bool_or(container->info, "tty", false) && isatty(STDIN_FILENO),
+			.proxy_signals = options_flag(options, "sig-proxy"),
+		},
+		err);
 	if (!attach)
 		return -1;
 	status = attach_follow(attach, err);
@@ -412,7 +417,8 @@ int run_command(struct cli *cli, const struct options *options, struct err *err)
 		return -1;
 	run.client = second;
 	run.tty = wants_terminal(options) && !options_flag(options, "detach");
-	run.progress = progress_new(stderr, options_flag(options, "quiet") ? PROGRESS_QUIET : cli->progress,
+	run.progress = progress_new(stderr,
+				    options_flag(options, "quiet") ? PROGRESS_QUIET : cli->progress,
 				    "Running", 0);
 	request = request_new(NULL, &wishes);
 	request_add_model(request, loaded.project);

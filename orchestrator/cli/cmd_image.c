@@ -1,4 +1,5 @@
-/* orchestrator/cli/cmd_image - images of this machine: ls, pull, rm, tag, inspect, load, save; and pull of a project.
+/* orchestrator/cli/cmd_image - images of this machine: ls, pull, rm, tag, inspect, load, save; and
+ * pull of a project.
  *
  * Owns: their flags and rows. May not touch: the store's files (images/).
  */
@@ -66,7 +67,8 @@ static struct store *open_store(struct cli *cli, struct err *err)
 	return cli_roots(cli, err) < 0
 		       ? NULL
 		       : transfer_store_open(cli->roots->state, cli->roots->run,
-					     options_text(options_globals(cli->options), "config"), err);
+					     options_text(options_globals(cli->options), "config"),
+					     err);
 }
 
 /* ---- pull ---- */
@@ -98,19 +100,21 @@ static void show_transfer(void *ctx, const struct transfer_progress *p)
 {
 	struct puller *puller = ctx;
 	char short_id[HUMAN_LEN];
-	struct progress_event event = { .kind = p->layer ? "" : "Image",
-					.name = p->layer ? human_short_id(p->layer, short_id) : p->image,
-					.parent = p->layer ? p->image : NULL,
-					.verb = p->status == TRANSFER_IMAGE_DONE     ? p->text
-						: p->status == TRANSFER_IMAGE_FAILED ? "Error"
-										     : transfer_status_name(p->status),
-					.detail = p->status == TRANSFER_IMAGE_FAILED || p->status == TRANSFER_RETRYING ||
-							  p->status == TRANSFER_WARNING
-						  ? p->text
-						  : NULL,
-					.state = state_of(p->status),
-					.current = p->current_bytes,
-					.total = p->total_bytes };
+	struct progress_event event = {
+		.kind = p->layer ? "" : "Image",
+		.name = p->layer ? human_short_id(p->layer, short_id) : p->image,
+		.parent = p->layer ? p->image : NULL,
+		.verb = p->status == TRANSFER_IMAGE_DONE     ? p->text
+			: p->status == TRANSFER_IMAGE_FAILED ? "Error"
+							     : transfer_status_name(p->status),
+		.detail = p->status == TRANSFER_IMAGE_FAILED || p->status == TRANSFER_RETRYING ||
+					  p->status == TRANSFER_WARNING
+				  ? p->text
+				  : NULL,
+		.state = state_of(p->status),
+		.current = p->current_bytes,
+		.total = p->total_bytes
+	};
 
 	if (p->status == TRANSFER_IMAGE_DONE && !puller->quiet && puller->form == PROGRESS_PLAIN)
 		event.detail = p->digest;
@@ -126,8 +130,8 @@ static int pull(struct cli *cli, const char *const *refs, size_t count, enum tra
 	struct puller puller = { .form = quiet ? PROGRESS_QUIET : cli->progress, .quiet = quiet };
 	struct transfer_options transfer = { .root = cli->roots->state,
 					     .runtime_root = cli->roots->run,
-					     .config_path =
-						     options_text(options_globals(cli->options), "config"),
+					     .config_path = options_text(
+						     options_globals(cli->options), "config"),
 					     .platform = platform,
 					     .policy = policy,
 					     .progress = show_transfer,
@@ -151,8 +155,9 @@ int image_pull_command(struct cli *cli, const struct options *options, struct er
 	const char *const *refs = options_arguments(options);
 
 	if (cli_roots(cli, err) < 0 ||
-	    pull(cli, refs, options_argument_count(options), missing ? TRANSFER_MISSING : TRANSFER_ALWAYS,
-		 options_text(options, "platform"), options_flag(options, "quiet"), err) < 0)
+	    pull(cli, refs, options_argument_count(options),
+		 missing ? TRANSFER_MISSING : TRANSFER_ALWAYS, options_text(options, "platform"),
+		 options_flag(options, "quiet"), err) < 0)
 		return -1;
 	for (; *refs && cli->progress != PROGRESS_JSON; refs++)
 		puts(*refs);
@@ -168,22 +173,26 @@ int pull_command(struct cli *cli, const struct options *options, struct err *err
 	size_t count = 0;
 	int status;
 
-	if (cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 || cli_roots(cli, err) < 0)
+	if (cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 ||
+	    cli_roots(cli, err) < 0)
 		return -1;
 	refs = arena_alloc(cli->arena, (loaded.project->service_count + 1) * sizeof(*refs));
 	for (size_t i = 0; i < loaded.project->service_count; i++) {
 		const struct service *service = &loaded.project->services[i];
-		bool named = options_argument_count(options) == 0 || options_flag(options, "include-deps");
+		bool named = options_argument_count(options) == 0 ||
+			     options_flag(options, "include-deps");
 
 		for (size_t n = 0; !named && n < options_argument_count(options); n++)
 			named = strcmp(options_argument(options, n), service->name) == 0;
-		if (!named || !service->image || (service->build && options_flag(options, "ignore-buildable")))
+		if (!named || !service->image ||
+		    (service->build && options_flag(options, "ignore-buildable")))
 			continue;
 		refs[count++] = service->image;
 	}
 	status = count ? pull(cli, refs, count,
-			      policy && strcmp(policy, "missing") == 0 ? TRANSFER_MISSING : TRANSFER_ALWAYS, NULL,
-			      options_flag(options, "quiet"), err)
+			      policy && strcmp(policy, "missing") == 0 ? TRANSFER_MISSING
+								       : TRANSFER_ALWAYS,
+			      NULL, options_flag(options, "quiet"), err)
 		       : 0;
 	if (status < 0 && options_flag(options, "ignore-pull-failures")) {
 		cli_warn("%s", err->msg);
@@ -196,9 +205,14 @@ int pull_command(struct cli *cli, const struct options *options, struct err *err
 /* ---- ls ---- */
 
 static const struct output_column ls_columns[] = {
-	{ "Repository", "REPOSITORY", 0 }, { "Tag", "TAG", 0 },		{ "ID", "IMAGE ID", 0 },
-	{ "CreatedSince", "CREATED", 0 },  { "Size", "SIZE", 0 },	{ "CreatedAt", "", COLUMN_EXTRA },
-	{ "Digest", "", COLUMN_EXTRA },	   { NULL, NULL, 0 },
+	{"Repository",    "REPOSITORY", 0           },
+        { "Tag",          "TAG",        0           },
+        { "ID",           "IMAGE ID",   0           },
+	{ "CreatedSince", "CREATED",    0           },
+        { "Size",         "SIZE",       0           },
+        { "CreatedAt",    "",           COLUMN_EXTRA},
+	{ "Digest",       "",           COLUMN_EXTRA},
+        { NULL,           NULL,         0           },
 };
 
 static void add_image(struct json_object *rows, const struct image_record *image, const char *name,
@@ -215,7 +229,8 @@ static void add_image(struct json_object *rows, const struct image_record *image
 	json_add_text(row, "Tag", ref.tag[0] ? ref.tag : "<none>");
 	json_add_text(row, "ID", no_trunc ? image->id : human_short_id(image->id, text));
 	json_add_text(row, "Digest", image->repo_digest_count ? image->repo_digests[0] : "<none>");
-	json_add_text(row, "CreatedSince", human_age(image->created_unix_ns / 1000, stamp_now_us(), text));
+	json_add_text(row, "CreatedSince",
+		      human_age(image->created_unix_ns / 1000, stamp_now_us(), text));
 	json_add_text(row, "CreatedAt", human_time(image->created_unix_ns / 1000, text));
 	json_add_text(row, "Size", human_size(image->size_bytes, text));
 	json_object_array_add(rows, row);
@@ -255,7 +270,8 @@ int image_ls_command(struct cli *cli, const struct options *options, struct err 
 				shown = true;
 				add_image(rows, images[i], images[i]->names[n], no_trunc);
 			}
-		if (!images[i]->name_count && options_flag(options, "all") && name_matches(options, NULL)) {
+		if (!images[i]->name_count && options_flag(options, "all") &&
+		    name_matches(options, NULL)) {
 			shown = true;
 			add_image(rows, images[i], NULL, no_trunc);
 		}
@@ -279,8 +295,8 @@ int image_rm_command(struct cli *cli, const struct options *options, struct err 
 		struct removal removal = { 0 };
 		struct err one = ERR_NONE;
 
-		if (maintain_remove(store, *ref, options_flag(options, "force") ? REMOVE_FORCE : 0, &removal,
-				    &one) < 0) {
+		if (maintain_remove(store, *ref, options_flag(options, "force") ? REMOVE_FORCE : 0,
+				    &removal, &one) < 0) {
 			*err = one;
 			status = -1;
 		}
@@ -335,7 +351,8 @@ static struct json_object *inspect(struct store *store, const char *text, struct
 	row = json_object_new_object();
 	json_add_text(row, "Id", image->id);
 	json_object_object_add(row, "RepoTags", texts(image->names, image->name_count));
-	json_object_object_add(row, "RepoDigests", texts(image->repo_digests, image->repo_digest_count));
+	json_object_object_add(row, "RepoDigests",
+			       texts(image->repo_digests, image->repo_digest_count));
 	json_add_text(row, "Created", stamp_rfc3339(image->created_unix_ns, created));
 	json_add_text(row, "Architecture", image->architecture);
 	json_add_text(row, "Os", image->os);
@@ -380,7 +397,8 @@ int image_load_command(struct cli *cli, const struct options *options, struct er
 	if (fd < 0)
 		return err_sys(err, errno, "open %s", path);
 	if (!path && isatty(STDIN_FILENO))
-		return err_set(err, ERR_INVALID, "an archive is needed: -i FILE, or through a pipe");
+		return err_set(err, ERR_INVALID,
+			       "an archive is needed: -i FILE, or through a pipe");
 	if (archive_load(store, fd, &loaded, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count && !options_flag(options, "quiet"); i++)
@@ -415,9 +433,11 @@ int image_save_command(struct cli *cli, const struct options *options, struct er
 		items[i].name = ref_canonical(&ref, name, REF_TEXT_MAX + 1);
 	}
 	if (!path && isatty(STDOUT_FILENO))
-		return err_set(err, ERR_INVALID, "an archive is not for a terminal: -o FILE, or a pipe");
+		return err_set(err, ERR_INVALID,
+			       "an archive is not for a terminal: -o FILE, or a pipe");
 	fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : dup(STDOUT_FILENO);
 	if (fd < 0)
 		return err_sys(err, errno, "open %s", path);
-	return archive_save(store, items, count, options_flag(options, "oci") ? ARCHIVE_OCI : 0, fd, err);
+	return archive_save(store, items, count, options_flag(options, "oci") ? ARCHIVE_OCI : 0, fd,
+			    err);
 }

@@ -1,4 +1,5 @@
-/* orchestrator/cli/cmd_project - commands that change a project: up, create, start, stop, restart, kill, rm, down ...
+/* orchestrator/cli/cmd_project - commands that change a project: up, create, start, stop, restart,
+ * kill, rm, down ...
  *
  * Owns: their flags and what each asks of the supervisor. May not touch: how it is done there.
  */
@@ -98,9 +99,10 @@ const struct option_row plan_options_table[] = {
 };
 /* clang-format on */
 
-static const char *const up_flags[] = { "force-recreate", "no-recreate",	"no-deps",
-					"always-recreate-deps", "renew-anon-volumes", "remove-orphans",
-					"quiet-pull",	  NULL };
+static const char *const up_flags[] = {
+	"force-recreate",     "no-recreate",    "no-deps",    "always-recreate-deps",
+	"renew-anon-volumes", "remove-orphans", "quiet-pull", NULL
+};
 static const char *const create_flags[] = { "force-recreate", "no-recreate", "remove-orphans",
 					    "quiet-pull", NULL };
 static const char *const plan_flags[] = { "force-recreate", "no-deps", "remove-orphans", NULL };
@@ -110,20 +112,21 @@ static const char *const plan_flags[] = { "force-recreate", "no-deps", "remove-o
 static const struct {
 	const char *one, *other;
 } exclusive[] = {
-	{ "detach", "abort-on-container-exit" },
-	{ "detach", "abort-on-container-failure" },
-	{ "detach", "attach" },
-	{ "detach", "attach-dependencies" },
-	{ "wait", "abort-on-container-exit" },
-	{ "build", "no-build" },
-	{ "force-recreate", "no-recreate" },
-	{ "abort-on-container-exit", "abort-on-container-failure" },
+	{"detach",                   "abort-on-container-exit"   },
+	{ "detach",                  "abort-on-container-failure"},
+	{ "detach",                  "attach"                    },
+	{ "detach",                  "attach-dependencies"       },
+	{ "wait",		    "abort-on-container-exit"   },
+	{ "build",		   "no-build"                  },
+	{ "force-recreate",          "no-recreate"               },
+	{ "abort-on-container-exit", "abort-on-container-failure"},
 };
 
 static int check_exclusive(const struct options *options, struct err *err)
 {
 	for (size_t i = 0; i < sizeof(exclusive) / sizeof(*exclusive); i++)
-		if (options_is_given(options, exclusive[i].one) && options_is_given(options, exclusive[i].other))
+		if (options_is_given(options, exclusive[i].one) &&
+		    options_is_given(options, exclusive[i].other))
 			return err_set(err, ERR_INVALID, "--%s and --%s exclude each other",
 				       exclusive[i].one, exclusive[i].other);
 	return 0;
@@ -136,8 +139,9 @@ static void tell_exposed(const struct project *project)
 		const struct service *service = &project->services[i];
 
 		if (service->privileged)
-			cli_warn("service %s is privileged: it can do to this machine what root can",
-				 service->name);
+			cli_warn(
+				"service %s is privileged: it can do to this machine what root can",
+				service->name);
 	}
 }
 
@@ -201,8 +205,9 @@ int up_command(struct cli *cli, const struct options *options, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED, "building images is not yet possible");
 	tell_exposed(loaded.project);
 	client = client_open(cli, loaded.project->name, true, err);
-	if (!client || send_up(cli, options, &loaded, client,
-			       options_flag(options, "no-start") ? "create" : "up", up_flags, err) < 0)
+	if (!client ||
+	    send_up(cli, options, &loaded, client,
+		    options_flag(options, "no-start") ? "create" : "up", up_flags, err) < 0)
 		return -1;
 	if (detached)
 		return 0;
@@ -256,8 +261,9 @@ int scale_command(struct cli *cli, const struct options *options, struct err *er
 /* ---- operations on what exists ---- */
 
 /* Sends op with the flags and the time-out; a project that was never up has nothing to do. */
-static int operate(struct cli *cli, const struct options *options, const char *op, const char *title,
-		   const char *const *flags, bool has_timeout, struct json_object **out, struct err *err)
+static int operate(struct cli *cli, const struct options *options, const char *op,
+		   const char *title, const char *const *flags, bool has_timeout,
+		   struct json_object **out, struct err *err)
 {
 	struct project_dirs *found = NULL;
 	AUTO(project_dirs) struct project_dirs *dirs = NULL;
@@ -269,7 +275,8 @@ static int operate(struct cli *cli, const struct options *options, const char *o
 	dirs = found;
 	if (!dirs) {
 		if (options_argument_count(options))
-			return err_set(err, ERR_NOT_FOUND, "no such service: %s", options_argument(options, 0));
+			return err_set(err, ERR_NOT_FOUND, "no such service: %s",
+				       options_argument(options, 0));
 		if (strcmp(op, "down") == 0)
 			cli_warn("no resource found to remove");
 		return 0;
@@ -356,7 +363,8 @@ int unpause_command(struct cli *cli, const struct options *options, struct err *
 }
 
 /* The containers that rm would take, as a question. */
-static bool ask_removal(struct cli *cli, const struct options *options, struct err *err, bool *out_any)
+static bool ask_removal(struct cli *cli, const struct options *options, struct err *err,
+			bool *out_any)
 {
 	struct project_dirs *found = NULL;
 	AUTO(project_dirs) struct project_dirs *dirs = NULL;
@@ -425,7 +433,8 @@ int plan_command(struct cli *cli, const struct options *options, struct err *err
 	AUTO(json) struct json_object *plan = NULL;
 	struct json_object *wishes, *request;
 
-	if (cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 || cli_roots(cli, err) < 0)
+	if (cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 ||
+	    cli_roots(cli, err) < 0)
 		return -1;
 	request = request_new(options_arguments(options), &wishes);
 	request_add_model(request, loaded.project);
@@ -443,7 +452,8 @@ int plan_command(struct cli *cli, const struct options *options, struct err *err
 	if (client_request(client, "up", request, NULL, NULL, &plan, err) < 0)
 		return -1;
 	if (strcmp(options_text(options, "format"), "json") == 0)
-		puts(json_object_to_json_string_ext(plan, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+		puts(json_object_to_json_string_ext(plan, JSON_C_TO_STRING_PRETTY |
+								  JSON_C_TO_STRING_SPACED |
 								  JSON_C_TO_STRING_NOSLASHESCAPE));
 	else
 		print_plan(plan);

@@ -20,7 +20,8 @@
 
 static bool is_wanted(const struct events_view *view, struct json_object *event)
 {
-	const char *time = json_text_or(event, "time", ""), *service = json_text_or(event, "service", "");
+	const char *time = json_text_or(event, "time", ""),
+		   *service = json_text_or(event, "service", "");
 	uint64_t at = 0;
 
 	stamp_parse_rfc3339(time, strlen(time), &at);
@@ -43,7 +44,8 @@ static void show_line(const struct events_view *view, const char *text,
 }
 
 int events_show(const struct project_dirs *dirs, const struct events_view *view,
-		void (*print)(struct json_object *event, bool as_json), bool as_json, struct err *err)
+		void (*print)(struct json_object *event, bool as_json), bool as_json,
+		struct err *err)
 {
 	AUTO(fd) int notify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	int fd = openat(dirs->state_fd, FILE_NAME, O_RDONLY | O_CLOEXEC);

@@ -13,6 +13,8 @@ struct events_view {
 	bool follow;                 /* until INT */
 };
 
-/* Hands each event that the view wants to print(). Without since, follow begins with what comes now. */
+/* Hands each event that the view wants to print(). Without since, follow begins with what comes
+ * now. */
 int events_show(const struct project_dirs *dirs, const struct events_view *view,
-		void (*print)(struct json_object *event, bool as_json), bool as_json, struct err *err);
+		void (*print)(struct json_object *event, bool as_json), bool as_json,
+		struct err *err);

@@ -26,8 +26,10 @@ static enum progress_state state_of(const char *word)
 /* A line of a pull worker (orchestrator/transfer.h). */
 static void take_pull(struct follower *follower, struct json_object *line)
 {
-	const char *layer = json_text_or(line, "layer", NULL), *image = json_text_or(line, "image", "");
-	const char *status = json_text_or(line, "status", ""), *error = json_text_or(line, "error", NULL);
+	const char *layer = json_text_or(line, "layer", NULL),
+		   *image = json_text_or(line, "image", "");
+	const char *status = json_text_or(line, "status", ""),
+		   *error = json_text_or(line, "error", NULL);
 	char short_id[HUMAN_LEN];
 	struct progress_event event = { .kind = layer ? "" : "Image",
 					.name = layer ? human_short_id(layer, short_id) : image,
@@ -39,7 +41,7 @@ static void take_pull(struct follower *follower, struct json_object *line)
 
 	event.state = error ? PROGRESS_FAILED
 		      : strcmp(status, "done") == 0 || strcmp(status, "exists") == 0 ||
-					strcmp(status, "pulled") == 0
+				      strcmp(status, "pulled") == 0
 			      ? PROGRESS_DONE
 			      : PROGRESS_WORKING;
 	if (layer && follower->cli->progress == PROGRESS_PLAIN)
@@ -74,8 +76,9 @@ static void take_event(void *ctx, struct json_object *event)
 		progress_event(follower->progress, &shown);
 }
 
-int client_follow(struct cli *cli, struct client *client, const char *op, struct json_object *message,
-		  const char *title, struct json_object **out, struct err *err)
+int client_follow(struct cli *cli, struct client *client, const char *op,
+		  struct json_object *message, const char *title, struct json_object **out,
+		  struct err *err)
 {
 	struct follower follower = { cli, progress_new(stderr, cli->progress, title, 0) };
 	int status = client_request(client, op, message, take_event, &follower, out, err);

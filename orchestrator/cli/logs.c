@@ -1,6 +1,7 @@
 /* orchestrator/cli/logs - the logs of a project's containers, merged, prefixed, coloured.
  *
- * Owns: which slots are shown, the order of lines, the form of a line. May not touch: log files' form (log_reader).
+ * Owns: which slots are shown, the order of lines, the form of a line. May not touch: log files'
+ * form (log_reader).
  */
 #include "orchestrator/cli/logs.h"
 
@@ -26,9 +27,10 @@
 
 /* One slot whose log is shown. */
 struct source {
-	char *slot;    /* folder name "web.1" */
+	char *slot; /* folder name "web.1" */
 	char *service;
-	char *name;    /* of its container; container_name without the project in front where it is ours */
+	char *name; /* of its container; container_name without the project in front where it is
+		       ours */
 	char id[STAMP_ID_LEN + 1];
 	uint64_t life;
 	int dir_fd;
@@ -60,7 +62,8 @@ static bool is_listed(const char *const *names, const char *name)
 
 static bool is_wanted(const struct viewer *v, const struct record *record)
 {
-	if (v->view->services && v->view->services[0] && !is_listed(v->view->services, record->service))
+	if (v->view->services && v->view->services[0] &&
+	    !is_listed(v->view->services, record->service))
 		return false;
 	if (v->view->index && record->slot != v->view->index)
 		return false;
@@ -105,9 +108,10 @@ static struct source *add_source(struct viewer *v, const struct record *record, 
 static void print_end(struct viewer *v, struct source *source, const struct record_exit *last)
 {
 	if (v->view->announce && v->view->log.follow)
-		fprintf(v->view->split_streams ? stderr : stdout, "%s exited with code %d\n", source->name,
-			last->code);
-	if (v->view->ended && v->view->ended(v->view->ctx, source->service, source->name, last->code))
+		fprintf(v->view->split_streams ? stderr : stdout, "%s exited with code %d\n",
+			source->name, last->code);
+	if (v->view->ended &&
+	    v->view->ended(v->view->ctx, source->service, source->name, last->code))
 		v->over = true;
 }
 
@@ -152,7 +156,8 @@ static int look(struct viewer *v, size_t *out_running, struct err *err)
 	return 0;
 }
 
-static void print_record(struct viewer *v, const struct source *source, const struct log_record *record)
+static void print_record(struct viewer *v, const struct source *source,
+			 const struct log_record *record)
 {
 	FILE *out = v->view->split_streams && record->is_stderr ? stderr : stdout;
 	char time[STAMP_TEXT_LEN];
@@ -194,7 +199,8 @@ static int drain(struct viewer *v, struct err *err)
 					return -1;
 				source->has_next = status > 0;
 			}
-			if (source->has_next && (!oldest || source->next.time_ns < oldest->next.time_ns))
+			if (source->has_next &&
+			    (!oldest || source->next.time_ns < oldest->next.time_ns))
 				oldest = source;
 		}
 		if (!oldest)
@@ -322,15 +328,17 @@ static bool container_ended(void *ctx, const char *service, const char *name, in
 	return true;
 }
 
-static int stop_all(struct cli *cli, const struct options *options, struct client *client, struct err *err)
+static int stop_all(struct cli *cli, const struct options *options, struct client *client,
+		    struct err *err)
 {
 	struct json_object *request = json_object_new_object();
 	struct json_object *wishes = json_object_new_object();
 
 	json_object_object_add(request, "options", wishes);
 	if (options_is_set(options, "timeout"))
-		json_object_object_add(wishes, "timeout_us",
-				       json_object_new_int64(options_number(options, "timeout") * 1000000));
+		json_object_object_add(
+			wishes, "timeout_us",
+			json_object_new_int64(options_number(options, "timeout") * 1000000));
 	return client_follow(cli, client, "stop", request, "Stopping", NULL, err);
 }
 
@@ -338,26 +346,30 @@ int logs_foreground(struct cli *cli, const struct options *options, const struct
 		    struct client *client, struct err *err)
 {
 	struct foreground f = { .exit_code_from = options_text(options, "exit-code-from"),
-				.any_failure = options_flag(options, "abort-on-container-failure") };
+				.any_failure =
+					options_flag(options, "abort-on-container-failure") };
 	const char *const *named = options_arguments(options);
 	size_t attach_count;
 	const char *const *attach = options_list(options, "attach", &attach_count);
-	struct logs_view view = { .services = attach_count ? attach
-					      : options_flag(options, "attach-dependencies") ? NULL
-											     : named,
-				  .excluded = options_list(options, "no-attach", NULL),
-				  .log = { .tail = LOG_TAIL_ALL, .follow = true,
-					   .since_ns = stamp_now_ns() - 60000000000ull },
-				  .timestamps = options_flag(options, "timestamps"),
-				  .no_prefix = options_flag(options, "no-log-prefix"),
-				  .colours = !options_flag(options, "no-color") &&
-					     output_may_use_ansi(stdout, cli->ansi),
-				  .split_streams = true,
-				  .announce = true,
-				  .ended = container_ended,
-				  .ctx = &f };
-	AUTO(project_dirs) struct project_dirs *dirs =
-		project_dirs_open(cli->roots, project->name, false, err);
+	struct logs_view view = {
+		.services = attach_count                                   ? attach
+			    : options_flag(options, "attach-dependencies") ? NULL
+									   : named,
+		.excluded = options_list(options, "no-attach", NULL),
+		.log = {.tail = LOG_TAIL_ALL,
+                        .follow = true,
+                        .since_ns = stamp_now_ns() - 60000000000ull},
+		.timestamps = options_flag(options, "timestamps"),
+		.no_prefix = options_flag(options, "no-log-prefix"),
+		.colours = !options_flag(options, "no-color") &&
+			   output_may_use_ansi(stdout, cli->ansi),
+		.split_streams = true,
+		.announce = true,
+		.ended = container_ended,
+		.ctx = &f
+	};
+	AUTO(project_dirs)
+	struct project_dirs *dirs = project_dirs_open(cli->roots, project->name, false, err);
 	bool interrupted;
 
 	f.any_exit = f.exit_code_from || options_flag(options, "abort-on-container-exit");

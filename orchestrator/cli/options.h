@@ -127,9 +127,10 @@ struct options *options_new(const struct command *root);
 void options_free(struct options *options);
 AUTO_TYPE(options, options_free);
 
-/* Parses argv[1..]; its texts are copied, argv may be overwritten later. ERR_INVALID: a wrong flag, value or number of
- * arguments, with the nearest name and the command whose help says more. ERR_NOT_FOUND: no such
- * command; then options_command is the group that was searched. Without a command: as --help. */
+/* Parses argv[1..]; its texts are copied, argv may be overwritten later. ERR_INVALID: a wrong flag,
+ * value or number of arguments, with the nearest name and the command whose help says more.
+ * ERR_NOT_FOUND: no such command; then options_command is the group that was searched. Without a
+ * command: as --help. */
 int options_parse(struct options *options, int argc, char **argv, struct err *err);
 /* Sets from variables what the command line did not set, nor an earlier call (the environment
  * first, then the .env file). lookup: NULL when there is none; empty counts as none. Texts are

@@ -30,7 +30,8 @@ void request_add_model(struct json_object *request, const struct project *projec
 	json_object_object_add(request, "values", model_json_values(project));
 }
 
-void request_add_flags(struct json_object *options, const struct options *flags, const char *const *names)
+void request_add_flags(struct json_object *options, const struct options *flags,
+		       const char *const *names)
 {
 	for (; *names; names++) {
 		char key[64];
@@ -63,7 +64,8 @@ int request_add_scale(struct json_object *options, const char *const *words, str
 
 		if (!sign || sign == *words || (size_t)(sign - *words) >= sizeof(name))
 			return err_set(err, ERR_INVALID, "\"%s\": must be SERVICE=NUMBER", *words);
-		if (num_parse_u64("replicas", sign + 1, strlen(sign + 1), 0, REPLICAS_MAX, &count, err) < 0)
+		if (num_parse_u64("replicas", sign + 1, strlen(sign + 1), 0, REPLICAS_MAX, &count,
+				  err) < 0)
 			return err_wrap(err, "\"%s\"", *words);
 		snprintf(name, sizeof(name), "%.*s", (int)(sign - *words), *words);
 		if (!scale)

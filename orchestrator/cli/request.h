@@ -9,7 +9,8 @@ struct json_object *request_new(const char *const *services, struct json_object 
 /* Adds "model" and "values" of a loaded project. */
 void request_add_model(struct json_object *request, const struct project *project);
 /* Flags of the command by name: "force-recreate" becomes "force_recreate": true when it is set. */
-void request_add_flags(struct json_object *options, const struct options *flags, const char *const *names);
+void request_add_flags(struct json_object *options, const struct options *flags,
+		       const char *const *names);
 /* -t SECONDS as "timeout_us", when it is set. */
 void request_add_timeout(struct json_object *options, const struct options *flags, const char *name,
 			 const char *key);

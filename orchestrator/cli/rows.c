@@ -29,11 +29,14 @@ char *row_status(const struct observed_container *container)
 			       *health ? ")" : "", record->paused ? " (Paused)" : "");
 	}
 	if (strcmp(container->status, "exited") == 0)
-		return xformat("Exited (%d) %s%s", last->code, human_age(last->finished_at_us, now, age),
+		return xformat("Exited (%d) %s%s", last->code,
+			       human_age(last->finished_at_us, now, age),
 			       last->oom ? " (out of memory)" : "");
 	if (strcmp(container->status, "restarting") == 0)
-		return xformat("Restarting (%d) %s", last->code, human_age(last->finished_at_us, now, age));
-	return xformat("%s", strcmp(container->status, "created") == 0 ? "Created" : container->status);
+		return xformat("Restarting (%d) %s", last->code,
+			       human_age(last->finished_at_us, now, age));
+	return xformat("%s",
+		       strcmp(container->status, "created") == 0 ? "Created" : container->status);
 }
 
 static char *join(const struct json_object *object, char separator, const char *assign)
@@ -125,7 +128,8 @@ static size_t count_volumes(struct json_object *mounts)
 	size_t count = 0;
 
 	for (size_t i = 0; i < json_array_count(mounts); i++)
-		count += strcmp(json_text_or(json_object_array_get_idx(mounts, i), "type", ""), "volume") == 0;
+		count += strcmp(json_text_or(json_object_array_get_idx(mounts, i), "type", ""),
+				"volume") == 0;
 	return count;
 }
 

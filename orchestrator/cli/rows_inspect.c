@@ -36,7 +36,8 @@ static void add_state(struct json_object *row, const struct observed_container *
 	add_time(state, "StartedAt", record->started_at_us);
 	add_time(state, "FinishedAt", record->last_exit.finished_at_us);
 	if (record->health != HEALTH_NONE)
-		json_add_text(json_add_object(state, "Health"), "Status", health_name(record->health));
+		json_add_text(json_add_object(state, "Health"), "Status",
+			      health_name(record->health));
 }
 
 static void add_config(struct json_object *row, const struct observed_container *container)
@@ -47,7 +48,8 @@ static void add_config(struct json_object *row, const struct observed_container 
 	json_add_text(config, "Image", container->record->image_ref);
 	json_object_object_add(config, "Labels", json_object_get(json_object_at(info, "labels")));
 	json_object_object_add(config, "Cmd", json_object_get(json_array_at(info, "command")));
-	json_object_object_add(config, "Entrypoint", json_object_get(json_array_at(info, "entrypoint")));
+	json_object_object_add(config, "Entrypoint",
+			       json_object_get(json_array_at(info, "entrypoint")));
 	json_add_bool(config, "Tty", json_bool_or(info, "tty", false));
 	json_add_bool(config, "OpenStdin", json_bool_or(info, "stdin_open", false));
 	json_add_text(config, "StopSignal", json_text_or(info, "stop_signal", NULL));
@@ -119,7 +121,8 @@ struct json_object *inspect_container(const struct project_dirs *dirs,
 	AUTO(free) char *log = NULL;
 	char slot[300];
 
-	log = xformat("%s/slots/%s/log.json", dirs->state, record_slot_name(record, slot, sizeof(slot)));
+	log = xformat("%s/slots/%s/log.json", dirs->state,
+		      record_slot_name(record, slot, sizeof(slot)));
 	json_add_text(row, "Id", record->id);
 	add_time(row, "Created", record->created_at_us);
 	add_state(row, container);
@@ -129,7 +132,8 @@ struct json_object *inspect_container(const struct project_dirs *dirs,
 	json_add_int(row, "RestartCount", record->restarts);
 	add_config(row, container);
 	host = json_add_object(row, "HostConfig");
-	json_add_text(host, "NetworkMode", json_text_or(container->info, "network_mode", "default"));
+	json_add_text(host, "NetworkMode",
+		      json_text_or(container->info, "network_mode", "default"));
 	json_add_text(json_add_object(host, "RestartPolicy"), "Name",
 		      json_text_or(container->info, "restart", "no"));
 	add_networks(row, container->info);

@@ -5,6 +5,7 @@
 #include "orchestrator/observe.h"
 #include "orchestrator/roots.h"
 
-/* Id Created Path State Image Name RestartCount Config HostConfig NetworkSettings Mounts LogPath. To be put. */
+/* Id Created Path State Image Name RestartCount Config HostConfig NetworkSettings Mounts LogPath.
+ * To be put. */
 struct json_object *inspect_container(const struct project_dirs *dirs,
 				      const struct observed_container *container);

@@ -1,9 +1,9 @@
 /* tests/orchestrator/test_plan - mirrors orchestrator/plan: situations as rows of small texts.
  *
- * file:  "db web<db:h app*2<web" services; *N replicas, <NAME:CONDITION+... dependencies (s h c; r: restart true; o: not
- *        required), /NETWORK networks, @VOLUME volumes, !N container_name.
- * there: "web.1=r" containers; state c created, r running, e exited, x broken, b restarting; then ~h another hash, ~i another
- *        image, ~c other contents. "run:web.5=r" is a one-off one.
+ * file:  "db web<db:h app*2<web" services; *N replicas, <NAME:CONDITION+... dependencies (s h c; r: restart true;
+ *        o: not required), /NETWORK networks, @VOLUME volumes, !N container_name.
+ * there: "web.1=r" containers; state c created, r running, e exited, x broken, b restarting; then ~h another hash,
+ *        ~i another image, ~c other contents. "run:web.5=r" is a one-off one.
  * wanted: "create web.1 start web.1" in the plan's order; "kept N" and "orphans N" at the end where not 0.
  */
 #include <setjmp.h>
