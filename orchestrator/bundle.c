@@ -36,15 +36,10 @@ static int choose_argv(struct arena *arena, const struct bundle_spec *spec, stru
 	return 0;
 }
 
-static void add_argv(struct json_object *process, const struct bundle_spec *spec,
-		     const struct config_list *argv)
+static void add_argv(struct json_object *process, const struct config_list *argv)
 {
 	struct json_object *args = json_add_array(process, "args");
 
-	if (spec->service->init.value) {
-		json_push_text(args, "/dev/init");
-		json_push_text(args, "--");
-	}
 	for (size_t i = 0; i < argv->count; i++)
 		json_push_text(args, argv->items[i]);
 }
@@ -152,11 +147,15 @@ static int add_process(struct arena *arena, struct json_object *config,
 	const struct service *service = spec->service;
 	struct config_list argv;
 
+	if (service->init.value)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "service %s: init: this stack has no init program of its own",
+			       service->name);
 	if (choose_argv(arena, spec, &argv, err) < 0)
 		return -1;
 	json_add_bool(process, "terminal", service->tty);
 	add_user(process, spec->user);
-	add_argv(process, spec, &argv);
+	add_argv(process, &argv);
 	add_env(arena, process, spec);
 	json_add_text(process, "cwd",
 		      service->working_dir ? service->working_dir

@@ -209,6 +209,7 @@ static void what_cannot_be_is_refused_by_key(void **state)
 {
 	/* clang-format off */
 	static const struct { const char *service; enum err_code code; const char *message; } wrong[] = {
+		{ "\"init\":true", ERR_UNSUPPORTED, "service web: init:" },
 		{ "\"devices\":[{\"source\":\"/dev/no-such\",\"target\":\"/dev/x\",\"permissions\":\"r\"}]", ERR_NOT_FOUND, "devices: device /dev/no-such does not exist" },
 		{ "\"devices\":[{\"source\":\"/etc/passwd\",\"target\":\"/dev/x\",\"permissions\":\"r\"}]", ERR_INVALID, "is not a device" },
 	};
