@@ -2,6 +2,8 @@
  *
  * Owns: what `supervisor` prints. May not touch: containers.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "base/json.h"
@@ -35,4 +37,29 @@ int supervisor_stop_command(struct cli *cli, const struct options *options, stru
 		return -1;
 	client = client_open(cli, name, false, err);
 	return client ? client_request(client, "end", NULL, NULL, NULL, NULL, err) : -1;
+}
+
+/* The older half of a rotated log first. */
+int supervisor_logs_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	static const char *const names[] = { "supervisor.log.1", "supervisor.log" };
+	struct project_dirs *found = NULL;
+	AUTO(project_dirs) struct project_dirs *dirs = NULL;
+	char part[4096];
+
+	(void)options;
+	if (cli_project_dirs(cli, true, &found, err) < 0)
+		return -1;
+	dirs = found;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		int fd = openat(dirs->state_fd, names[i], O_RDONLY | O_CLOEXEC);
+		AUTO(file) FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+		size_t n;
+
+		if (!file && errno != ENOENT)
+			return err_sys(err, errno, "open %s/%s", dirs->state, names[i]);
+		while (file && (n = fread(part, 1, sizeof(part), file)) > 0)
+			fwrite(part, 1, n, stdout);
+	}
+	return 0;
 }

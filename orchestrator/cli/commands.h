@@ -47,7 +47,8 @@ extern const struct option_row config_options_table[];
 command_run config_command;
 
 /* cmd_system */
-command_run supervisor_status_command, supervisor_stop_command, completion_command, manual_command;
+command_run supervisor_status_command, supervisor_stop_command, supervisor_logs_command, completion_command,
+	manual_command;
 
 /* cmd_why: what explains */
 extern const struct option_row why_options[], status_options[];

@@ -73,6 +73,8 @@ static const struct command supervisor_commands[] = {
 	  NULL, NULL, supervisor_status_command, 0, 0, ARGUMENT_OTHER, 0 },
 	{ "stop", NULL, "", "End it; containers go on", NULL, EXAMPLES("stack -p shop supervisor stop", "the next command starts it again"), NULL,
 	  NULL, NULL, supervisor_stop_command, 0, 0, ARGUMENT_OTHER, 0 },
+	{ "logs", NULL, "", "Show what it has logged", NULL, EXAMPLES("stack -p shop supervisor logs", "one event a line"), NULL,
+	  NULL, NULL, supervisor_logs_command, 0, 0, ARGUMENT_OTHER, 0 },
 	{ .name = NULL },
 };
 
@@ -247,7 +249,7 @@ static int run(struct cli *cli, struct options *options, struct err *err)
 
 int main(int argc, char **argv)
 {
-	struct cli cli = { .arena = arena_new(), .own_argc = argc, .own_argv = argv };
+	struct cli cli = { .own_argc = argc, .own_argv = argv };
 	AUTO(options) struct options *options = options_new(&root);
 	struct err err = ERR_NONE;
 	int status;
@@ -262,6 +264,7 @@ int main(int argc, char **argv)
 		help_print(stdout, options);
 		return 0;
 	}
+	cli.arena = arena_new();
 	find_programs(&cli);
 	status = run(&cli, options, &err);
 	if (status < 0) {

@@ -121,3 +121,13 @@ app() {
 	run stack graph --format png
 	[ "$status" -eq 1 ]
 }
+
+@test "supervisor logs are shown, also when it has gone" {
+	app
+	stack up -d db
+	former=$(supervisor_pid)
+	stack supervisor logs | grep -q "supervisor-started project=$P pid=$former"
+	kill -KILL "$former"
+	eventually 5 is_gone "$former"
+	stack supervisor logs | grep -q "pid=$former"
+}
