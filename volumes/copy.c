@@ -53,8 +53,7 @@ static int open_parent(int root_fd, const char *path, char name[NAME_MAX + 1], s
 static char *follow(int root_fd, const char *path, struct err *err)
 {
 	AUTO(fd) int fd = file_open_in_root(root_fd, path, O_PATH, 0);
-	AUTO(free) char *link = NULL;
-	char root[PATH_MAX], whole[PATH_MAX];
+	char link[40], root[PATH_MAX], whole[PATH_MAX];
 	ssize_t n, m;
 
 	if (fd < 0) {
@@ -63,9 +62,9 @@ static char *follow(int root_fd, const char *path, struct err *err)
 	}
 	/* The kernel's own words for both; their difference is a path that is resolved inside the
 	 * root again. */
-	link = xformat("/proc/self/fd/%d", root_fd);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", root_fd);
 	n = readlink(link, root, sizeof(root) - 1);
-	snprintf(link, strlen(link) + 1, "/proc/self/fd/%d", fd);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	m = readlink(link, whole, sizeof(whole) - 1);
 	if (n < 0 || m < 0) {
 		err_sys(err, errno, "%s", path);
