@@ -333,7 +333,8 @@ int ports_reserve(const struct netplug *np, struct port_want *wants, size_t coun
 				enter(&book, &wants[i]);
 		}
 	if (result == 0) {
-		qsort(book.rows, book.count, sizeof(*book.rows), by_place);
+		if (book.count)
+			qsort(book.rows, book.count, sizeof(*book.rows), by_place);
 		result = write_book(np, &book, err);
 		crash_point("netplug", "ports-written");
 	}

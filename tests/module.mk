@@ -9,7 +9,7 @@ FUZZ_SECONDS ?= 20
 .PHONY: test units e2e floors deps demo check fuzz list-tests list-programs test-binaries san-binaries
 test: deps
 	@$(MAKE) --no-print-directory all
-	+@BUILD=$(BUILD) tests/run
+	@env -u MAKEFLAGS -u MFLAGS BUILD=$(BUILD) tests/run
 
 deps:
 	@tests/deps
