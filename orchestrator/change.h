@@ -17,12 +17,9 @@
 
 #define CHANGE_WAIT        1u   /* up --wait: until healthy or running */
 #define CHANGE_OVERTAKES   2u   /* cancels what is being done */
-#define CHANGE_NO_START    4u
 #define CHANGE_REMOVE_ANON 8u   /* rm -v, down -v */
 #define CHANGE_TO_DOWN     16u  /* the project ends with it */
 #define CHANGE_QUIET_PULL  32u
-#define CHANGE_NO_BUILD    64u
-#define CHANGE_BUILD       128u
 #define CHANGE_DRY_RUN     256u /* answers with the plan */
 
 enum action_state { ACTION_WAITING, ACTION_RUNNING, ACTION_DONE, ACTION_FAILED };

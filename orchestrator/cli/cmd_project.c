@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/stamp.h"
 #include "orchestrator/cli/client.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/logs.h"
@@ -192,6 +193,7 @@ static int send_up(struct cli *cli, const struct options *options, const struct 
 
 int up_command(struct cli *cli, const struct options *options, struct err *err)
 {
+	uint64_t since_ns = stamp_now_ns();
 	struct load_result loaded;
 	AUTO(client) struct client *client = NULL;
 	bool detached = options_flag(options, "detach") || options_flag(options, "wait") ||
@@ -211,7 +213,7 @@ int up_command(struct cli *cli, const struct options *options, struct err *err)
 		return -1;
 	if (detached)
 		return 0;
-	return logs_foreground(cli, options, loaded.project, client, err);
+	return logs_foreground(cli, options, loaded.project, client, since_ns, err);
 }
 
 int create_command(struct cli *cli, const struct options *options, struct err *err)

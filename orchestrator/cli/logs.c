@@ -343,7 +343,7 @@ static int stop_all(struct cli *cli, const struct options *options, struct clien
 }
 
 int logs_foreground(struct cli *cli, const struct options *options, const struct project *project,
-		    struct client *client, struct err *err)
+		    struct client *client, uint64_t since_ns, struct err *err)
 {
 	struct foreground f = { .exit_code_from = options_text(options, "exit-code-from"),
 				.any_failure =
@@ -358,7 +358,7 @@ int logs_foreground(struct cli *cli, const struct options *options, const struct
 		.excluded = options_list(options, "no-attach", NULL),
 		.log = {.tail = LOG_TAIL_ALL,
                         .follow = true,
-                        .since_ns = stamp_now_ns() - 60000000000ull},
+                        .since_ns = since_ns},
 		.timestamps = options_flag(options, "timestamps"),
 		.no_prefix = options_flag(options, "no-log-prefix"),
 		.colours = !options_flag(options, "no-color") &&

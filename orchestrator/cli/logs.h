@@ -29,7 +29,7 @@ struct logs_view {
 int logs_show(struct cli *cli, const struct project_dirs *dirs, const struct logs_view *view,
 	      bool *out_interrupted, struct err *err);
 
-/* After `up` without -d: shows the logs; the first INT or TERM stops the project. Exit status of
- * up. */
+/* After `up` without -d: shows the logs from since_ns on (when the command began); the first INT or
+ * TERM stops the project. Exit status of up. */
 int logs_foreground(struct cli *cli, const struct options *options, const struct project *project,
-		    struct client *client, struct err *err);
+		    struct client *client, uint64_t since_ns, struct err *err);
