@@ -7,5 +7,5 @@ SRCS_volumes := volumes/attributes.c volumes/bind.c volumes/copy.c volumes/idmap
 USES_volumes := base
 PKGS_volumes := libcrypto
 TESTS        += tests/volumes/test_volume tests/volumes/test_bind
-KTESTS       += tests/volumes/k_seed tests/volumes/k_volume tests/volumes/k_transport
+KTESTS       += tests/volumes/k_seed tests/volumes/k_volume tests/volumes/k_transport tests/volumes/k_import_over
 FUZZERS      += tests/fuzz/fuzz_volumes_tree_in

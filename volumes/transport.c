@@ -28,7 +28,11 @@
 
 #define SNAPSHOTS "snapshots"
 #define DATA      "_data"
-#define NEW       ".new-data" /* content on its way into a volume; whoever finds one clears it */
+
+/* Content on its way into a volume; whoever finds one clears it. */
+#define RESTORED ".new-data" /* under the lock ALONE */
+#define INCOMING                                                                                   \
+	".incoming" /* under INCOMING ".lock", as the sender may be an export of this volume */
 
 /* A volume that is a plain folder, locked; its descriptor (readable) in *out_fd. SHARED may be in
  * use when may_be_used. */
@@ -79,33 +83,41 @@ int transport_export(const struct volume_store *store, const char *name, unsigne
 	return status < 0 ? err_wrap(err, "volume %s", name) : 0;
 }
 
-/* What fill() puts into a folder beside becomes the volume's content at once; the old one goes.
- * Running containers would keep the old folder, therefore the volume must be unused. */
-static int replace_data(int volume_fd, int (*fill)(void *ctx, int data_fd, struct err *err),
-			void *ctx, struct err *err)
+/* Puts what fill() makes into a new folder beside the content. */
+static int fill_beside(int volume_fd, const char *beside,
+		       int (*fill)(void *ctx, int data_fd, struct err *err), void *ctx,
+		       struct err *err)
 {
 	AUTO(fd) int fresh = -1;
-	struct err ignored = ERR_NONE;
-	int status;
 
-	if (tree_remove(volume_fd, NEW, err) < 0)
+	if (tree_remove(volume_fd, beside, err) < 0)
 		return -1;
-	if (mkdirat(volume_fd, NEW, 0755) < 0)
-		return err_sys(err, errno, "make " NEW);
-	fresh = openat(volume_fd, NEW, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (mkdirat(volume_fd, beside, 0755) < 0)
+		return err_sys(err, errno, "make %s", beside);
+	fresh = openat(volume_fd, beside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fresh < 0 || fchmod(fresh, 0755) < 0)
-		return err_sys(err, errno, "open " NEW);
-	status = fill(ctx, fresh, err);
-	crash_point("transport", "filled");
-	if (status == 0 && syncfs(fresh) < 0)
-		status = err_sys(err, errno, "write to disk");
-	if (status == 0 && renameat2(volume_fd, NEW, volume_fd, DATA, RENAME_EXCHANGE) < 0)
-		status = err_sys(err, errno, "exchange the content");
-	crash_point("transport", "exchanged");
-	/* NEW is the old content now, or what failed. */
-	if (tree_remove(volume_fd, NEW, status < 0 ? &ignored : err) < 0 && status == 0)
+		return err_sys(err, errno, "open %s", beside);
+	if (fill(ctx, fresh, err) < 0)
 		return -1;
-	return status;
+	crash_point("transport", "filled");
+	return syncfs(fresh) < 0 ? err_sys(err, errno, "write to disk") : 0;
+}
+
+/* What lies beside becomes the volume's content at once; the old one goes. Running containers would
+ * keep the old folder, therefore the volume must be unused and locked ALONE. */
+static int exchange_data(int volume_fd, const char *beside, struct err *err)
+{
+	if (renameat2(volume_fd, beside, volume_fd, DATA, RENAME_EXCHANGE) < 0)
+		return err_sys(err, errno, "exchange the content");
+	crash_point("transport", "exchanged");
+	return tree_remove(volume_fd, beside, err);
+}
+
+static void drop_beside(int volume_fd, const char *beside)
+{
+	struct err ignored = ERR_NONE;
+
+	tree_remove(volume_fd, beside, &ignored);
 }
 
 static int fill_from_tar(void *ctx, int data_fd, struct err *err)
@@ -148,11 +160,35 @@ static int make_new(const struct volume_store *store, const char *name, struct j
 	return volume_make(store, &def, fill, ctx, err);
 }
 
+/* The stream is read under a shared lock, since whoever sends it may hold one too (an export of the
+ * same volume through a pipe); alone is only the exchange. */
+static int import_over(const struct volume_store *store, const char *name, int in_fd,
+		       struct err *err)
+{
+	AUTO(fd) int owned = -1;
+	AUTO(fd) int lock = begin(store, name, VOLUME_LOCK_SHARED, false, &owned, err);
+	AUTO(fd) int one_at_a_time = lock < 0 ? -1 : file_lock(owned, INCOMING ".lock", true, err);
+	AUTO(fd) int same = -1;
+	int status;
+
+	if (one_at_a_time < 0)
+		return -1;
+	status = fill_beside(owned, INCOMING, fill_from_tar, &in_fd, err);
+	if (status < 0)
+		err_wrap(err, "volume %s", name);
+	close(TAKE_FD(lock));
+	if (status == 0) {
+		lock = begin(store, name, VOLUME_LOCK_ALONE, false, &same, err);
+		status = lock < 0 ? -1 : exchange_data(same, INCOMING, err);
+	}
+	if (status < 0)
+		drop_beside(owned, INCOMING);
+	return status;
+}
+
 int transport_import(const struct volume_store *store, const char *name, unsigned flags, int in_fd,
 		     struct err *err)
 {
-	AUTO(fd) int lock = -1;
-	AUTO(fd) int owned = -1;
 	struct err absent = ERR_NONE;
 	AUTO(json) struct json_object *record = NULL;
 
@@ -160,12 +196,7 @@ int transport_import(const struct volume_store *store, const char *name, unsigne
 		record = volume_find(store, name, 0, &absent);
 	if (!record)
 		return make_new(store, name, NULL, fill_from_tar, &in_fd, err);
-	lock = begin(store, name, VOLUME_LOCK_ALONE, false, &owned, err);
-	if (lock < 0)
-		return -1;
-	return replace_data(owned, fill_from_tar, &in_fd, err) < 0
-		       ? err_wrap(err, "volume %s", name)
-		       : 0;
+	return import_over(store, name, in_fd, err);
 }
 
 int transport_clone(const struct volume_store *store, const char *from, const char *to,
@@ -307,8 +338,11 @@ int transport_restore(const struct volume_store *store, const char *name, const 
 	if (snapshot < 0)
 		return err_sys(err, errno, "snapshot %s of volume %s", tag, name);
 	source.from_fd = snapshot;
-	if (replace_data(owned, fill_from_tree, &source, err) < 0)
+	if (fill_beside(owned, RESTORED, fill_from_tree, &source, err) < 0 ||
+	    exchange_data(owned, RESTORED, err) < 0) {
+		drop_beside(owned, RESTORED);
 		return err_wrap(err, "volume %s", name);
+	}
 	*out_reflinked = source.is_shared;
 	return 0;
 }
