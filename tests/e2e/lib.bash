@@ -10,6 +10,7 @@ bats_require_minimum_version 1.5.0
 LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")/../lib" && pwd)
 ROOT=$(cd "$LIB/../.." && pwd)
 REGISTRY=127.0.0.1:5000
+BATS_TEST_RETRIES=${E2E_RETRIES:-0}
 export REGISTRY
 
 # Once per file.
@@ -23,6 +24,7 @@ teardown_file() {
 }
 
 setup() {
+	[ "${BATS_TEST_TRY_NUMBER:-1}" = 1 ] || echo "# again: $BATS_TEST_DESCRIPTION" >&3
 	PATH=${STACK_BUILD:?}:$PATH
 	P=t$BATS_TEST_NUMBER
 	cd "$BATS_TEST_TMPDIR" || return 1
