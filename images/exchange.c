@@ -1,7 +1,7 @@
 /* images/exchange - carries out what proto decides, on fetch.
  *
- * Owns: the life of one request, the count of delivered bytes, where Authorization may go.
- * May not touch: what the bytes mean, files.
+ * Owns: the life of one request, from outcome to next step.
+ * May not touch: what the bytes mean, files. Its other halves: exchange_send, exchange_body.
  */
 #include "images/exchange.h"
 
@@ -15,8 +15,6 @@
 #include "base/text.h"
 #include "images/exchange_state.h"
 #include "images/ref.h"
-
-static void send_request(struct exchange *exchange, bool to_target);
 
 /* ---- session ---- */
 
@@ -103,6 +101,14 @@ static void finish(struct exchange *exchange, long status, const struct err *err
 	free_exchange(exchange);
 }
 
+static void send_request(struct exchange *exchange, bool to_target)
+{
+	struct err err = ERR_NONE;
+
+	if (exchange_send(exchange, to_target, &err) < 0)
+		finish(exchange, 0, &err);
+}
+
 void exchange_cancel(struct exchange *exchange)
 {
 	if (exchange->request)
@@ -116,105 +122,6 @@ void exchange_resume(struct exchange *exchange)
 {
 	if (exchange->request)
 		fetch_resume(exchange->request);
-}
-
-/* ---- one answer ---- */
-
-static void take_header(void *ctx, long status, const char *line, size_t len)
-{
-	(void)status;
-	answer_take_header(ctx, line, len);
-}
-
-static int refuse(struct exchange *exchange, enum err_code code, const char *text, uint64_t got,
-		  uint64_t wanted)
-{
-	err_set(&exchange->stop_err, code, "%s: %llu bytes, wanted %llu", text,
-		(unsigned long long)got, (unsigned long long)wanted);
-	return FETCH_STOP;
-}
-
-/* The body is about to come: does it continue where we are, and is it as long as it should be? */
-static int headers_end(void *ctx, long status, int64_t content_length)
-{
-	struct exchange *exchange = ctx;
-	const struct exchange_spec *spec = &exchange->spec;
-	uint64_t first = 0, last = 0, total = 0, rest = spec->size_bytes;
-
-	exchange->status = status;
-	if (!spec->on_data || (status != 200 && status != 206))
-		return 0;
-	if (status == 206) {
-		if (!proto_content_range(exchange->head.content_range, &first, &last, &total) ||
-		    first != exchange->received ||
-		    (total != UINT64_MAX && spec->size_bytes != UINT64_MAX &&
-		     total != spec->size_bytes)) {
-			exchange->range_is_bad = true;
-			return FETCH_STOP;
-		}
-		rest = rest == UINT64_MAX ? rest : rest - first;
-	} else {
-		exchange->skip = exchange->received;
-	}
-	if (content_length >= 0 && rest != UINT64_MAX && (uint64_t)content_length != rest &&
-	    strcmp(spec->method, "HEAD") != 0)
-		return refuse(exchange, ERR_INVALID, "the registry announces another size",
-			      (uint64_t)content_length, rest);
-	return 0;
-}
-
-static int collect_body(struct exchange *exchange, const char *bytes, size_t len)
-{
-	if (exchange->body_len + len > exchange->spec.body_max_bytes)
-		return refuse(exchange, ERR_INVALID, "the answer is too large",
-			      exchange->body_len + len, exchange->spec.body_max_bytes);
-	exchange->body = xrealloc(exchange->body, exchange->body_len + len + 1, 1);
-	memcpy(exchange->body + exchange->body_len, bytes, len);
-	exchange->body_len += len;
-	exchange->body[exchange->body_len] = '\0';
-	return 0;
-}
-
-static int deliver(struct exchange *exchange, const char *bytes, size_t len)
-{
-	const struct exchange_spec *spec = &exchange->spec;
-	size_t known = exchange->skip < len ? (size_t)exchange->skip : len;
-	int verdict;
-
-	if (spec->size_bytes != UINT64_MAX && len - known > spec->size_bytes - exchange->received)
-		return refuse(exchange, ERR_INVALID, "the registry sends more than it should",
-			      exchange->received + len - known, spec->size_bytes);
-	if (len > known) {
-		verdict = spec->on_data(spec->ctx, bytes + known, len - known);
-		if (verdict == FETCH_STOP)
-			exchange->was_stopped = true;
-		if (verdict != 0)
-			return verdict;
-	}
-	exchange->skip -= known;
-	exchange->received += len - known;
-	return 0;
-}
-
-static void body_sent(void *ctx, uint64_t bytes)
-{
-	struct exchange *exchange = ctx;
-
-	if (exchange->spec.on_sent)
-		exchange->spec.on_sent(exchange->spec.ctx, bytes);
-}
-
-static int take_data(void *ctx, const char *bytes, size_t len)
-{
-	struct exchange *exchange = ctx;
-	enum proto_event event = proto_event_of_status(exchange->status);
-
-	if (event == PROTO_REDIRECT)
-		return 0;
-	if (event != PROTO_DONE)
-		return answer_take_error_body(exchange, bytes, len);
-	return exchange->spec.on_data ? deliver(exchange, bytes, len)
-				      : collect_body(exchange, bytes, len);
 }
 
 /* ---- from an outcome to the next step ---- */
@@ -262,7 +169,8 @@ static enum proto_event judge(struct exchange *exchange, const struct fetch_resu
 static int take_target(struct exchange *exchange, struct err *err)
 {
 	char *target = exchange->head.location
-			       ? fetch_url_join(exchange->url, exchange->head.location)
+			       ? fetch_url_join(exchange->session->fetch, exchange->url,
+						exchange->head.location)
 			       : NULL;
 	char host[REF_NAME_MAX + 1];
 	bool is_tls, was_tls = strncasecmp(exchange->url, "https:", 6) == 0;
@@ -281,7 +189,7 @@ static int take_target(struct exchange *exchange, struct err *err)
 	return 0;
 }
 
-static void request_done(void *ctx, const struct fetch_result *result)
+void exchange_request_done(void *ctx, const struct fetch_result *result)
 {
 	struct exchange *exchange = ctx;
 	struct registry_endpoint *endpoint = exchange_endpoint(exchange);
@@ -401,116 +309,6 @@ void exchange_event(struct exchange *exchange, enum proto_event event, const str
 	finish(exchange, exchange->status, &why);
 }
 
-/* ---- asking ---- */
-
-static char *origin_url(const struct exchange *exchange)
-{
-	const struct exchange_spec *spec = &exchange->spec;
-	const struct registry_endpoint *endpoint = exchange_endpoint(exchange);
-	const char *scheme = endpoint->is_http ? "http" : "https";
-
-	if (spec->url)
-		return xstrdup(spec->url);
-	if (!spec->path)
-		return xformat("%s://%s%s/v2/", scheme, endpoint->host, endpoint->prefix);
-	return xformat("%s://%s%s/v2/%s/%s", scheme, endpoint->host, endpoint->prefix, spec->path,
-		       spec->what);
-}
-
-/* Authorization goes to the scheme, host and port that it was meant for and nowhere else. */
-static bool may_authorize(const struct exchange *exchange)
-{
-	const struct registry_endpoint *endpoint = exchange_endpoint(exchange);
-	char host[REF_NAME_MAX + 1];
-	bool is_tls;
-
-	return registry_url_host(exchange->url, &is_tls, host, sizeof(host)) &&
-	       strcasecmp(host, endpoint->host) == 0 && is_tls == !endpoint->is_http;
-}
-
-static struct registry_endpoint *tls_of_url(struct exchange *exchange, struct err *err)
-{
-	char host[REF_NAME_MAX + 1] = "";
-	bool is_tls;
-
-	registry_url_host(exchange->url, &is_tls, host, sizeof(host));
-	if (strcasecmp(host, exchange_endpoint(exchange)->host) == 0)
-		return exchange_endpoint(exchange);
-	return registry_endpoint_of(exchange->session->settings, host, err);
-}
-
-/* Sends exchange->url; -1: it could not even be started. */
-static int start_request(struct exchange *exchange, struct err *err)
-{
-	const struct exchange_spec *spec = &exchange->spec;
-	const struct registry_settings *settings = exchange->session->settings;
-	bool is_tls = strncasecmp(exchange->url, "https:", 6) == 0;
-	struct registry_endpoint *server = tls_of_url(exchange, err);
-	const char *headers[4], *auth = may_authorize(exchange) ? auth_header_for(exchange) : NULL;
-	char range[64];
-	AUTO(free) char *type = NULL;
-	struct fetch_spec request = {
-		.method = spec->method,
-		.url = exchange->url,
-		.headers = headers,
-		.proxy = registry_proxy(settings, is_tls),
-		.no_proxy = registry_no_proxy(settings),
-		.body = spec->body,
-		.body_len = spec->body_len,
-		.body_fd = spec->body_fd,
-		.body_offset = spec->body_offset,
-		.has_body = spec->has_body,
-		.ctx = exchange,
-		.on_header = take_header,
-		.on_headers_end = headers_end,
-		.on_data = take_data,
-		.on_sent = body_sent,
-		.done = request_done,
-	};
-
-	if (!server)
-		return -1;
-	request.tls = &server->tls;
-	auth_forget(exchange->sent_auth);
-	exchange->sent_auth = xstrdup(auth);
-	if (auth)
-		headers[request.header_count++] = auth;
-	if (spec->header)
-		headers[request.header_count++] = spec->header;
-	if (spec->has_body || spec->content_type) {
-		type = xformat("Content-Type:%s%s", spec->content_type ? " " : "",
-			       spec->content_type ? spec->content_type : "");
-		headers[request.header_count++] = type;
-	}
-	if (spec->on_data && exchange->received) {
-		snprintf(range, sizeof(range), "Range: bytes=%llu-",
-			 (unsigned long long)exchange->received);
-		headers[request.header_count++] = range;
-	}
-	exchange->request = fetch_start(exchange->session->fetch, &request, err);
-	return exchange->request ? 0 : -1;
-}
-
-static int begin_request(struct exchange *exchange, bool to_target, struct err *err)
-{
-	char *url = to_target ? xstrdup(exchange->target) : origin_url(exchange);
-
-	free(exchange->url);
-	exchange->url = url;
-	exchange->is_at_target = to_target;
-	exchange->status = 0;
-	answer_clear(exchange);
-	return start_request(exchange, err);
-}
-
-static void send_request(struct exchange *exchange, bool to_target)
-{
-	struct err err = ERR_NONE;
-
-	if (begin_request(exchange, to_target, &err) < 0)
-		finish(exchange, 0, &err);
-}
-
 struct exchange *exchange_start(struct session *session, const struct exchange_spec *spec,
 				struct err *err)
 {
@@ -535,7 +333,7 @@ struct exchange *exchange_start(struct session *session, const struct exchange_s
 	if (registry_endpoints(session->settings, spec->domain, flags, &exchange->endpoints,
 			       &exchange->endpoint_count, err) < 0 ||
 	    (proto_begin(&exchange->proto, exchange->endpoint_count, is_read),
-	     begin_request(exchange, false, err)) < 0) {
+	     exchange_send(exchange, false, err)) < 0) {
 		free_exchange(exchange);
 		return NULL;
 	}

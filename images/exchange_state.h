@@ -86,3 +86,13 @@ void exchange_authorize(struct exchange *exchange);
 
 /* exchange.c: goes on with what happened; err says why for all but DONE, REDIRECT and READY. */
 void exchange_event(struct exchange *exchange, enum proto_event event, const struct err *err);
+void exchange_request_done(void *ctx, const struct fetch_result *result);
+
+/* exchange_send.c: asks the endpoint (or the redirect's target); -1: it could not be started. */
+int exchange_send(struct exchange *exchange, bool to_target, struct err *err);
+
+/* exchange_body.c: callbacks of a request; ctx is the exchange. */
+void exchange_take_header(void *ctx, long status, const char *line, size_t len);
+int exchange_headers_end(void *ctx, long status, int64_t content_length);
+int exchange_take_data(void *ctx, const char *bytes, size_t len);
+void exchange_body_sent(void *ctx, uint64_t bytes);

@@ -1,8 +1,9 @@
 /* images/fetch - HTTP: one curl multi handle, driven by the caller's loop through callbacks.
  *
- * The only file that knows libcurl. One thread: every function here belongs to the thread that runs
- * the loop, and every callback is called on it. Nothing blocks but name resolution threads of
- * curl's own. Redirects are not followed, nothing is decoded, no cookie, no netrc: proto decides.
+ * fetch, fetch_request and fetch_timer alone know libcurl (images/curl_lib). One thread: every
+ * function here belongs to the thread that runs the loop, and every callback is called on it.
+ * Nothing blocks but name resolution threads of curl's own. Redirects are not followed, nothing is
+ * decoded, no cookie, no netrc: proto decides.
  *
  * The caller's loop gives two things (struct fetch_loop): "tell me when this socket is ready" and
  * "call me after so many ms". It calls fetch_socket_ready and fetch_timer_due back.
@@ -31,7 +32,9 @@ struct fetch_loop {
 struct fetch;         /* the multi handle, its connections and timers */
 struct fetch_request; /* one request in flight */
 
-struct fetch *fetch_new(const struct fetch_loop *loop, unsigned max_host_connections);
+/* ERR_NOT_FOUND when this machine has no libcurl. */
+struct fetch *fetch_new(const struct fetch_loop *loop, unsigned max_host_connections,
+			struct err *err);
 void fetch_free(struct fetch *fetch); /* cancels what is in flight, without calling done */
 AUTO_TYPE(fetch, fetch_free);
 
@@ -114,4 +117,4 @@ void fetch_resume(struct fetch_request *request); /* after FETCH_PAUSE */
 void fetch_cancel(struct fetch_request *request);
 
 /* The absolute form of a Location seen at base_url; NULL when it is no URL. To be freed. */
-char *fetch_url_join(const char *base_url, const char *location);
+char *fetch_url_join(struct fetch *fetch, const char *base_url, const char *location);

@@ -102,13 +102,14 @@ static int pull_all(struct pull *pull, const char *const *refs, size_t ref_count
 		    const struct platform *wanted, bool is_explicit, struct err *err)
 {
 	AUTO(transfer_loop)
-	struct transfer_loop *loop = transfer_loop_new(registry_max_downloads(pull->settings) + 1);
-	AUTO(session)
-	struct session *session = session_new(transfer_loop_fetch(loop), pull->settings);
+	struct transfer_loop *loop =
+		transfer_loop_new(registry_max_downloads(pull->settings) + 1, err);
+	AUTO(session) struct session *session = NULL;
 
-	pull->lease = lease_begin(pull->store, err);
+	pull->lease = loop ? lease_begin(pull->store, err) : NULL;
 	if (!pull->lease)
 		return -1;
+	session = session_new(transfer_loop_fetch(loop), pull->settings);
 	pull->loop = loop;
 	pull->session = session;
 	uv_async_init(transfer_loop_uv(loop), &pull->wake, woken);

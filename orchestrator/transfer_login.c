@@ -81,7 +81,8 @@ static int prove(const char *domain, const char *user, const char *secret,
 {
 	AUTO(registry_settings)
 	struct registry_settings *settings = registry_settings_load(options->config_path, err);
-	AUTO(transfer_loop) struct transfer_loop *loop = transfer_loop_new(2);
+	AUTO(transfer_loop)
+	struct transfer_loop *loop = settings ? transfer_loop_new(2, err) : NULL;
 	AUTO(session) struct session *session = NULL;
 	const struct credential pair = { .user = (char *)(uintptr_t)user,
 					 .secret = (char *)(uintptr_t)secret };
@@ -96,7 +97,7 @@ static int prove(const char *domain, const char *user, const char *secret,
 		.done = proved,
 	};
 
-	if (!settings)
+	if (!loop)
 		return -1;
 	session = session_new(transfer_loop_fetch(loop), settings);
 	session_add_credential(session, ref_api_host(domain), NULL, &pair);

@@ -96,7 +96,7 @@ static void set_timer(void *ctx, long ms)
 		uv_timer_start(&loop->timer, timer_due, (uint64_t)ms, 0);
 }
 
-struct transfer_loop *transfer_loop_new(unsigned max_host_connections)
+struct transfer_loop *transfer_loop_new(unsigned max_host_connections, struct err *err)
 {
 	struct transfer_loop *loop = xcalloc(1, sizeof(*loop));
 	const struct fetch_loop hooks = { loop, watch_socket, set_timer };
@@ -105,8 +105,11 @@ struct transfer_loop *transfer_loop_new(unsigned max_host_connections)
 	uv_loop_init(&loop->loop);
 	uv_timer_init(&loop->loop, &loop->timer);
 	loop->timer.data = loop;
-	loop->fetch = fetch_new(&hooks, max_host_connections);
-	return loop;
+	loop->fetch = fetch_new(&hooks, max_host_connections, err);
+	if (loop->fetch)
+		return loop;
+	transfer_loop_free(loop);
+	return NULL;
 }
 
 uv_loop_t *transfer_loop_uv(struct transfer_loop *loop)

@@ -10,7 +10,8 @@
 
 struct transfer_loop;
 
-struct transfer_loop *transfer_loop_new(unsigned max_host_connections);
+/* ERR_NOT_FOUND when this machine has no libcurl. */
+struct transfer_loop *transfer_loop_new(unsigned max_host_connections, struct err *err);
 uv_loop_t *transfer_loop_uv(struct transfer_loop *loop);
 struct fetch *transfer_loop_fetch(struct transfer_loop *loop);
 /* Until nothing is left to do. */

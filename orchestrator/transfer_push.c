@@ -310,9 +310,12 @@ static int find_passwords(struct push *push, struct registry_settings *settings,
 
 static int run(struct push *push, struct registry_settings *settings, struct err *err)
 {
-	AUTO(transfer_loop) struct transfer_loop *loop = transfer_loop_new(AT_ONCE + 1);
-	AUTO(session) struct session *session = session_new(transfer_loop_fetch(loop), settings);
+	AUTO(transfer_loop) struct transfer_loop *loop = transfer_loop_new(AT_ONCE + 1, err);
+	AUTO(session) struct session *session = NULL;
 
+	if (!loop)
+		return -1;
+	session = session_new(transfer_loop_fetch(loop), settings);
 	push->loop = loop;
 	push->session = session;
 	if (find_passwords(push, settings, err) < 0)

@@ -75,7 +75,9 @@ static void ask(struct upload *upload, struct exchange_spec *spec)
 
 static bool take_location(struct upload *upload, const struct exchange_answer *answer)
 {
-	char *url = answer->location[0] ? fetch_url_join(answer->url, answer->location) : NULL;
+	struct fetch *fetch = transfer_loop_fetch(upload->spec.loop);
+	char *url =
+		answer->location[0] ? fetch_url_join(fetch, answer->url, answer->location) : NULL;
 
 	if (!url)
 		return false;
