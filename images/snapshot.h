@@ -32,6 +32,11 @@ struct snapshot {
  * Mounts what is not mounted. */
 struct snapshot *snapshot_open(struct store *store, const char *id, const char *owner,
 			       struct err *err);
+/* The same of layers that are no image yet (diff_ids[0] is the bottom; none: an empty folder): what
+ * a step of a build stands on. They, and what of them is in chains/, join the lease; until it ends
+ * neither gc nor snapshot_sweep takes them away. id is "", config NULL. */
+struct snapshot *snapshot_open_layers(struct lease *lease, const char *const *diff_ids,
+				      size_t count, struct err *err);
 void snapshot_free(struct snapshot *snapshot); /* frees the memory; the root and the mounts stay */
 AUTO_TYPE(snapshot, snapshot_free);
 
