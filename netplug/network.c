@@ -372,10 +372,12 @@ static int set_mtu(struct maker *m, struct err *err)
 	struct network_record *network = m->network;
 
 	network->mtu = network->options.mtu;
+	if (network->driver == NETWORK_BRIDGE && !network->mtu)
+		network->mtu = m->np->mtu;
 	if (network->driver == NETWORK_BRIDGE && !network->mtu &&
 	    uplink_find(m->rtnl, &network->mtu, NULL, err) < 0)
 		return -1;
-	if (network->ipv6 && network->options.mtu && network->mtu < MTU_MIN_V6)
+	if (network->ipv6 && network->mtu && network->mtu < MTU_MIN_V6)
 		return err_set(err, ERR_INVALID, "mtu %u is too small for IPv6 (at least 1280)",
 			       network->mtu);
 	return 0;
@@ -406,6 +408,22 @@ static int read_driver(const char *name, enum network_driver *out, struct err *e
 		       "driver %.40s is not supported (bridge, macvlan, ipvlan)", name);
 }
 
+/* The machine's defaults first, the network's own behind them: the last one counts. */
+static int read_options(struct maker *m, struct err *err)
+{
+	const struct network_pairs *own = &m->spec->options, *defaults = &m->np->bridge_options;
+	struct network_pairs all = { 0 };
+
+	if (m->network->driver == NETWORK_BRIDGE)
+		for (size_t i = 0; i < defaults->count; i++)
+			*(struct network_pair *)arena_grow(m->arena, &all.items, &all.count,
+							   sizeof(*all.items)) = defaults->items[i];
+	for (size_t i = 0; i < own->count; i++)
+		*(struct network_pair *)arena_grow(m->arena, &all.items, &all.count,
+						   sizeof(*all.items)) = own->items[i];
+	return network_options_read(m->arena, &all, &m->network->options, NULL, err);
+}
+
 static int make(struct maker *m, struct err *err)
 {
 	struct network_record *network = m->network;
@@ -424,9 +442,8 @@ static int make(struct maker *m, struct err *err)
 	network->spec_text = arena_strdup(
 		m->arena, json_object_to_json_string_ext(spec, JSON_C_TO_STRING_PLAIN));
 	if (read_driver(m->spec->driver ? m->spec->driver : "bridge", &network->driver, err) < 0 ||
-	    network_options_read(m->arena, &m->spec->options, &network->options, NULL, err) < 0 ||
-	    rtnl_open(&m->rtnl, err) < 0 || survey(m, err) < 0 || set_subnets(m, err) < 0 ||
-	    set_link(m, err) < 0 || set_mtu(m, err) < 0)
+	    read_options(m, err) < 0 || rtnl_open(&m->rtnl, err) < 0 || survey(m, err) < 0 ||
+	    set_subnets(m, err) < 0 || set_link(m, err) < 0 || set_mtu(m, err) < 0)
 		return -1;
 	/* A project's is made again from its model after a power cut; one that was made by hand is
 	 * not. */

@@ -14,15 +14,6 @@
 #include "netplug/address.h"
 #include "netplug/ipam.h"
 
-/* What all functions that keep books need; plain data, descriptors are borrowed. */
-struct netplug {
-	int state_fd;                     /* /var/lib/stack */
-	int runtime_fd;                   /* /run/stack */
-	const struct address_pool *pools; /* default-address-pools; count 0: the built-in ones */
-	size_t pool_count;
-	const char *machine_id; /* naming_machine_id */
-};
-
 struct network_pair {
 	const char *key, *value;
 };
@@ -30,6 +21,17 @@ struct network_pair {
 struct network_pairs {
 	struct network_pair *items;
 	size_t count;
+};
+
+/* What all functions that keep books need; plain data, descriptors are borrowed. */
+struct netplug {
+	int state_fd;                     /* /var/lib/stack */
+	int runtime_fd;                   /* /run/stack */
+	const struct address_pool *pools; /* default-address-pools; count 0: the built-in ones */
+	size_t pool_count;
+	const char *machine_id;              /* naming_machine_id */
+	unsigned mtu;                        /* of new bridges that name none; 0: of the uplink */
+	struct network_pairs bridge_options; /* driver_opts of new bridges that do not name them */
 };
 
 /* ipam.config[i] as the file gives it; texts, NULL when absent. */

@@ -3,7 +3,7 @@ SRCS_orchestrator := $(addprefix orchestrator/,adopt.c apply.c bundle.c bundle_l
                      change_ready.c change_run.c check.c control.c desired.c events.c exec.c flow.c health.c \
                      image_cache.c launch.c log_files.c log_line.c log_reader.c model.c names.c observe.c network.c \
                      network_spec.c ops.c plan.c plan_actions.c plan_graph.c plan_json.c plan_ops.c plan_reason.c plan_service.c probe.c \
-                     profile.c profile_seccomp.c publish.c pull.c record_make.c records.c roots.c service.c slot.c \
+                     profile.c profile_seccomp.c publish.c pull.c record_make.c records.c roots.c service.c settings.c slot.c \
                      slot_end.c slot_files.c slot_remove.c slot_start.c slot_stop.c spawn.c storage.c \
                      storage_files.c storage_mounts.c storage_volumes.c supervisor.c)
 USES_orchestrator := specs images images/dockerfile netplug volumes base
@@ -17,4 +17,4 @@ KTESTS += tests/orchestrator/k_transfer
 TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile test_flow \
 	test_records test_profile_seccomp test_bundle_seccomp test_events test_spawn test_control \
 	test_model test_desired test_roots test_observe test_bundle test_bundle_monitor test_plan_reason \
-	test_log_reader)
+	test_log_reader test_settings)

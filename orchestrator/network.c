@@ -44,16 +44,16 @@ void slot_net_free(struct slot_net *net)
 	free(net);
 }
 
-struct project_net *net_open(const struct roots *roots, const char *project, struct err *err)
+struct project_net *net_open(const struct roots *roots, const char *project,
+			     const struct settings *settings, struct err *err)
 {
 	struct project_net *net = xcalloc(1, sizeof(*net));
 
 	(void)err;
 	net->project = xstrdup(project);
 	naming_machine_id(net->machine_id);
-	net->np = (struct netplug){ .state_fd = roots->state_fd,
-				    .runtime_fd = roots->run_fd,
-				    .machine_id = net->machine_id };
+	net->settings = settings;
+	net->np = network_books(roots, settings, net->machine_id);
 	pthread_mutex_init(&net->lock, NULL);
 	return net;
 }

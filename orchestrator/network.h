@@ -17,6 +17,7 @@
 #include "netplug/ports.h"
 #include "netplug/zone.h"
 #include "orchestrator/roots.h"
+#include "orchestrator/settings.h"
 #include "specs/model.h"
 
 struct project_net;
@@ -45,6 +46,7 @@ struct slot_net {
 	atomic_uint refs;
 	struct arena *arena;
 	char *key;                /* PROJECT/SERVICE/N */
+	char host4[ADDRESS_TEXT], host6[ADDRESS_TEXT]; /* what host-gateway means; "": nothing */
 	char *netns;              /* path of the bind mount; NULL: the host's network, or another slot's */
 	bool internal_only;       /* every network is internal */
 	struct slot_link *links;
@@ -67,8 +69,9 @@ void slot_net_free(struct slot_net *net); /* gives a reference back */
 /* Whether both want the same links, addresses and routes of a namespace. */
 bool net_same_links(const struct slot_net *a, const struct slot_net *b);
 
-/* roots, run_path: borrowed, must outlive it. */
-struct project_net *net_open(const struct roots *roots, const char *project, struct err *err);
+/* roots, settings: borrowed, must outlive it. */
+struct project_net *net_open(const struct roots *roots, const char *project,
+			     const struct settings *settings, struct err *err);
 void net_close(struct project_net *net);
 
 /* Wish of one slot; out_net (with key and netns) is filled. with_ports: false for one-off containers. */

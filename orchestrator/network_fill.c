@@ -12,6 +12,9 @@
 #include "orchestrator/network_inner.h"
 #include "orchestrator/network_spec.h"
 
+#define GATEWAY_V4 1u /* the link has the default route of the family */
+#define GATEWAY_V6 2u
+
 static size_t network_index(const struct project *project, const char *key)
 {
 	for (size_t i = 0; i < project->network_count; i++)
@@ -69,9 +72,24 @@ static void fill_link(struct slot_net *out, const struct network_record *network
 	link->alias_count = attachment->aliases.count;
 }
 
+/* specs has checked the texts. */
+static void fill_link_local(struct slot_net *out, const struct attachment *attachment,
+			    struct attach_interface *interface)
+{
+	size_t count = attachment->link_local_ips.count;
+	struct address *list = count ? arena_alloc(out->arena, count * sizeof(*list)) : NULL;
+	struct err ignored = ERR_NONE;
+
+	interface->link_local = list;
+	for (size_t i = 0; i < count; i++)
+		if (address_parse("link_local_ips", attachment->link_local_ips.items[i],
+				  &list[interface->link_local_count], &ignored) == 0)
+			interface->link_local_count++;
+}
+
 /* The interface texts and addresses must outlive the batch: everything goes to the slot's arena. */
 static void fill_interface(struct batch *b, struct slot_net *out,
-			   const struct attachment *attachment, size_t index, bool is_gateway)
+			   const struct attachment *attachment, size_t index, unsigned gateway)
 {
 	const struct network_record *network = net_record_of(b, attachment->network);
 	const struct lease_want *lease = network ? lease_of(b, out->key, network->name) : NULL;
@@ -91,48 +109,85 @@ static void fill_interface(struct batch *b, struct slot_net *out,
 
 	attach_interface_of(out->arena, network, &lease->lease, name, (unsigned)index, interface);
 	interface->upper = arena_strdup(out->arena, interface->upper);
-	if (is_gateway) {
+	if (gateway & GATEWAY_V4)
 		interface->default4 = gateway_of(network, AF_INET);
+	if (gateway & GATEWAY_V6)
 		interface->default6 = gateway_of(network, AF_INET6);
-	}
+	fill_link_local(out, attachment, interface);
 	fill_link(out, network, lease, attachment, name);
 }
 
-/* Index in the order of the attachment with the default route; *internal_only as a by-product. */
+/* Index in the order of the attachment with the default route of the family; SIZE_MAX: none. */
 static size_t gateway_index(struct batch *b, const struct attachment *const *order, size_t count,
-			    bool *internal_only)
+			    int family)
 {
-	bool *internal = arena_alloc(b->arena, count + 1);
+	bool *none = arena_alloc(b->arena, count + 1);
 
-	*internal_only = count > 0;
 	for (size_t n = 0; n < count; n++) {
 		const struct network_record *network = net_record_of(b, order[n]->network);
 
-		internal[n] = !network || network->internal || network->options.no_default_route;
-		if (network && !network->internal)
-			*internal_only = false;
+		none[n] = !network || network->internal || network->options.no_default_route ||
+			  !(family == AF_INET ? network->ipv4 : network->ipv6);
 	}
-	return network_gateway(order, count, internal);
+	return network_gateway(order, count, none);
 }
 
-const struct network_record *net_gateway_record(struct batch *b, const struct service *service)
+static bool is_internal_only(const struct batch *b, const struct attachment *const *order,
+			     size_t count)
+{
+	for (size_t n = 0; n < count; n++) {
+		const struct network_record *network = net_record_of(b, order[n]->network);
+
+		if (network && !network->internal)
+			return false;
+	}
+	return count > 0;
+}
+
+const struct network_record *net_gateway_record(struct batch *b, const struct service *service,
+						int family)
 {
 	const struct attachment **order = network_order(b->arena, service);
-	bool internal_only;
-	size_t at = gateway_index(b, order, service->network_count, &internal_only);
+	size_t at = gateway_index(b, order, service->network_count, family);
 
 	return at == SIZE_MAX ? NULL : net_record_of(b, order[at]->network);
+}
+
+/* What host-gateway means: the setting, else the bridge that carries the default route, else any.
+ */
+static void fill_host(struct batch *b, const struct attachment *const *order, size_t count,
+		      size_t gateway, int family, char out[ADDRESS_TEXT])
+{
+	const char *set = settings_host_gateway(b->net->settings, family);
+	struct address address = { 0 };
+
+	for (size_t n = 0; n < count && !set; n++) {
+		const struct network_record *network = net_record_of(b, order[n]->network);
+
+		if (network && network->driver == NETWORK_BRIDGE &&
+		    (n == gateway || !address_is_set(&address)))
+			address = gateway_of(network, family);
+	}
+	if (set)
+		snprintf(out, ADDRESS_TEXT, "%s", set);
+	else
+		address_text(&address, out);
 }
 
 static void fill_slot(struct batch *b, struct net_want *want)
 {
 	const struct service *service = want->service;
 	const struct attachment **order = network_order(b->arena, service);
-	size_t gateway =
-		gateway_index(b, order, service->network_count, &want->out_net->internal_only);
+	size_t count = service->network_count;
+	size_t gateway4 = gateway_index(b, order, count, AF_INET);
+	size_t gateway6 = gateway_index(b, order, count, AF_INET6);
 
-	for (size_t n = 0; n < service->network_count; n++)
-		fill_interface(b, want->out_net, order[n], n, n == gateway);
+	want->out_net->internal_only = is_internal_only(b, order, count);
+	for (size_t n = 0; n < count; n++)
+		fill_interface(b, want->out_net, order[n], n,
+			       (n == gateway4 ? GATEWAY_V4 : 0) | (n == gateway6 ? GATEWAY_V6 : 0));
+	fill_host(b, order, count, gateway4, AF_INET, want->out_net->host4);
+	fill_host(b, order, count, gateway6, AF_INET6, want->out_net->host6);
 }
 
 static struct slot_net *net_of_key(struct batch *b, const char *key)
@@ -149,8 +204,8 @@ static struct address target_of(const struct slot_net *net, int family)
 	const struct attach_interface *chosen = net->interface_count ? &net->interfaces[0] : NULL;
 
 	for (size_t i = 0; i < net->interface_count; i++)
-		if (address_is_set(&net->interfaces[i].default4) ||
-		    address_is_set(&net->interfaces[i].default6)) {
+		if (address_is_set(family == AF_INET ? &net->interfaces[i].default4
+						     : &net->interfaces[i].default6)) {
 			chosen = &net->interfaces[i];
 			break;
 		}
@@ -209,7 +264,7 @@ static void fill_port(struct batch *b, const struct port_want *want, struct slot
 	port->relay_to = relay_of(want, net, host_ip);
 	for (size_t i = 0; i < b->want_count; i++)
 		if (b->wants[i].out_net == net)
-			network = net_gateway_record(b, b->wants[i].service);
+			network = net_gateway_record(b, b->wants[i].service, family);
 	fill_rule(b, want, net, network, family);
 }
 
@@ -290,8 +345,12 @@ static bool same_interface(const struct attach_interface *a, const struct attach
 	    memcmp(a->mac, b->mac, sizeof(a->mac)) != 0 || strcmp(a->name, b->name) != 0 ||
 	    strcmp(a->host_name, b->host_name) != 0 || strcmp(a->upper, b->upper) != 0 ||
 	    !address_equal(&a->default4, &b->default4) ||
-	    !address_equal(&a->default6, &b->default6))
+	    !address_equal(&a->default6, &b->default6) ||
+	    a->link_local_count != b->link_local_count)
 		return false;
+	for (size_t i = 0; i < a->link_local_count; i++)
+		if (!address_equal(&a->link_local[i], &b->link_local[i]))
+			return false;
 	for (size_t i = 0; i < a->address_count; i++)
 		if (a->addresses[i].len != b->addresses[i].len ||
 		    !address_equal(&a->addresses[i].addr, &b->addresses[i].addr))

@@ -10,6 +10,7 @@
 struct project_net {
 	char *project;
 	struct netplug np;
+	const struct settings *settings;
 	char machine_id[64];
 	pthread_mutex_t
 		lock; /* one change of the project's networks at a time; guards what follows */
@@ -48,7 +49,9 @@ const char *net_foreign_holder(const struct project_net *net, const struct netwo
 /* network_fill: leases and ports as they hold become slot_nets; texts and rules in the slots'
  * arenas. */
 const struct network_record *net_record_of(const struct batch *b, const char *key);
-const struct network_record *net_gateway_record(struct batch *b, const struct service *service);
+/* The network with the default route of the family (AF_INET, AF_INET6); NULL: none. */
+const struct network_record *net_gateway_record(struct batch *b, const struct service *service,
+						int family);
 void net_fill_links(struct batch *b); /* after the leases */
 void net_fill_ports(struct batch *b); /* after the ports */
 /* The key of a placeholder in netd: "tcp 0.0.0.0 8080". */
@@ -75,6 +78,7 @@ void net_drop_locked(struct project_net *net, struct slot_net *const *slots, siz
 int net_remove_locked(struct project_net *net, struct arena *arena, const char *name,
 		      struct err *err);
 
-/* network: the project's own networks, and those of others that its slots are on. The lock is held. */
+/* network: the project's own networks, and those of others that its slots are on. The lock is held.
+ */
 int net_zone_records(struct project_net *net, struct arena *arena, struct network_record ***out,
 		     size_t *out_count, struct err *err);

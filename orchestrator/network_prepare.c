@@ -151,15 +151,29 @@ static bool is_held(const struct batch *b, const struct port_want *want)
 	return texts_has(b->held, net_port_key(&port, key));
 }
 
+/* Of ports that name no address: the network's option, else the machine's setting, else all. */
+static struct address default_binding(const struct batch *b, const struct network_record *gateway)
+{
+	struct address address = gateway->options.host_binding;
+	struct err ignored = ERR_NONE;
+
+	if (!address_is_set(&address) && b->net->settings->ip &&
+	    address_parse("ip", b->net->settings->ip, &address, &ignored) < 0)
+		return (struct address){ 0 };
+	return address;
+}
+
 static int gather_ports(struct batch *b, struct net_want *want, struct err *err)
 {
-	const struct network_record *gateway = net_gateway_record(b, want->service);
+	const struct network_record *gateway = net_gateway_record(b, want->service, AF_INET);
 	const struct slot_net *former = want->former;
 	struct port_want *ports;
 	size_t count;
 
 	if (!want->with_ports || !want->service->port_count || !want->service->network_count)
 		return 0;
+	if (!gateway)
+		gateway = net_gateway_record(b, want->service, AF_INET6);
 	if (!gateway || gateway->driver != NETWORK_BRIDGE) {
 		add_notice(b,
 			   arena_format(b->arena, "service %s: its ports are not published, as %s",
@@ -176,7 +190,7 @@ static int gather_ports(struct batch *b, struct net_want *want, struct err *err)
 		return -1;
 	for (size_t p = 0; p < count; p++) {
 		if (!want->service->ports[p].host_ip || !*want->service->ports[p].host_ip)
-			ports[p].host_ip = gateway->options.host_binding;
+			ports[p].host_ip = default_binding(b, gateway);
 		if (address_is_set(&ports[p].host_ip) && address_is_any(&ports[p].host_ip)) {
 			ports[p].families =
 				ports[p].host_ip.family == AF_INET ? PORTS_V4 : PORTS_V6;

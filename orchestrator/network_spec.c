@@ -53,6 +53,20 @@ void network_spec_of(struct arena *arena, const struct project *project,
 		};
 }
 
+struct netplug network_books(const struct roots *roots, const struct settings *settings,
+			     const char *machine_id)
+{
+	struct netplug np = { .state_fd = roots->state_fd,
+			      .runtime_fd = roots->run_fd,
+			      .machine_id = machine_id,
+			      .pools = settings->address_pools,
+			      .pool_count = settings->pool_count,
+			      .mtu = (unsigned)settings->mtu.value };
+
+	np.bridge_options = pairs_of(settings->arena, &settings->bridge_opts);
+	return np;
+}
+
 uint8_t network_protocol(const char *name)
 {
 	if (name && strcmp(name, "udp") == 0)

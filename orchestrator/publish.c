@@ -10,7 +10,10 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
+
+#define TTL_MAX 86400u
 
 struct waiter {
 	struct flow *flow;
@@ -79,10 +82,8 @@ static void fill_attachments(struct arena *arena, const struct slot_net *net,
 	}
 	out->attachments = list;
 	out->attachment_count = net->link_count;
-	if (net->link_count && net->links[0].gateway4[0])
-		out->gateway4 = arena_strdup(arena, net->links[0].gateway4);
-	if (net->link_count && net->links[0].gateway6[0])
-		out->gateway6 = arena_strdup(arena, net->links[0].gateway6);
+	out->gateway4 = net->host4[0] ? arena_strdup(arena, net->host4) : NULL;
+	out->gateway6 = net->host6[0] ? arena_strdup(arena, net->host6) : NULL;
 }
 
 /* "db:alias", "db": alias names visible to this asker alone. */
@@ -104,23 +105,26 @@ static void fill_links(struct arena *arena, const struct texts *links, struct zo
 
 static void fill_hosts(struct arena *arena, const struct texts *hosts, struct zone_endpoint *out)
 {
-	struct zone_host *list = arena_alloc(arena, (hosts->count + 1) * sizeof(*list));
+	struct zone_host *list = arena_alloc(arena, (2 * hosts->count + 1) * sizeof(*list));
 
 	out->hosts = list;
 	for (size_t i = 0; i < hosts->count; i++) {
 		const char *sign = strchr(hosts->items[i], '=');
-		const char *address = sign ? sign + 1 : "";
+		const char *addresses[2] = { sign ? sign + 1 : NULL, NULL };
+		const char *name;
 
 		if (!sign)
 			continue;
-		if (strcmp(address, "host-gateway") == 0)
-			address = out->gateway4 ? out->gateway4 : out->gateway6;
-		if (!address)
-			continue;
-		list[out->host_count++] =
-			(struct zone_host){ arena_strndup(arena, hosts->items[i],
-							  (size_t)(sign - hosts->items[i])),
-					    arena_strdup(arena, address) };
+		name = arena_strndup(arena, hosts->items[i], (size_t)(sign - hosts->items[i]));
+		if (strcmp(addresses[0], "host-gateway") == 0) {
+			addresses[0] = out->gateway4;
+			addresses[1] = out->gateway6;
+		}
+		for (size_t k = 0; k < 2; k++)
+			if (addresses[k])
+				list[out->host_count++] =
+					(struct zone_host){ name,
+							    arena_strdup(arena, addresses[k]) };
 	}
 }
 
@@ -145,6 +149,10 @@ static void compose(struct publisher *p)
 {
 	struct supervisor *sv = p->sv;
 	struct zone_endpoint *endpoints;
+	const struct opt_int *set = &sv->settings->dns_ttl;
+	unsigned ttl = !set->is_set           ? ZONE_TTL_SECONDS
+		       : set->value > TTL_MAX ? TTL_MAX
+					      : (unsigned)set->value;
 	struct slot *slot;
 	size_t count = 0;
 
@@ -154,7 +162,7 @@ static void compose(struct publisher *p)
 	count++;
 	endpoints = arena_alloc(p->arena, (count + 1) * sizeof(*endpoints));
 	p->zone = (struct zone){ .project = arena_strdup(p->arena, sv->dirs->name),
-				 .ttl_seconds = ZONE_TTL_SECONDS,
+				 .ttl_seconds = ttl,
 				 .endpoints = endpoints };
 	LIST_FOREACH(slot, &sv->slots, link)
 	if (slot->record && slot->net && slot->net->link_count)

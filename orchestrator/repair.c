@@ -16,6 +16,7 @@
 #include "orchestrator/names_ports.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/reattach.h"
+#include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
 
 #define PAUSE_MS  100 /* a program that rewrites rules does it in many steps */
@@ -124,6 +125,7 @@ static void take_slots(struct repairer *r)
 	{
 		const struct service *service = slot_service(slot);
 		struct reattach *one;
+		const struct texts *dns;
 		const char **servers;
 
 		if (slot->state != SLOT_RUNNING || !slot->net || !slot->net->netns ||
@@ -133,10 +135,11 @@ static void take_slots(struct repairer *r)
 		one->name = arena_strdup(r->arena, slot->name);
 		one->container = arena_strdup(r->arena, slot->record->id);
 		one->net = slot_net_ref(slot->net);
-		one->server_count = service->dns.count;
-		servers = arena_alloc(r->arena, (service->dns.count + 1) * sizeof(char *));
-		for (size_t i = 0; i < service->dns.count; i++)
-			servers[i] = arena_strdup(r->arena, service->dns.items[i]);
+		dns = settings_or(&service->dns, &r->sv->settings->dns);
+		one->server_count = dns->count;
+		servers = arena_alloc(r->arena, (dns->count + 1) * sizeof(char *));
+		for (size_t i = 0; i < dns->count; i++)
+			servers[i] = arena_strdup(r->arena, dns->items[i]);
 		one->servers = servers;
 	}
 }

@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "netplug/hosts_files.h"
 #include "orchestrator/bundle.h"
+#include "orchestrator/settings.h"
 
 #define FILE_MAX_BYTES (1u << 20)
 
@@ -47,32 +48,31 @@ static char *read_host_file(const char *path)
 	return text;
 }
 
-static const char *gateway_of(const struct slot_net *net)
-{
-	for (size_t i = 0; net && i < net->link_count; i++)
-		if (net->links[i].gateway4[0])
-			return net->links[i].gateway4;
-	return NULL;
-}
-
 static size_t extra_hosts(const struct slot_files_spec *spec, struct hosts_entry **out)
 {
 	const struct texts *texts = &spec->service->extra_hosts;
-	const char *gateway = gateway_of(spec->slot->net);
+	const struct slot_net *net = spec->slot->net;
 	size_t count = 0;
 
-	*out = arena_alloc(spec->arena, (texts->count + 1) * sizeof(**out));
+	*out = arena_alloc(spec->arena, (2 * texts->count + 1) * sizeof(**out));
 	for (size_t i = 0; i < texts->count; i++) {
 		const char *sign = strchr(texts->items[i], '=');
-		const char *address = sign ? sign + 1 : NULL;
+		const char *addresses[2] = { sign ? sign + 1 : NULL, NULL };
+		const char *name;
 
-		if (address && strcmp(address, "host-gateway") == 0)
-			address = gateway ? gateway : "127.0.0.1";
-		if (!address)
+		if (!sign)
 			continue;
-		(*out)[count++] = (struct hosts_entry){
-			arena_strndup(spec->arena, texts->items[i], (size_t)(sign - texts->items[i])), address
-		};
+		name = arena_strndup(spec->arena, texts->items[i],
+				     (size_t)(sign - texts->items[i]));
+		if (strcmp(addresses[0], "host-gateway") == 0) {
+			addresses[0] = net && net->host4[0] ? net->host4 : NULL;
+			addresses[1] = net && net->host6[0] ? net->host6 : NULL;
+			if (!addresses[0] && !addresses[1])
+				addresses[0] = "127.0.0.1"; /* the host's own network */
+		}
+		for (size_t k = 0; k < 2; k++)
+			if (addresses[k])
+				(*out)[count++] = (struct hosts_entry){ name, addresses[k] };
 	}
 	return count;
 }
@@ -107,15 +107,21 @@ static int write_resolv(const struct slot_files_spec *spec, struct err *err)
 	AUTO(free) char *host_text = read_host_file("/etc/resolv.conf");
 	struct resolv_conf *host = resolv_parse(host_text);
 	bool ours = spec->slot->net && spec->slot->net->link_count;
+	const struct settings *settings = spec->slot->sv->settings;
+	const struct texts none = { 0 };
+	const struct texts *search =
+		settings_or(&spec->service->dns_search, ours ? &settings->dns_search : &none);
+	const struct texts *options =
+		settings_or(&spec->service->dns_opt, ours ? &settings->dns_opts : &none);
 	struct resolv_spec resolv = {
 		.mode = ours ? RESOLV_OURS : RESOLV_HOST,
 		.host = host,
 		.dns = spec->service->dns.items,
 		.dns_count = spec->service->dns.count,
-		.search = spec->service->dns_search.items,
-		.search_count = spec->service->dns_search.count,
-		.options = spec->service->dns_opt.items,
-		.option_count = spec->service->dns_opt.count,
+		.search = search->items,
+		.search_count = search->count,
+		.options = options->items,
+		.option_count = options->count,
 	};
 	AUTO(free) char *text = resolv_text(&resolv, err);
 

@@ -22,6 +22,7 @@
 #include "orchestrator/image_cache.h"
 #include "orchestrator/launch.h"
 #include "orchestrator/publish.h"
+#include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
 #include "orchestrator/slot_files.h"
@@ -247,14 +248,16 @@ static int attach_network(void *data, struct err *err)
 {
 	struct start_job *job = data;
 	struct launch *launch = &job->launch;
+	const struct texts *servers = settings_or(&job->service->dns, &job->sv->settings->dns);
 	struct netd_slot names = { .slot = job->slot->name,
 				   .udp_fd = launch->dns_udp_fd,
 				   .tcp_fd = launch->dns_tcp_fd,
 				   .upstream_fd = launch->upstream_fd,
 				   .upstream_tcp_fd = launch->upstream_tcp_fd,
-				   .servers = job->service->dns.items,
-				   .server_count = job->service->dns.count,
-				   .internal_only = job->slot->net && job->slot->net->internal_only };
+				   .servers = servers->items,
+				   .server_count = servers->count,
+				   .internal_only =
+					   job->slot->net && job->slot->net->internal_only };
 
 	if (!job->needs_names)
 		return 0;

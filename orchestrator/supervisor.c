@@ -28,6 +28,7 @@
 #include "orchestrator/ops.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/repair.h"
+#include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/transfer.h"
 
@@ -105,12 +106,15 @@ static int open_parts(struct process *process, const struct supervisor_options *
 	sv->runtime_fd = open(options->runtime_path, O_PATH | O_CLOEXEC);
 	if (sv->runtime_fd < 0)
 		return err_sys(err, errno, "open %s", options->runtime_path);
+	sv->settings = settings_load(NULL, err);
+	if (!sv->settings)
+		return -1;
 	sv->events = events_open(sv->dirs->state_fd, err);
 	sv->volumes = sv->events ? volume_store_open(options->roots->state, options->roots->run, err) : NULL;
 	sv->images = sv->volumes ? transfer_store_open(options->roots->state, options->roots->run, NULL, err)
 				 : NULL;
 	sv->image_cache = sv->images ? image_cache_new(sv->images) : NULL;
-	sv->net = sv->images ? net_open(options->roots, options->project, err) : NULL;
+	sv->net = sv->images ? net_open(options->roots, options->project, sv->settings, err) : NULL;
 	sv->names = sv->net ? names_open(sv->dirs, options->netd_path, sv->log_fd, err) : NULL;
 	return sv->names ? 0 : -1;
 }

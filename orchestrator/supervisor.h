@@ -23,11 +23,13 @@ struct change;
 struct publisher;
 struct repairer;
 struct image_cache;
+struct settings;
 
 struct supervisor {
 	uv_loop_t *loop;
 	const struct roots *roots;
 	struct project_dirs *dirs;
+	const struct settings *settings; /* of the machine, as read at the start */
 	struct events *events;
 	struct control_server *control;
 	struct volume_store *volumes;

@@ -19,12 +19,23 @@
 
 extern char **environ;
 
+/* Workers and supervisors find the settings by the environment. */
+static void export_config(const char *path)
+{
+	char *absolute = path && *path ? realpath(path, NULL) : NULL;
+
+	if (path && *path)
+		setenv("STACK_CONFIG", absolute ? absolute : path, 1);
+	free(absolute);
+}
+
 int cli_roots(struct cli *cli, struct err *err)
 {
 	const struct options *globals = options_globals(cli->options);
 
 	if (cli->roots)
 		return 0;
+	export_config(options_text(globals, "config"));
 	cli->roots = roots_open(options_text(globals, "root"),
 				options_text(globals, "runtime-root"), err);
 	if (cli->roots)
@@ -35,6 +46,14 @@ int cli_roots(struct cli *cli, struct err *err)
 			       "--runtime-root for "
 			       "folders of your own)");
 	return -1;
+}
+
+int cli_settings(struct cli *cli, struct err *err)
+{
+	if (!cli->settings)
+		cli->settings =
+			settings_load(options_text(options_globals(cli->options), "config"), err);
+	return cli->settings ? 0 : -1;
 }
 
 static void tell_problems(struct cli *cli, const struct problems *problems)

@@ -13,12 +13,14 @@
 #include "orchestrator/cli/options.h"
 #include "orchestrator/cli/progress.h"
 #include "orchestrator/roots.h"
+#include "orchestrator/settings.h"
 #include "specs/load.h"
 
 struct cli {
 	struct arena *arena; /* dies with the command */
 	const struct options *options;
 	struct roots *roots;            /* cli_roots */
+	struct settings *settings;      /* cli_settings */
 	char *program, *runtime, *netd; /* paths of stack, stack-runtime, stack-netd */
 	enum progress_form progress;
 	const char *ansi; /* "auto", "always", "never" */
@@ -28,6 +30,9 @@ struct cli {
 
 /* Opens the roots once; ERR_DENIED "must be run as root" where that is the reason. */
 int cli_roots(struct cli *cli, struct err *err);
+
+/* Reads the settings of the machine once, into cli->settings. */
+int cli_settings(struct cli *cli, struct err *err);
 
 /* The project as the files and flags say. services (NULL-terminated or NULL): what the command
  * names, so that their profiles count. Warnings and errors are told on stderr. flags: LOAD_*. */

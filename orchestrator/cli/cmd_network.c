@@ -24,6 +24,7 @@
 #include "orchestrator/cli/words.h"
 #include "orchestrator/desired.h"
 #include "orchestrator/network.h"
+#include "orchestrator/network_spec.h"
 
 #define PREFIX_MIN 4
 
@@ -67,12 +68,10 @@ struct books {
 
 static int open_books(struct cli *cli, struct books *out, struct err *err)
 {
-	if (cli_roots(cli, err) < 0)
+	if (cli_roots(cli, err) < 0 || cli_settings(cli, err) < 0)
 		return -1;
 	naming_machine_id(out->machine_id);
-	out->np = (struct netplug){ .state_fd = cli->roots->state_fd,
-				    .runtime_fd = cli->roots->run_fd,
-				    .machine_id = out->machine_id };
+	out->np = network_books(cli->roots, cli->settings, out->machine_id);
 	return 0;
 }
 
@@ -303,7 +302,7 @@ static int remove_one(struct cli *cli, const struct books *books,
 		*err = ERR_NONE;
 		return network_remove(&books->np, network->name, err);
 	}
-	net = net_open(cli->roots, owner, err);
+	net = net_open(cli->roots, owner, cli->settings, err);
 	status = net ? net_remove(net, network->name, err) : -1;
 	net_close(net);
 	if (status == 0 && by_hand) {

@@ -274,6 +274,7 @@ int main(int argc, char **argv)
 	}
 	if (fflush(stdout) != 0 && errno != EPIPE)
 		fprintf(stderr, "stack: write output: %s\n", strerrordesc_np(errno));
+	settings_free(cli.settings);
 	if (cli.roots)
 		roots_close(cli.roots);
 	free(cli.program);
