@@ -1,6 +1,7 @@
 /* base/process - processes by identity.
  *
- * Owns: pidfds, the reading of /proc/PID/stat, signal names. May not touch: other people's children.
+ * Owns: pidfds, the reading of /proc/PID/stat, signal names. May not touch: other people's
+ * children.
  */
 #include "base/process.h"
 
@@ -175,10 +176,12 @@ int process_signal_number(const char *name)
 	if (strcasecmp(word, "RTMAX") == 0)
 		return SIGRTMAX;
 	if (strncasecmp(word, "RTMIN+", 6) == 0 &&
-	    num_parse_u64("signal", word + 6, strlen(word + 6), 0, SIGRTMAX - SIGRTMIN, &n, &err) == 0)
+	    num_parse_u64("signal", word + 6, strlen(word + 6), 0, SIGRTMAX - SIGRTMIN, &n, &err) ==
+		    0)
 		return SIGRTMIN + (int)n;
 	if (strncasecmp(word, "RTMAX-", 6) == 0 &&
-	    num_parse_u64("signal", word + 6, strlen(word + 6), 0, SIGRTMAX - SIGRTMIN, &n, &err) == 0)
+	    num_parse_u64("signal", word + 6, strlen(word + 6), 0, SIGRTMAX - SIGRTMIN, &n, &err) ==
+		    0)
 		return SIGRTMAX - (int)n;
 	return -1;
 }
@@ -194,19 +197,50 @@ const char *process_signal_name(int number, char *buffer)
 	return buffer;
 }
 
+/* The set behind "SigIgn:" or "SigCgt:" of /proc/self/status; all signals when it is not there. */
+static uint64_t status_set(const char *text, const char *key)
+{
+	const char *at = text ? strstr(text, key) : NULL;
+	uint64_t set = 0;
+
+	if (!at)
+		return UINT64_MAX;
+	for (at += strlen(key); *at == '\t' || *at == ' '; at++)
+		;
+	for (; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
+		set = set << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+	return set;
+}
+
+/* What is not as at the start of a program: three calls instead of one per signal. */
+static uint64_t changed_signals(void)
+{
+	char text[4096];
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return UINT64_MAX;
+	text[n] = '\0';
+	return status_set(text, "SigIgn:") | status_set(text, "SigCgt:");
+}
+
 void process_reset_signals(void)
 {
-	/* The kernel's own struct: a zero handler is SIG_DFL. The library's calls refuse 32 and 33. */
+	/* The kernel's own struct: a zero handler is SIG_DFL. The library's calls refuse 32 and 33.
+	 */
 	struct {
 		void *handler;
 		unsigned long flags;
 		void *restorer;
 		uint64_t mask;
 	} action = { 0 };
-	uint64_t none = 0;
+	uint64_t none = 0, changed = changed_signals();
 
 	for (int number = 1; number <= SIGNAL_MAX; number++)
-		if (number != SIGKILL && number != SIGSTOP)
+		if (number != SIGKILL && number != SIGSTOP && changed & 1ull << (number - 1))
 			syscall(SYS_rt_sigaction, number, &action, NULL, sizeof(none));
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 }

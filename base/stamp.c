@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,14 +56,38 @@ uint64_t stamp_monotonic_us(void)
 	return now_ns(CLOCK_MONOTONIC) / 1000;
 }
 
+static bool is_leap(unsigned year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+/* The C library's gmtime_r reads the zone files of the host, which a short program has no time
+ * for. */
+static void date_of_days(uint64_t days, unsigned *year, unsigned *month, unsigned *day)
+{
+	static const unsigned char lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	unsigned left, len;
+
+	for (*year = 1970; days >= 365u + is_leap(*year); (*year)++)
+		days -= 365u + is_leap(*year);
+	left = (unsigned)days;
+	for (*month = 1;; (*month)++) {
+		len = lengths[*month - 1] + (*month == 2 && is_leap(*year) ? 1u : 0u);
+		if (left < len)
+			break;
+		left -= len;
+	}
+	*day = left + 1;
+}
+
 char *stamp_rfc3339(uint64_t unix_ns, char *out)
 {
-	time_t seconds = (time_t)(unix_ns / NS_PER_S);
-	struct tm tm;
+	uint64_t seconds = unix_ns / NS_PER_S;
+	unsigned of_day = (unsigned)(seconds % 86400), year, month, day;
 
-	gmtime_r(&seconds, &tm);
-	strftime(out, STAMP_TEXT_LEN, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out + strlen(out), 12, ".%09uZ", (unsigned)(unix_ns % NS_PER_S));
+	date_of_days(seconds / 86400, &year, &month, &day);
+	snprintf(out, STAMP_TEXT_LEN, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ", year, month, day,
+		 of_day / 3600, of_day / 60 % 60, of_day % 60, (unsigned)(unix_ns % NS_PER_S));
 	return out;
 }
 

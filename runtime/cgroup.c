@@ -1,11 +1,10 @@
-/* runtime/cgroup - which hierarchies there are; make, join, count, remove.
+/* runtime/cgroup - which hierarchies there are, and where a container's folders are in them.
  *
- * Owns: the handle, folders, membership. May not touch: limits (cgroup_v1, cgroup_v2), freezing and
- * killing (cgroup_control), numbers (cgroup_stats).
+ * Owns: the handle, its form in state.json. May not touch: folders (cgroup_make), membership
+ * (cgroup_join), freezing and killing (cgroup_control), numbers (cgroup_stats).
  */
 #include "runtime/cgroup.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -13,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -45,8 +43,7 @@ static bool is_type(const char *path, long magic)
 	return statfs(path, &fs) == 0 && fs.f_type == magic;
 }
 
-/* "/a/./b/../c" to "/a/c"; never above the root. To be freed. */
-static char *clean_path(const char *path)
+char *cgroup_clean_path(const char *path)
 {
 	struct slice rest = SLICE(path), part;
 	char *out = xcalloc(1, strlen(path) + 2);
@@ -80,7 +77,7 @@ static void add_hierarchy(struct cgroup *cgroup, const char *name, const char *m
 	hierarchy = &cgroup->at[cgroup->count++];
 	joined = cgroup->path[0] == '/' ? xstrdup(cgroup->path)
 					: xformat("%s/%s", own, cgroup->path);
-	path = clean_path(joined);
+	path = cgroup_clean_path(joined);
 	*hierarchy = (struct hierarchy){ .name = xstrdup(name),
 					 .mount = xstrdup(mount),
 					 .folder = xformat("%s%s", mount, path),
@@ -160,7 +157,7 @@ struct cgroup *cgroup_plan(const struct cgroup_spec *spec, struct err *err)
 			return NULL;
 	} else {
 		cgroup->path = spec->path && spec->path[0]
-				       ? (spec->path[0] == '/' ? clean_path(spec->path)
+				       ? (spec->path[0] == '/' ? cgroup_clean_path(spec->path)
 							       : xstrdup(spec->path))
 				       : xformat("/%s", spec->id);
 	}
@@ -288,284 +285,4 @@ bool cgroup_exists(const struct cgroup *cgroup)
 		if (access(cgroup->at[i].folder, F_OK) == 0)
 			return true;
 	return false;
-}
-
-/* Copies cpus and mems from above where they are empty: else no process may join (ENOSPC). */
-static int fill_cpuset(const char *parent, const char *folder)
-{
-	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
-
-	for (size_t i = 0; i < 2; i++) {
-		char value[4096];
-
-		if (cgroup_file_read(folder, files[i], value, sizeof(value)) && value[0])
-			continue;
-		if (cgroup_file_read(parent, files[i], value, sizeof(value)) && value[0] &&
-		    cgroup_file_write(folder, files[i], value) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int make_folders(const struct hierarchy *hierarchy, bool *made)
-{
-	bool is_cpuset = strcmp(hierarchy->name, "cpuset") == 0;
-	AUTO(free) char *path = NULL, *parent = NULL;
-	size_t start = strlen(hierarchy->mount);
-
-	*made = mkdir(hierarchy->folder, 0755) == 0;
-	if (!*made && errno != ENOENT && errno != EEXIST)
-		return -1;
-	if ((*made || errno == EEXIST) && !is_cpuset)
-		return 0;
-	path = xstrdup(hierarchy->folder);
-	parent = xstrdup(hierarchy->mount);
-	for (char *slash = strchr(path + start + 1, '/');; slash = strchr(slash + 1, '/')) {
-		if (slash)
-			*slash = '\0';
-		if (mkdir(path, 0755) == 0)
-			*made |= !slash;
-		else if (errno != EEXIST)
-			return -1;
-		if (is_cpuset && fill_cpuset(parent, path) < 0)
-			return -1;
-		free(parent);
-		parent = xstrdup(path);
-		if (!slash)
-			return 0;
-		*slash = '/';
-	}
-}
-
-static int check_is_new(const struct cgroup *cgroup, const struct hierarchy *hierarchy,
-			struct err *err)
-{
-	char text[64];
-
-	if (hierarchy->made)
-		return 0;
-	if (cgroup_file_read(hierarchy->folder, "cgroup.procs", text, sizeof(text)) && text[0])
-		return err_set(err, ERR_BUSY, "container's cgroup is not empty: %s holds a process",
-			       hierarchy->folder);
-	if ((cgroup_file_read(hierarchy->folder, "freezer.state", text, sizeof(text)) &&
-	     strcmp(text, "THAWED") != 0) ||
-	    (cgroup->layout == CGROUP_V2 &&
-	     cgroup_file_read(hierarchy->folder, "cgroup.freeze", text, sizeof(text)) &&
-	     text[0] == '1'))
-		return err_set(err, ERR_BUSY, "container's cgroup unexpectedly frozen: %s",
-			       hierarchy->folder);
-	return 0;
-}
-
-static int make_all(struct cgroup *cgroup, bool must_be_new, struct err *err)
-{
-	for (size_t i = 0; i < cgroup->count; i++) {
-		struct hierarchy *hierarchy = &cgroup->at[i];
-
-		if (cgroup->layout == CGROUP_V2) {
-			if (cgroup_v2_make(cgroup, hierarchy, err) < 0)
-				return -1;
-		} else if (make_folders(hierarchy, &hierarchy->made) < 0) {
-			int saved = errno;
-
-			if (!cgroup->rootless ||
-			    (saved != EACCES && saved != EPERM && saved != EROFS))
-				return err_sys(err, saved, "make cgroup %s", hierarchy->folder);
-			if (i == 0)
-				cgroup_warn(cgroup,
-					    "cgroup %s cannot be made: limits have no effect",
-					    hierarchy->folder);
-			continue;
-		}
-		if (must_be_new && check_is_new(cgroup, hierarchy, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static void remove_made(struct cgroup *cgroup)
-{
-	for (size_t i = 0; i < cgroup->count; i++)
-		if (cgroup->at[i].made && rmdir(cgroup->at[i].folder) < 0 && errno == EBUSY)
-			cgroup_warn(cgroup, "cgroup %s stays: it is in use", cgroup->at[i].folder);
-}
-
-int cgroup_make(struct cgroup *cgroup, const struct config_resources *resources, bool must_be_new,
-		struct err *err)
-{
-	if (make_all(cgroup, must_be_new, err) < 0 ||
-	    (resources && cgroup_set(cgroup, resources, false, err) < 0)) {
-		remove_made(cgroup);
-		return -1;
-	}
-	return 0;
-}
-
-int cgroup_clone_fd(struct cgroup *cgroup)
-{
-	for (size_t i = 0; i < cgroup->count && cgroup->clone_fd < 0; i++)
-		if (cgroup->at[i].is_v2)
-			cgroup->clone_fd =
-				open(cgroup->at[i].folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return cgroup->clone_fd;
-}
-
-/* The sub path that an exec asked for in this hierarchy, or NULL. */
-static const char *sub_path(const struct hierarchy *hierarchy, const char *const *subs)
-{
-	const char *everywhere = NULL;
-
-	for (; subs && *subs; subs++) {
-		const char *colon = strchr(*subs, ':');
-		struct slice wanted = { *subs, colon ? (size_t)(colon - *subs) : 0 }, name;
-
-		if (!colon) {
-			everywhere = *subs;
-			continue;
-		}
-		while (slice_next(&wanted, ',', &name)) {
-			struct slice rest = SLICE(hierarchy->name), part;
-
-			while (slice_next(&rest, ',', &part))
-				if (part.len == name.len && !memcmp(part.at, name.at, name.len))
-					return colon + 1;
-		}
-	}
-	return everywhere;
-}
-
-static int open_join(const struct hierarchy *hierarchy, const char *const *subs, struct err *err)
-{
-	const char *sub = sub_path(hierarchy, subs);
-	/* A single-threaded process that moves itself through "tasks" needs no lock over all
-	 * processes. */
-	const char *file = hierarchy->is_v2 ? "cgroup.procs" : "tasks";
-	AUTO(free) char *clean = clean_path(sub ? sub : "");
-	AUTO(free) char *path = xformat("%s%s/%s", hierarchy->folder, clean, file);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	return fd < 0 ? err_sys(err, errno, "error adding pid to cgroup: %s", path) : fd;
-}
-
-/* "[CTRL[,CTRL]:]PATH": known controllers, and a path that stays below. */
-static int check_subs(const struct cgroup *cgroup, const char *const *subs, struct err *err)
-{
-	for (; subs && *subs; subs++) {
-		const char *colon = strchr(*subs, ':');
-		struct slice names = { *subs, colon ? (size_t)(colon - *subs) : 0 };
-		struct slice path = SLICE(colon ? colon + 1 : *subs), part;
-
-		while (slice_next(&path, '/', &part))
-			if (slice_is(part, ".."))
-				return err_set(err, ERR_INVALID, "bad sub cgroup path: %.80s",
-					       *subs);
-		while (colon && slice_next(&names, ',', &part)) {
-			AUTO(free) char *name = xstrndup(part.at, part.len);
-
-			if (cgroup->layout == CGROUP_V2 || !cgroup_hierarchy(cgroup, name))
-				return err_set(err, ERR_INVALID, "unknown controller %.40s", name);
-		}
-	}
-	return 0;
-}
-
-int cgroup_join_fds(struct cgroup *cgroup, const char *const *subs, bool v2_too, int *fds,
-		    size_t max, struct err *err)
-{
-	size_t count = 0;
-
-	if (check_subs(cgroup, subs, err) < 0)
-		return -1;
-	for (size_t i = 0; i < cgroup->count && count < max; i++) {
-		struct hierarchy *hierarchy = &cgroup->at[i];
-
-		if (hierarchy->is_v2 && !v2_too)
-			continue;
-		fds[count] = open_join(hierarchy, subs, err);
-		if (fds[count] >= 0) {
-			count++;
-			continue;
-		}
-		if (cgroup->rootless || (hierarchy->is_v2 && cgroup->layout == CGROUP_HYBRID)) {
-			*err = ERR_NONE;
-			continue;
-		}
-		while (count)
-			close(fds[--count]);
-		return -1;
-	}
-	return (int)count;
-}
-
-int cgroup_join_self(const int *fds, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (write(fds[i], "0", 1) < 0)
-			return -1;
-	return 0;
-}
-
-int cgroup_join(struct cgroup *cgroup, pid_t pid, struct err *err)
-{
-	char text[20];
-
-	snprintf(text, sizeof(text), "%d", (int)pid);
-	for (size_t i = 0; i < cgroup->count; i++)
-		if (cgroup_file_write(cgroup->at[i].folder, "cgroup.procs", text) < 0 &&
-		    !cgroup->rootless)
-			return err_sys(err, errno, "join cgroup %s", cgroup->at[i].folder);
-	return 0;
-}
-
-int cgroup_set(struct cgroup *cgroup, const struct config_resources *resources, bool update,
-	       struct err *err)
-{
-	struct limit_writer writer = { .cgroup = cgroup, .update = update, .err = err };
-	int status = cgroup->layout == CGROUP_V2 ? cgroup_v2_set(&writer, resources)
-						 : cgroup_v1_set(&writer, resources);
-
-	while (writer.count) {
-		struct limit_change *change = &writer.changes[--writer.count];
-
-		if (status < 0 && change->old[0])
-			cgroup_file_write(change->folder, change->file, change->old);
-		free(change->folder);
-		free(change->file);
-		free(change->old);
-	}
-	free(writer.changes);
-	return status;
-}
-
-static int chown_file(const char *folder, const char *file, uid_t uid, gid_t gid)
-{
-	AUTO(free) char *path = xformat("%s/%s", folder, file);
-
-	return chown(path, uid, gid) < 0 && errno != ENOENT ? -1 : 0;
-}
-
-int cgroup_delegate(struct cgroup *cgroup, uid_t uid, gid_t gid, struct err *err)
-{
-	AUTO(free) char *list = NULL;
-	struct err ignored = ERR_NONE;
-	char *save = NULL;
-	size_t len;
-
-	for (size_t i = 0; i < cgroup->count; i++) {
-		struct hierarchy *hierarchy = &cgroup->at[i];
-
-		if (!hierarchy->is_v2)
-			continue;
-		if (chown(hierarchy->folder, uid, gid) < 0)
-			return err_sys(err, errno, "delegate cgroup %s", hierarchy->folder);
-		if (file_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", 65536, &list, &len,
-			      &ignored) < 0)
-			list = xstrdup("cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n");
-		for (char *file = strtok_r(list, "\n", &save); file;
-		     file = strtok_r(NULL, "\n", &save))
-			if (chown_file(hierarchy->folder, file, uid, gid) < 0)
-				return err_sys(err, errno, "delegate %s/%s", hierarchy->folder,
-					       file);
-	}
-	return 0;
 }

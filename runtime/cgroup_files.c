@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "runtime/cgroup_internal.h"
 
-static int open_file(const char *folder, const char *file, int flags)
+int cgroup_file_open(const char *folder, const char *file, int flags)
 {
 	char path[4096 + 64];
 
@@ -29,7 +29,7 @@ static int open_file(const char *folder, const char *file, int flags)
 
 bool cgroup_file_read(const char *folder, const char *file, char *out, size_t size)
 {
-	AUTO(fd) int fd = open_file(folder, file, O_RDONLY);
+	AUTO(fd) int fd = cgroup_file_open(folder, file, O_RDONLY);
 	size_t len = 0;
 	ssize_t n = 0;
 
@@ -46,7 +46,7 @@ bool cgroup_file_read(const char *folder, const char *file, char *out, size_t si
 
 int cgroup_file_write(const char *folder, const char *file, const char *text)
 {
-	AUTO(fd) int fd = open_file(folder, file, O_WRONLY);
+	AUTO(fd) int fd = cgroup_file_open(folder, file, O_WRONLY);
 
 	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -1 : 0;
 }

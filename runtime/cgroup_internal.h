@@ -29,6 +29,8 @@ struct cgroup {
 	void *warn_context;
 };
 
+/* "/a/./b/../c" to "/a/c"; never above the root. To be freed. */
+char *cgroup_clean_path(const char *path);
 struct hierarchy *cgroup_hierarchy(const struct cgroup *cgroup, const char *controller);
 void cgroup_warn(const struct cgroup *cgroup, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -37,6 +39,7 @@ void cgroup_warn(const struct cgroup *cgroup, const char *fmt, ...)
  * was read. write: -1 with errno. */
 bool cgroup_file_read(const char *folder, const char *file, char *out, size_t size);
 int cgroup_file_write(const char *folder, const char *file, const char *text);
+int cgroup_file_open(const char *folder, const char *file, int flags); /* the caller's; O_CLOEXEC */
 uint64_t cgroup_file_u64(const char *folder, const char *file,
 			 uint64_t fallback); /* "max": UINT64_MAX */
 /* The number behind `key ` in a flat keyed file; fallback when absent. */

@@ -1,15 +1,12 @@
 /* runtime/exec - a second process in a running container.
  *
- * Owns: the way into the container's namespaces and cgroup. May not touch: the last stages
- * (settle), init.
+ * Owns: what must be open and known before the clone, the child's words. May not touch: what the
+ * child does (exec_child), init.
  */
 #include "runtime/exec.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/close_range.h>
-#include <linux/keyctl.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -20,7 +17,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,27 +26,10 @@
 #include "base/process.h"
 #include "base/stages.h"
 #include "runtime/create_internal.h"
-#include "runtime/devices.h"
-#include "runtime/init.h"
-#include "runtime/limits.h"
+#include "runtime/exec_internal.h"
 #include "runtime/namespaces.h"
 #include "runtime/seccomp.h"
-#include "runtime/settle.h"
 #include "runtime/sync.h"
-
-struct exec_job {
-	const struct exec_spec *spec;
-	int init_pidfd, proc_fd, near_fd, far_fd, own_pid_fd;
-	int root_fd;        /* of init, where the mount namespace is the host's */
-	unsigned long join; /* CLONE_NEW* that differ from ours */
-	int cgroup_fds[INIT_CGROUP_FDS];
-	size_t cgroup_fd_count;
-	struct seccomp_program filter;
-	struct exec_session session;
-	int exit_code;
-	bool joined; /* by the helper */
-	bool rootless;
-};
 
 static bool differs(int proc_fd, pid_t pid, const char *file)
 {
@@ -102,29 +81,6 @@ static int check_state(const struct exec_spec *spec, struct err *err)
 	return 0;
 }
 
-/* A v2 container that keeps its processes in a leaf refuses ours at its top: the cgroup of init
- * then. */
-static int open_init_cgroup(struct exec_job *job)
-{
-	char path[64], text[4096], folder[4200];
-	AUTO(fd) int fd = -1;
-	const char *at;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "%d/cgroup", (int)job->spec->state->init.pid);
-	fd = openat(job->proc_fd, path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return -1;
-	text[n] = '\0';
-	at = strstr(text, "0::/");
-	if (!at)
-		return -1;
-	snprintf(folder, sizeof(folder), "/sys/fs/cgroup%.*s/cgroup.procs",
-		 (int)strcspn(at + 3, "\n"), at + 3);
-	return open(folder, O_WRONLY | O_CLOEXEC);
-}
-
 static int step_check(void *context, struct err *err)
 {
 	struct exec_job *job = context;
@@ -137,19 +93,38 @@ static int step_check(void *context, struct err *err)
 	return find_namespaces(job, err);
 }
 
+static void close_cgroups(struct exec_job *job)
+{
+	while (job->cgroup_fd_count)
+		close(job->cgroup_fds[--job->cgroup_fd_count]);
+}
+
+static int open_cgroups(struct exec_job *job, bool v2_too, struct err *err)
+{
+	int count = 0;
+
+	close_cgroups(job);
+	if (job->spec->state->cgroup)
+		count = cgroup_join_fds(job->spec->state->cgroup, job->spec->cgroups, v2_too,
+					job->cgroup_fds, INIT_CGROUP_FDS, err);
+	if (count < 0)
+		return -1;
+	job->cgroup_fd_count = (size_t)count;
+	return 0;
+}
+
 static int step_prepare(void *context, struct err *err)
 {
 	struct exec_job *job = context;
 	const struct exec_spec *spec = job->spec;
-	int pair[2], count;
+	int pair[2];
 
-	if (spec->state->cgroup) {
-		count = cgroup_join_fds(spec->state->cgroup, spec->cgroups, true, job->cgroup_fds,
-					INIT_CGROUP_FDS, err);
-		if (count < 0)
-			return -1;
-		job->cgroup_fd_count = (size_t)count;
-	}
+	/* A write to cgroup.procs waits for all processes of the host; being born in the v2 folder
+	 * does not. */
+	if (spec->state->cgroup && !(spec->cgroups && spec->cgroups[0]))
+		job->into_fd = cgroup_clone_fd(spec->state->cgroup);
+	if (open_cgroups(job, job->into_fd < 0, err) < 0)
+		return -1;
 	if (spec->config->seccomp.set) {
 		AUTO(free) char *path = xformat("%s/.seccomp", spec->state->root);
 		AUTO(fd) int cache_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -164,135 +139,6 @@ static int step_prepare(void *context, struct err *err)
 	return 0;
 }
 
-static int join_cgroup(struct exec_job *job, struct err *err)
-{
-	for (size_t i = 0; i < job->cgroup_fd_count; i++) {
-		AUTO(fd) int fd = -1;
-
-		if (cgroup_join_self(&job->cgroup_fds[i], 1) == 0)
-			continue;
-		fd = errno == EBUSY && cgroup_layout(job->spec->state->cgroup) == CGROUP_V2
-			     ? open_init_cgroup(job)
-			     : -1;
-		if (fd < 0 || cgroup_join_self(&fd, 1) < 0)
-			return err_sys(err, errno ? errno : EBUSY, "join the cgroup");
-	}
-	return 0;
-}
-
-static int enter(struct exec_job *job, struct err *err)
-{
-	unsigned long flags = job->join & ~(unsigned long)CLONE_NEWPID;
-
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (limits_affinity(0, "process.execCPUAffinity.initial",
-			    job->spec->process->cpu_affinity_initial, err) < 0 ||
-	    join_cgroup(job, err) < 0 ||
-	    limits_affinity(0, "process.execCPUAffinity.final",
-			    job->spec->process->cpu_affinity_final, err) < 0)
-		return -1;
-	/* Whatever the caller was narrowed to is not the container's. */
-	if (!job->spec->process->cpu_affinity_initial && !job->spec->process->cpu_affinity_final)
-		limits_affinity_reset();
-	if (flags && !job->joined && setns(job->init_pidfd, (int)flags) < 0)
-		return err_sys(err, errno, "join the container's namespaces");
-	if (job->root_fd >= 0 && (fchdir(job->root_fd) < 0 || chroot(".") < 0))
-		return err_sys(err, errno, "enter the container's root");
-	if (chdir("/") < 0)
-		return err_sys(err, errno, "chdir /");
-	if (flags & CLONE_NEWUSER) {
-		setgroups(0, NULL);
-		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-			return err_sys(err, errno, "become root of the user namespace");
-	}
-	return 0;
-}
-
-static int session(struct exec_job *job, struct err *err)
-{
-	const struct config_process *process = job->spec->process;
-	AUTO(fd) int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO(fd) int master = -1;
-	AUTO(fd) int slave = -1;
-	struct console_spec spec;
-	char name[80];
-
-	setsid();
-	snprintf(name, sizeof(name), "_ses.%.60s", job->spec->state->id);
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) < 0 && errno == ENOMEM)
-		return err_sys(err, errno, "session keyring");
-	if (!process->terminal)
-		return 0;
-	spec = (struct console_spec){ .height = process->console_height,
-				      .width = process->console_width,
-				      .uid = process->uid,
-				      .plain_lines = job->spec->flags & EXEC_PLAIN_LINES };
-	if (console_make(root_fd, &spec, &master, &slave, err) < 0 || console_take(slave, err) < 0)
-		return -1;
-	return sync_send(job->far_fd, SYNC_CONSOLE, 0, NULL, master) < 0
-		       ? err_sys(err, errno, "hand over the terminal")
-		       : 0;
-}
-
-static int place_stdio(const struct exec_job *job, struct err *err)
-{
-	const struct config_process *process = job->spec->process;
-
-	if (process->terminal)
-		return 0;
-	for (int i = 0; i < 3; i++) {
-		int wanted = job->spec->stdio_fds[i];
-		struct stat st;
-
-		if (wanted < 0 && i == 0) {
-			AUTO(fd) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-			if (null_fd < 0 || dup2(null_fd, 0) < 0)
-				return err_sys(err, errno, "open /dev/null");
-			continue;
-		}
-		if (wanted >= 0 && wanted != i && dup2(wanted, i) < 0)
-			return err_sys(err, errno, "stdio %d", i);
-		if (fstat(i, &st) == 0 && st.st_uid != process->uid &&
-		    !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)) &&
-		    fchown(i, process->uid, (gid_t)-1) < 0)
-			continue;
-	}
-	return 0;
-}
-
-static void __attribute__((noreturn)) child_main(struct exec_job *job)
-{
-	const struct exec_spec *spec = job->spec;
-	struct settle_job settle_job = {
-		.config = spec->config,
-		.process = spec->process,
-		.filter = spec->config->seccomp.set ? &job->filter : NULL,
-		.rootless = job->rootless,
-		.setgroups_denied = job->join & CLONE_NEWUSER && job->rootless,
-		.area = "exec",
-	};
-	int *ours[] = { &job->far_fd, &job->proc_fd, &job->init_pidfd, &job->root_fd };
-	struct err err = ERR_NONE;
-
-	process_reset_signals();
-	if (settle_descriptors(NULL, 0, spec->preserve_fds, NULL, 0, &err) == 0 &&
-	    enter(job, &err) == 0 && place_stdio(job, &err) == 0 && session(job, &err) == 0 &&
-	    (!spec->extra_fd_count ||
-	     settle_descriptors(spec->extra_fds, spec->extra_fd_count, 0, ours, 4, &err) == 0)) {
-		close(job->near_fd);
-		close(job->init_pidfd);
-		auto_fd(&job->own_pid_fd);
-		auto_fd(&job->root_fd);
-		settle_job.sync_fd = job->far_fd;
-		settle_job.proc_fd = job->proc_fd;
-		if (settle(&settle_job, &err) == 0)
-			settle_exec(&settle_job, &err);
-	}
-	sync_send_error(job->far_fd, &err, settle_job.exit_code ? settle_job.exit_code : 255);
-	_exit(255);
-}
-
 /* Without rights of our own the pid namespace opens only from inside the user namespace: a helper
  * goes in and clones the program's process as our child. */
 static int clone_by_helper(struct exec_job *job, struct err *err)
@@ -303,7 +149,7 @@ static int clone_by_helper(struct exec_job *job, struct err *err)
 	int pair[2], status;
 	pid_t helper;
 
-	if (sync_pair(pair, err) < 0)
+	if (open_cgroups(job, true, err) < 0 || sync_pair(pair, err) < 0)
 		return -1;
 	near_fd = pair[0];
 	far_fd = pair[1];
@@ -319,7 +165,7 @@ static int clone_by_helper(struct exec_job *job, struct err *err)
 		if (setns(job->init_pidfd, (int)job->join) == 0)
 			pid = namespaces_clone(CLONE_PARENT, -1, &pidfd);
 		if (pid == 0)
-			child_main(job);
+			exec_child_main(job);
 		if (pid > 0) {
 			sync_send(far_fd, SYNC_PIDFD, 0, NULL, pidfd);
 		} else {
@@ -354,9 +200,15 @@ static int step_clone(void *context, struct err *err)
 				       ? clone_by_helper(job, err)
 				       : err_sys(err, errno, "join the pid namespace");
 	}
-	pid = namespaces_clone(0, -1, &job->session.pidfd);
+	pid = namespaces_clone(0, job->into_fd, &job->session.pidfd);
+	if (pid < 0 &&
+	    job->into_fd >= 0) { /* a folder that keeps its processes in a leaf, or none */
+		if (open_cgroups(job, true, err) < 0)
+			return -1;
+		pid = namespaces_clone(0, -1, &job->session.pidfd);
+	}
 	if (pid == 0)
-		child_main(job);
+		exec_child_main(job);
 	if (pid < 0)
 		err_sys(err, errno, "clone");
 	if (job->own_pid_fd >= 0 && setns(job->own_pid_fd, CLONE_NEWPID) < 0)
@@ -433,6 +285,7 @@ int exec_start(const struct exec_spec *spec, struct exec_session *out, int *out_
 		.rootless = geteuid() != 0,
 		.spec = spec,
 		.init_pidfd = -1,
+		.into_fd = -1,
 		.proc_fd = -1,
 		.near_fd = -1,
 		.far_fd = -1,
@@ -447,8 +300,7 @@ int exec_start(const struct exec_spec *spec, struct exec_session *out, int *out_
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (*fds[i] >= 0)
 			close(*fds[i]);
-	for (size_t i = 0; i < job.cgroup_fd_count; i++)
-		close(job.cgroup_fds[i]);
+	close_cgroups(&job);
 	free(job.filter.at);
 	if (status < 0) {
 		if (job.session.console_fd >= 0)

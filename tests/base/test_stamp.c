@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -19,6 +20,23 @@ static void times_as_text(void **state)
 	assert_string_equal(stamp_rfc3339(0, out), "1970-01-01T00:00:00.000000000Z");
 	assert_string_equal(stamp_rfc3339(1795258538ull * S + 1, out),
 			    "2026-11-21T10:55:38.000000001Z");
+}
+
+/* Every day of 330 years, leap days and centuries without one among them, as the C library has it.
+ */
+static void dates_are_those_of_the_calendar(void **state)
+{
+	char out[STAMP_TEXT_LEN], wanted[STAMP_TEXT_LEN];
+
+	(void)state;
+	for (uint64_t day = 0; day < 330 * 365; day++) {
+		time_t seconds = (time_t)(day * 86400 + day % 86400);
+		struct tm tm;
+
+		gmtime_r(&seconds, &tm);
+		strftime(wanted, sizeof(wanted), "%Y-%m-%dT%H:%M:%S.000000000Z", &tm);
+		assert_string_equal(stamp_rfc3339((uint64_t)seconds * S, out), wanted);
+	}
 }
 
 static void text_as_times(void **state)
@@ -107,9 +125,13 @@ static void the_clocks_go_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(times_as_text),         cmocka_unit_test(text_as_times),
-		cmocka_unit_test(a_nul_is_no_separator), cmocka_unit_test(there_and_back),
-		cmocka_unit_test(ids_are_random_hex),    cmocka_unit_test(the_clocks_go_on),
+		cmocka_unit_test(times_as_text),
+		cmocka_unit_test(dates_are_those_of_the_calendar),
+		cmocka_unit_test(text_as_times),
+		cmocka_unit_test(a_nul_is_no_separator),
+		cmocka_unit_test(there_and_back),
+		cmocka_unit_test(ids_are_random_hex),
+		cmocka_unit_test(the_clocks_go_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
