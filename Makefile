@@ -1,5 +1,5 @@
 # One make for the whole house: every folder says its files in module.mk, nobody recurses.
-#   make                 build/stack, build/stack-runtime, build/stack-netd
+#   make                 build/stack, build/stack-runtime, build/stack-init, build/stack-netd
 #   make test            everything a clean clone must show: units under sanitizers, floors, end to end
 #   make units           the units alone (UNITS=specs: one folder's)
 #   make e2e             the real programs in a network namespace of their own (E2E=name: one file)
@@ -90,7 +90,7 @@ format:
 
 install: all
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/stack
-	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec/stack $(BUILD)/stack-runtime $(BUILD)/stack-netd
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec/stack $(addprefix $(BUILD)/stack-,runtime init netd)
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/stack

@@ -16,6 +16,7 @@
 #include "orchestrator/profile.h"
 
 #define OCI_VERSION "1.2.0"
+#define INIT_TARGET "/dev/init" /* where stack-init stands in the container */
 
 static struct config_list list_of(const char *const *items, size_t count, bool is_set)
 {
@@ -36,10 +37,14 @@ static int choose_argv(struct arena *arena, const struct bundle_spec *spec, stru
 	return 0;
 }
 
-static void add_argv(struct json_object *process, const struct config_list *argv)
+static void add_argv(struct json_object *process, const struct config_list *argv, bool by_init)
 {
 	struct json_object *args = json_add_array(process, "args");
 
+	if (by_init) {
+		json_push_text(args, INIT_TARGET);
+		json_push_text(args, "--");
+	}
 	for (size_t i = 0; i < argv->count; i++)
 		json_push_text(args, argv->items[i]);
 }
@@ -147,15 +152,11 @@ static int add_process(struct arena *arena, struct json_object *config,
 	const struct service *service = spec->service;
 	struct config_list argv;
 
-	if (service->init.value)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "service %s: init: this stack has no init program of its own",
-			       service->name);
 	if (choose_argv(arena, spec, &argv, err) < 0)
 		return -1;
 	json_add_bool(process, "terminal", service->tty);
 	add_user(process, spec->user);
-	add_argv(process, &argv);
+	add_argv(process, &argv, service->init.value);
 	add_env(arena, process, spec);
 	json_add_text(process, "cwd",
 		      service->working_dir ? service->working_dir
@@ -290,6 +291,20 @@ static void push_own_mounts(struct arena *arena, struct json_object *mounts,
 	}
 }
 
+/* The program of service->init, read-only: what the host has is not the container's to change. */
+static void push_init(struct json_object *mounts, const struct bundle_spec *spec)
+{
+	static const char *const words[] = { "bind", "ro", "nosuid", "nodev", "rprivate" };
+	struct json_object *options;
+
+	if (!spec->service->init.value)
+		return;
+	options =
+		json_add_array(push_mount(mounts, INIT_TARGET, "bind", spec->init_path), "options");
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		json_push_text(options, words[i]);
+}
+
 struct json_object *bundle_config(struct arena *arena, const struct bundle_spec *spec,
 				  struct err *err)
 {
@@ -312,6 +327,7 @@ struct json_object *bundle_config(struct arena *arena, const struct bundle_spec 
 	push_shm(arena, mounts, spec);
 	push_etc_files(arena, mounts, spec);
 	push_own_mounts(arena, mounts, spec);
+	push_init(mounts, spec);
 	if (bundle_add_linux(arena, config, spec, err) < 0) {
 		err_wrap(err, "service %s", service->name);
 		return NULL;

@@ -207,6 +207,7 @@ static int write_config(const struct slot_files_spec *spec, const struct slot_pa
 				      .slot_dir = paths->slot_dir,
 				      .netns_path = paths->netns,
 				      .shares_netns = !spec->slot->net || paths->netns != spec->slot->net->netns,
+				      .init_path = spec->slot->sv->init_path,
 				      .mounts = spec->storage->mounts,
 				      .mount_count = spec->storage->mount_count };
 	AUTO(json) struct json_object *config = NULL;

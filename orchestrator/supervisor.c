@@ -239,6 +239,7 @@ int supervisor_run(const struct supervisor_options *options, struct err *err)
 	setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 0);
 	sv->roots = options->roots;
 	sv->program = options->program;
+	sv->init_path = options->init_path;
 	sv->trace_fd = options->trace_fd;
 	sv->runtime_fd = sv->log_fd = process->lock_fd = -1;
 	if (open_loop(process, err) < 0 || open_parts(process, options, err) < 0 ||

@@ -43,6 +43,7 @@ struct supervisor {
 	LIST_HEAD(slot_list, slot) slots;
 	TAILQ_HEAD(change_list, change) changes; /* the first one is being applied */
 	int runtime_fd;      /* our stack-runtime, opened once */
+	const char *init_path; /* of stack-init, beside it */
 	int log_fd;          /* supervisor.log, also for monitors and netd */
 	int trace_fd;        /* Chrome trace of every stage; -1: none */
 	const char *program; /* path of stack itself: workers */
@@ -57,6 +58,7 @@ struct supervisor_options {
 	const char *program;      /* path of stack */
 	const char *runtime_path; /* path of stack-runtime */
 	const char *netd_path;    /* path of stack-netd */
+	const char *init_path;    /* path of stack-init */
 	int ready_fd;             /* closed when requests are taken; one line with an error instead */
 	int trace_fd;             /* -1: none */
 };

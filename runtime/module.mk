@@ -18,6 +18,11 @@ PROGRAMS              += stack-runtime
 MAIN_stack-runtime    := runtime/main.c
 FOLDER_stack-runtime  := runtime
 LINK_stack-runtime    := -static-pie
+# Process 1 of containers with `init: true`: inside, so that it is small and needs nothing.
+PROGRAMS              += stack-init
+MAIN_stack-init       := runtime/stack_init.c
+FOLDER_stack-init     := base
+LINK_stack-init       := -static -no-pie
 TESTS   += tests/runtime/test_config tests/runtime/test_mount_options \
            tests/runtime/test_device_rules tests/runtime/test_small_rooms
 KTESTS  += tests/runtime/k_create

@@ -21,7 +21,7 @@ struct cli {
 	const struct options *options;
 	struct roots *roots;            /* cli_roots */
 	struct settings *settings;      /* cli_settings */
-	char *program, *runtime, *netd; /* paths of stack, stack-runtime, stack-netd */
+	char *program, *runtime, *netd, *init; /* paths of stack, stack-runtime, -netd, -init */
 	enum progress_form progress;
 	const char *ansi; /* "auto", "always", "never" */
 	int own_argc;

@@ -143,6 +143,7 @@ static void become_supervisor(const struct cli *cli, const char *project, int re
 	struct supervisor_options options = { .program = cli->program,
 					      .runtime_path = cli->runtime,
 					      .netd_path = cli->netd,
+					      .init_path = cli->init,
 					      .ready_fd = ready_fd,
 					      .trace_fd = -1 };
 	int null_fd = open("/dev/null", O_RDWR);

@@ -217,6 +217,7 @@ static void find_programs(struct cli *cli)
 	cli->program = xstrdup(own);
 	cli->runtime = program_beside(own, "stack-runtime");
 	cli->netd = program_beside(own, "stack-netd");
+	cli->init = program_beside(own, "stack-init");
 }
 
 static const char *environment(void *ctx, const char *name)

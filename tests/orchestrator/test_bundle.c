@@ -27,6 +27,8 @@ static const struct row rows[] = {
 	/* the process */
 	{ "", "/ociVersion", "\"1.2.0\"" },
 	{ "", "/process/args", "[\"/entry\",\"serve\"]" },
+	{ "\"init\":true", "/process/args", "[\"/dev/init\",\"--\",\"/entry\",\"serve\"]" },
+	{ "\"init\":false", "/process/args", "[\"/entry\",\"serve\"]" },
 	{ "\"command\":[\"a\",\"b c\"]", "/process/args", "[\"/entry\",\"a\",\"b c\"]" },
 	{ "\"entrypoint\":[\"/own\"]", "/process/args", "[\"/own\"]" },
 	{ "\"entrypoint\":[\"/own\"],\"command\":[\"x\"]", "/process/args", "[\"/own\",\"x\"]" },
@@ -75,6 +77,7 @@ static const struct row rows[] = {
 	{ "", "/mounts/9/uidMappings", "[{\"containerID\":0,\"hostID\":1000,\"size\":1}]" },
 	{ "", "/mounts/10/destination", "\"/etc/hostname\"" },
 	{ "", "/mounts/11", NULL },
+	{ "\"init\":true", "/mounts/11", "{\"destination\":\"/dev/init\",\"type\":\"bind\",\"source\":\"/libexec/stack-init\",\"options\":[\"bind\",\"ro\",\"nosuid\",\"nodev\",\"rprivate\"]}" },
 	/* namespaces and cgroup */
 	{ "", "/linux/namespaces", "[{\"type\":\"mount\"},{\"type\":\"pid\"},{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"network\",\"path\":\"/ns\"},{\"type\":\"cgroup\"}]" },
 	{ "\"pid\":\"host\",\"ipc\":\"host\",\"uts\":\"host\",\"cgroup\":\"host\"", "/linux/namespaces", "[{\"type\":\"mount\"},{\"type\":\"network\",\"path\":\"/ns\"}]" },
@@ -156,6 +159,7 @@ static void fixture_make(struct fixture *f, const char *members)
 					      .type = "bind",
 					      .source = "/h" };
 	f->spec = (struct bundle_spec){ .project = f->model->project,
+					.init_path = "/libexec/stack-init",
 					.service = &f->model->project->services[0],
 					.image = f->image,
 					.user = &f->user,
@@ -209,7 +213,6 @@ static void what_cannot_be_is_refused_by_key(void **state)
 {
 	/* clang-format off */
 	static const struct { const char *service; enum err_code code; const char *message; } wrong[] = {
-		{ "\"init\":true", ERR_UNSUPPORTED, "service web: init:" },
 		{ "\"devices\":[{\"source\":\"/dev/no-such\",\"target\":\"/dev/x\",\"permissions\":\"r\"}]", ERR_NOT_FOUND, "devices: device /dev/no-such does not exist" },
 		{ "\"devices\":[{\"source\":\"/etc/passwd\",\"target\":\"/dev/x\",\"permissions\":\"r\"}]", ERR_INVALID, "is not a device" },
 	};
