@@ -10,6 +10,7 @@ BUILD    ?= build
 CFLAGS   ?= -O2 -g
 SAN      ?=
 PREFIX   ?= /usr/local
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
 DESTDIR  ?=
 VERSION  := 0.1.0
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
@@ -91,9 +92,13 @@ format:
 install: all
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/stack
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec/stack $(addprefix $(BUILD)/stack-,runtime init netd)
+	install -d -m 755 $(DESTDIR)$(UNITDIR)
+	sed 's,@BINDIR@,$(PREFIX)/bin,' systemd/stack@.service.in >$(DESTDIR)$(UNITDIR)/stack@.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/stack@.service
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/stack
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/stack
+	rm -f $(DESTDIR)$(UNITDIR)/stack@.service
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRCS)) $(patsubst %,$(BUILD)/%.d,$(TESTS) $(KTESTS))

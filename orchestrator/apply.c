@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/stamp.h"
 #include "orchestrator/change.h"
 #include "orchestrator/publish.h"
@@ -73,6 +74,16 @@ static void tell(struct change *change, size_t at, bool done)
 			done ? "done" : "working", NULL);
 }
 
+/* The first failure is the change's answer, unless each of its actions stands for itself. */
+static void note_failure(struct change *change, const struct action *action, const struct err *err)
+{
+	if (change->flags & CHANGE_KEEP_GOING)
+		log_warn("not-done", KV_S("op", change->op), KV_S("name", action->name),
+			 KV_S("error", err->msg));
+	else if (change->failure.code == ERR_OK)
+		change->failure = *err;
+}
+
 static void step_over(struct step *step, const struct err *err)
 {
 	struct change *change = step->change;
@@ -84,10 +95,12 @@ static void step_over(struct step *step, const struct err *err)
 		tell(change, step->at, true);
 	} else {
 		change->states[step->at] = ACTION_FAILED;
-		if (change->failure.code == ERR_OK)
-			change->failure = *err;
+		note_failure(change, action, err);
 		change_progress(change, verbs[action->kind].kind, object_name(change, action),
 				"Error", "failed", err->msg);
+		if (change->flags & CHANGE_KEEP_GOING && action->kind == ACTION_START && step->slot &&
+		    step->slot->record)
+			slot_apply_policy(step->slot);
 	}
 	free(step);
 	apply_look(change);
@@ -143,13 +156,19 @@ static void begin_create(struct step *step, const struct action *action)
 	uv_queue_work(change->sv->loop, &step->work, create_in_pool, created);
 }
 
+static struct slot *slot_of(const struct change *change, const struct action *action)
+{
+	return action->container ? slot_by_container(change->sv, action->container)
+				 : slot_find(change->sv, action->service, action->slot);
+}
+
 static void begin_slot(struct step *step, const struct action *action)
 {
 	struct change *change = step->change;
-	bool by_hand = !action->replaces && change->op && strcmp(change->op, "up") != 0;
+	bool by_hand = !action->replaces && change->op && strcmp(change->op, "up") != 0 &&
+		       !(change->flags & CHANGE_CUTS_OFF);
 
-	step->slot = action->container ? slot_by_container(change->sv, action->container)
-				       : slot_find(change->sv, action->service, action->slot);
+	step->slot = slot_of(change, action);
 	if (!step->slot) {
 		err_set(&step->err, ERR_NOT_FOUND, "container %s has gone", action->name);
 		step_over(step, &step->err);
@@ -162,6 +181,8 @@ static void begin_slot(struct step *step, const struct action *action)
 		slot_start(step->slot, action->reason, slot_step_over, step);
 		return;
 	case ACTION_STOP:
+		step->slot->record->cut_off |= (change->flags & CHANGE_CUTS_OFF) != 0 &&
+					       slot_is_live(step->slot);
 		slot_stop(step->slot, change->timeout_us, by_hand, action->reason, slot_step_over,
 			  step);
 		return;
@@ -368,8 +389,7 @@ static void fail_without_beginning(struct change *change, size_t at, const struc
 	const struct action *action = &change->plan.actions[at];
 
 	change->states[at] = ACTION_FAILED;
-	if (change->failure.code == ERR_OK)
-		change->failure = *err;
+	note_failure(change, action, err);
 	if (err->code != ERR_CANCELLED)
 		change_progress(change, verbs[action->kind].kind, object_name(change, action),
 				"Error", "failed", err->msg);
@@ -386,6 +406,31 @@ static bool is_held_back(const struct change *change, const struct action *actio
 {
 	return (change->failure.code != ERR_OK && !is_stopping_kind(action->kind)) ||
 	       change->flow.cancelled;
+}
+
+/* A start whose conditions do not hold (yet): policy looks after it from here on. */
+static bool leave_to_policy(struct change *change, size_t at, const char *why)
+{
+	const struct action *action = &change->plan.actions[at];
+	struct slot *slot = action->kind == ACTION_START ? slot_of(change, action) : NULL;
+
+	if (!(change->flags & CHANGE_KEEP_GOING) || !slot || !slot->record ||
+	    (slot->state != SLOT_CREATED && slot->state != SLOT_EXITED))
+		return false;
+	change->states[at] = ACTION_DONE;
+	slot_await_needs(slot, why);
+	return true;
+}
+
+/* What is still to come when nothing moves any more. True: something was left to policy. */
+static bool leave_rest_to_policy(struct change *change)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < change->plan.count; i++)
+		if (change->states[i] == ACTION_WAITING)
+			any |= leave_to_policy(change, i, "it waits for what it depends on");
+	return any;
 }
 
 void apply_look(struct change *change)
@@ -408,10 +453,12 @@ void apply_look(struct change *change)
 			open |= may == 0;
 			if (may > 0)
 				begin(change, i);
-			else if (may < 0)
+			else if (may < 0 && !leave_to_policy(change, i, err.msg))
 				fail_without_beginning(change, i, &err);
 			moved |= may != 0;
 		}
+		if (!moved && open && !change->running && !change->flow.cancelled)
+			moved = leave_rest_to_policy(change);
 	}
 	change->applying = true;
 	if (change->running || (open && change->failure.code == ERR_OK && !change->flow.cancelled))

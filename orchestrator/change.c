@@ -355,6 +355,8 @@ static int save_model(void *data, struct err *err)
 	if (change->brings_model &&
 	    model_save(change->sv->dirs, change->model, change->sv->model, err) < 0)
 		return -1;
+	if (change->flags & CHANGE_KEEP_WISH)
+		return 0;
 	return desired_write(change->sv->dirs, &change->options, change->op, err);
 }
 
@@ -413,7 +415,7 @@ static const struct stage plan_stages[] = {
 };
 /* clang-format on */
 
-static void change_free(struct change *change)
+void change_free(struct change *change)
 {
 	model_unref(change->model);
 	arena_free(change->arena);
@@ -454,6 +456,8 @@ static void change_done(struct flow *flow, const struct err *err)
 	if (flow->undo_err.code)
 		log_warn("walk-back", KV_S("op", change->op), KV_S("error", flow->undo_err.msg));
 	net_forget(change);
+	if (change->flags & CHANGE_END_AFTER && !result.code)
+		supervisor_end(sv, true);
 	TAILQ_REMOVE(&sv->changes, change, link);
 	answer(change, &result);
 	publish_names(sv, NULL);
@@ -521,5 +525,6 @@ void changes_look(struct supervisor *sv, struct slot *slot)
 		if (change == TAILQ_FIRST(&sv->changes))
 			run_look(change, slot);
 	}
+	slots_look(sv);
 	supervisor_look_idle(sv);
 }

@@ -21,6 +21,10 @@
 #define CHANGE_TO_DOWN     16u  /* the project ends with it */
 #define CHANGE_QUIET_PULL  32u
 #define CHANGE_DRY_RUN     256u /* answers with the plan */
+#define CHANGE_KEEP_WISH   512u /* what the user wants over reboots (desired) stays as it is */
+#define CHANGE_KEEP_GOING  1024u /* one that fails holds nobody back; who must wait is left to policy */
+#define CHANGE_END_AFTER   2048u /* the supervisor ends with it */
+#define CHANGE_CUTS_OFF    4096u /* what it stops comes back with the next restore */
 
 enum action_state { ACTION_WAITING, ACTION_RUNNING, ACTION_DONE, ACTION_FAILED };
 
@@ -68,6 +72,8 @@ struct change {
 
 /* Takes over change (xcalloc, with its arena); begins at once or waits for its turn. */
 void change_submit(struct change *change);
+/* One that was not submitted. */
+void change_free(struct change *change);
 /* Ctrl-C of the client that asked, or an overtaking change: walked back, answered with ERR_CANCELLED. */
 void change_cancel(struct change *change);
 /* {"kind","name","verb","state"...} to the client of the change, and nothing when there is none. */

@@ -16,6 +16,7 @@
 #include "orchestrator/change_run.h"
 #include "orchestrator/exec.h"
 #include "orchestrator/publish.h"
+#include "orchestrator/restore.h"
 #include "orchestrator/slot.h"
 #include "specs/model_json.h"
 
@@ -377,11 +378,25 @@ static void op_cancel(struct supervisor *sv, struct control_request *request, co
 static void op_end(struct supervisor *sv, struct control_request *request, const struct op *op,
 		   struct json_object *message)
 {
+	static const struct op stop = { "stop", NULL, PLAN_STOP,
+					CHANGE_OVERTAKES | CHANGE_KEEP_WISH | CHANGE_CUTS_OFF |
+						CHANGE_END_AFTER };
+
+	(void)op;
+	if (json_bool_or(json_object_at(message, "options"), "containers", false) && sv->model) {
+		op_change(sv, request, &stop, message);
+		return;
+	}
+	control_ok(request, NULL);
+	supervisor_end(sv, true);
+}
+
+static void op_restore(struct supervisor *sv, struct control_request *request, const struct op *op,
+		       struct json_object *message)
+{
 	(void)op;
 	(void)message;
-	control_ok(request, NULL);
-	kill(getpid(), SIGTERM);
-	(void)sv;
+	restore_begin(sv, request);
 }
 
 static const struct op ops[] = {
@@ -400,6 +415,7 @@ static const struct op ops[] = {
 	{ "status", op_status, PLAN_NOTHING, 0 },
 	{ "cancel", op_cancel, PLAN_NOTHING, 0 },
 	{ "end", op_end, PLAN_NOTHING, 0 },
+	{ "restore", op_restore, PLAN_NOTHING, 0 },
 };
 
 void ops_request(void *ctx, struct control_request *request, const char *op, struct json_object *message)

@@ -54,7 +54,7 @@ int plan_select(struct arena *arena, const struct project *project,
 		const struct plan_options *options, bool **out_selected, struct err *err)
 {
 	bool *selected = arena_alloc(arena, project->service_count + 1);
-	bool deps = !(options->flags & PLAN_NO_DEPS);
+	bool deps = !(options->flags & (PLAN_NO_DEPS | PLAN_ONLY_NAMED));
 
 	for (size_t i = 0; i < options->service_count; i++) {
 		size_t at = planner_service_at(project, options->services[i]);

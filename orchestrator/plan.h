@@ -33,6 +33,7 @@ enum plan_op {
 #define PLAN_REMOVE_ORPHANS  32u
 #define PLAN_VOLUMES         64u
 #define PLAN_STOP_FIRST      128u
+#define PLAN_ONLY_NAMED      256u /* the named services alone, their conditions still hold */
 
 struct plan_scale {
 	const char *service;

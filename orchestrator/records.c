@@ -132,6 +132,7 @@ static struct json_object *compose(const struct record *record)
 	json_add_text(object, "state", state_names[record->state]);
 	json_add_bool(object, "paused", record->paused);
 	json_add_bool(object, "stopped_by_hand", record->stopped_by_hand);
+	json_add_bool(object, "cut_off", record->cut_off);
 	life = json_add_object(object, "life");
 	json_add_int(life, "number", (int64_t)record->life);
 	stamp_boot_id(boot_id);
@@ -203,6 +204,7 @@ static void fill(struct record *record, const struct json_object *object)
 					    json_text_or(object, "state", ""), RECORD_CREATING);
 	record->paused = json_bool_or(object, "paused", false);
 	record->stopped_by_hand = json_bool_or(object, "stopped_by_hand", false);
+	record->cut_off = json_bool_or(object, "cut_off", false);
 	record->life = (uint64_t)json_int_or(life, "number", 0);
 	record->started_at_us = (uint64_t)json_int_or(life, "started_at_us", 0);
 	record->monitor = read_process(life, "monitor");
@@ -227,12 +229,15 @@ static void end_of_other_boot(struct record *record, const struct json_object *o
 	if (strcmp(boot_id, now) == 0)
 		return;
 	record->monitor = record->init = (struct process_id){ 0 };
-	if (record->state == RECORD_BACKOFF)
+	if (record->state == RECORD_BACKOFF) {
 		record->state = RECORD_EXITED; /* its end is told already */
+		record->cut_off = true;
+	}
 	if (record->state != RECORD_RUNNING && record->state != RECORD_STARTING)
 		return;
 	record->state = RECORD_EXITED;
 	record->paused = false;
+	record->cut_off = true;
 	record->last_exit = (struct record_exit){ .life = record->life,
 						  .code = 255,
 						  .started_at_us = record->started_at_us,

@@ -4,11 +4,13 @@
  */
 #include "orchestrator/service.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/stamp.h"
+#include "orchestrator/change.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
 
@@ -53,13 +55,69 @@ static void restarted(void *ctx, struct slot *slot, const struct err *err)
 		slot_apply_policy(slot);
 }
 
+/* One rule for every start: also policy waits for what the service depends on. Out: the first condition that does
+ * not hold. */
+static bool needs_hold(const struct slot *slot, char *out_why, size_t size)
+{
+	const struct service *service = slot_service(slot);
+
+	for (size_t i = 0; service && i < service->depends_on_count; i++) {
+		const struct dependency *need = &service->depends_on[i];
+		struct plan_wait wait = { need->service, need->condition, need->required };
+		struct err ignored = ERR_NONE;
+
+		if (apply_condition(slot->sv, &wait, &ignored) == 1)
+			continue;
+		snprintf(out_why, size, "it waits for %s (%s)", need->service, need->condition);
+		return false;
+	}
+	return true;
+}
+
+static void start_by_policy(struct slot *slot)
+{
+	slot->awaits_needs = false;
+	if (slot->record->life) {
+		slot->record->restarts++;
+		slot_event(slot, "restart", "its restart policy says so");
+	}
+	slot_start(slot, "restart policy", restarted, NULL);
+}
+
+void slots_look(struct supervisor *sv)
+{
+	struct slot *slot;
+	char why[200];
+
+	if (sv->ending)
+		return;
+	LIST_FOREACH(slot, &sv->slots, link)
+	{
+		if (!slot->awaits_needs || slot->state != SLOT_BACKOFF ||
+		    !needs_hold(slot, why, sizeof(why)))
+			continue;
+		start_by_policy(slot);
+	}
+}
+
+void slot_await_needs(struct slot *slot, const char *reason)
+{
+	slot->awaits_needs = true;
+	slot->record->state = RECORD_BACKOFF;
+	slot_write_record(slot);
+	slot_event(slot, "waits", reason);
+	slot_set_state(slot, SLOT_BACKOFF); /* looks at once */
+}
+
 static void backoff_is_over(uv_timer_t *timer)
 {
 	struct slot *slot = timer->data;
+	char why[200];
 
-	slot->record->restarts++;
-	slot_event(slot, "restart", "its restart policy says so");
-	slot_start(slot, "restart policy", restarted, NULL);
+	if (needs_hold(slot, why, sizeof(why)))
+		start_by_policy(slot);
+	else
+		slot_await_needs(slot, why);
 }
 
 void slot_apply_policy(struct slot *slot)

@@ -155,6 +155,7 @@ void slot_job_over(struct slot *slot, const struct err *err)
 void slot_end_backoff(struct slot *slot, bool by_hand)
 {
 	uv_timer_stop(&slot->timer);
+	slot->awaits_needs = false;
 	slot->record->state = RECORD_EXITED;
 	slot->record->stopped_by_hand = by_hand;
 	slot_write_record(slot);

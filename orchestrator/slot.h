@@ -59,6 +59,7 @@ struct slot {
 	bool kept_down;       /* stopped by hand: policy does not start it again */
 	bool hold_start;      /* wait between "created" and "release" until slot_go (run) */
 	bool remove_after;    /* run --rm */
+	bool awaits_needs;    /* in BACKOFF: starts as soon as what it depends on is as it must be */
 	struct health *health;
 	const char *reason;   /* why the present job runs; for events */
 	unsigned closing;     /* handles that must close before the memory goes */
@@ -112,3 +113,7 @@ void slot_job_over(struct slot *slot, const struct err *err);
 void slot_end_backoff(struct slot *slot, bool by_hand);
 /* Policy after an end that nobody asked for (service.c). */
 void slot_apply_policy(struct slot *slot);
+/* Into BACKOFF until every condition of its depends_on holds; then it starts. Told once by an event. */
+void slot_await_needs(struct slot *slot, const char *reason);
+/* Something changed: those that wait for it start (service.c). */
+void slots_look(struct supervisor *sv);

@@ -25,9 +25,11 @@
 #include "orchestrator/adopt.h"
 #include "orchestrator/change.h"
 #include "orchestrator/image_cache.h"
+#include "orchestrator/notify.h"
 #include "orchestrator/ops.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/repair.h"
+#include "orchestrator/restore.h"
 #include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/transfer.h"
@@ -55,11 +57,12 @@ static bool is_idle(const struct supervisor *sv)
 	return true;
 }
 
-static void end(struct supervisor *sv)
+void supervisor_end(struct supervisor *sv, bool for_good)
 {
 	if (sv->ending)
 		return;
 	sv->ending = true;
+	sv->ends_for_good = for_good;
 	uv_stop(sv->loop);
 }
 
@@ -68,7 +71,7 @@ static void idle_is_over(uv_timer_t *timer)
 	struct supervisor *sv = timer->data;
 
 	if (is_idle(sv))
-		end(sv);
+		supervisor_end(sv, true);
 }
 
 void supervisor_look_idle(struct supervisor *sv)
@@ -86,7 +89,7 @@ void supervisor_look_idle(struct supervisor *sv)
 static void have_signal(uv_signal_t *handle, int number)
 {
 	if (number == SIGTERM)
-		end(handle->data);
+		supervisor_end(handle->data, false);
 }
 
 static int open_parts(struct process *process, const struct supervisor_options *options, struct err *err)
@@ -96,7 +99,9 @@ static int open_parts(struct process *process, const struct supervisor_options *
 	sv->dirs = project_dirs_open(options->roots, options->project, true, err);
 	if (!sv->dirs)
 		return -1;
-	process->lock_fd = file_lock(sv->dirs->run_fd, "supervisor.lock", false, err);
+	process->lock_fd = options->lock_fd > 0
+				   ? options->lock_fd
+				   : file_lock(sv->dirs->run_fd, "supervisor.lock", false, err);
 	if (process->lock_fd < 0)
 		return -1;
 	sv->log_fd = openat(sv->dirs->state_fd, "supervisor.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
@@ -241,6 +246,7 @@ int supervisor_run(const struct supervisor_options *options, struct err *err)
 	sv->program = options->program;
 	sv->init_path = options->init_path;
 	sv->trace_fd = options->trace_fd;
+	sv->notify = options->notify;
 	sv->runtime_fd = sv->log_fd = process->lock_fd = -1;
 	if (open_loop(process, err) < 0 || open_parts(process, options, err) < 0 ||
 	    adopt_project(sv, err) < 0 || open_control(process, err) < 0) {
@@ -251,9 +257,13 @@ int supervisor_run(const struct supervisor_options *options, struct err *err)
 	dup2(sv->log_fd, STDERR_FILENO);
 	log_info("supervisor-started", KV_S("project", options->project), KV_I("pid", getpid()));
 	catch_up(sv);
+	if (options->restores)
+		restore_begin(sv, NULL);
+	notify_ready(sv->notify, sv->loop, options->project);
 	supervisor_look_idle(sv);
 	uv_run(sv->loop, UV_RUN_DEFAULT);
+	notify_say(sv->notify, "STOPPING=1");
 	leave(process);
 	log_info("supervisor-ended", KV_S("project", options->project));
-	return 0; /* the process ends with this: memory goes with it */
+	return sv->ends_for_good; /* the process ends with this: memory goes with it */
 }

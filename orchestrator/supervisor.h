@@ -48,8 +48,10 @@ struct supervisor {
 	int trace_fd;        /* Chrome trace of every stage; -1: none */
 	const char *program; /* path of stack itself: workers */
 	bool ending;
+	bool ends_for_good; /* nobody shall start us again by himself */
 	bool had_change;     /* somebody has asked for something */
 	uv_timer_t idle_timer;
+	struct notify *notify; /* the service manager, NULL: none */
 };
 
 struct supervisor_options {
@@ -61,10 +63,17 @@ struct supervisor_options {
 	const char *init_path;    /* path of stack-init */
 	int ready_fd;             /* closed when requests are taken; one line with an error instead */
 	int trace_fd;             /* -1: none */
+	int lock_fd;              /* supervisor.lock, held already; 0 or -1: taken here */
+	struct notify *notify;    /* the service manager that started us, or NULL */
+	bool restores;            /* brings back what the machine's end cut off */
 };
 
-/* Runs until the project has nothing left to watch. ERR_BUSY: another supervisor has the project. */
+/* Runs until the project has nothing left to watch. 0: a signal ended it; 1: for good, as nothing is left or a request
+ * said so; -1 with *err. ERR_BUSY: another supervisor has the project. */
 int supervisor_run(const struct supervisor_options *options, struct err *err);
 
 /* Something ended: when nothing runs, nothing is pending and nobody is connected, the supervisor ends soon. */
 void supervisor_look_idle(struct supervisor *sv);
+
+/* Leaves the loop; containers go on. for_good: see supervisor_run. */
+void supervisor_end(struct supervisor *sv, bool for_good);

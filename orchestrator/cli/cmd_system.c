@@ -10,6 +10,14 @@
 #include "orchestrator/cli/client.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/output.h"
+#include "orchestrator/cli/request.h"
+
+/* clang-format off */
+const struct option_row supervisor_stop_options[] = {
+	OPT_FLAG("containers", 0, "Stop the containers first, as the end of the machine would"),
+	OPT_END,
+};
+/* clang-format on */
 
 int supervisor_status_command(struct cli *cli, const struct options *options, struct err *err)
 {
@@ -30,13 +38,20 @@ int supervisor_status_command(struct cli *cli, const struct options *options, st
 int supervisor_stop_command(struct cli *cli, const struct options *options, struct err *err)
 {
 	AUTO(client) struct client *client = NULL;
+	bool containers = options_flag(options, "containers");
+	struct json_object *request, *inner;
 	const char *name;
 
-	(void)options;
 	if (cli_roots(cli, err) < 0 || cli_project_name(cli, &name, err) < 0)
 		return -1;
-	client = client_open(cli, name, false, err);
-	return client ? client_request(client, "end", NULL, NULL, NULL, NULL, err) : -1;
+	client = client_open(cli, name, containers, err);
+	if (!client)
+		return -1;
+	request = request_new(NULL, &inner);
+	if (!containers)
+		return client_request(client, "end", request, NULL, NULL, NULL, err);
+	json_add_bool(inner, "containers", true);
+	return client_follow(cli, client, "end", request, "Stopping", NULL, err);
 }
 
 /* The older half of a rotated log first. */

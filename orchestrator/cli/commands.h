@@ -47,8 +47,12 @@ extern const struct option_row config_options_table[];
 command_run config_command;
 
 /* cmd_system */
+extern const struct option_row supervisor_stop_options[];
 command_run supervisor_status_command, supervisor_stop_command, supervisor_logs_command, completion_command,
 	manual_command;
+
+/* cmd_boot: over reboots */
+command_run restore_command, enable_command, disable_command, supervisor_run_command;
 
 /* cmd_why: what explains */
 extern const struct option_row why_options[], status_options[];

@@ -5,7 +5,7 @@ USES_orchestrator/cli := orchestrator $(USES_orchestrator)
 # options, help, output
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,options.c options_table.c help.c \
 	output.c human.c template.c template_call.c template_print.c progress.c complete.c manual.c)
-TESTS += $(addprefix tests/orchestrator/cli/,test_options test_output test_template test_progress test_complete \
+TESTS += $(addprefix tests/orchestrator/cli/,test_boot test_options test_output test_template test_progress test_complete \
 	test_reasons test_request test_usage test_words)
 FUZZERS += tests/fuzz/fuzz_template
 
@@ -21,6 +21,7 @@ SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_containers.c cmd_cp.c
 	graph.c hold.c machine.c reasons.c rows_network.c usage.c view.c \
 	words.c)
 PROGRAMS += stack
+SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,boot.c cmd_boot.c)
 MAIN_stack := orchestrator/cli/main.c
 FOLDER_stack := orchestrator/cli
 
