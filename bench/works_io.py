@@ -1,4 +1,4 @@
-"""bench/works_io - bytes and idle time: pulls, ports, names, logs, memory."""
+"""bench/works_io - bytes and idle time: ports, names, logs, memory."""
 import glob
 import json
 import os
@@ -9,57 +9,10 @@ import time
 from kit import REGISTRY, Missing, Project, Work, run, service, size_of, sleepers, timed, wait_for
 from works import start_podman, stop_podman
 
-PULLED = f"{REGISTRY}/nginx:1"
 LOG_BYTES = 100 << 20
 SECONDS = 2
 IDLE_SECONDS = 10
 TOOLS = "/bench"
-
-
-def blobs_of(reference):
-    """The layers of an image in the registry's own store."""
-    name, tag = reference.split("/", 1)[1].rsplit(":", 1)
-    text = run(["curl", "-sf", "--max-time", "5", "-H", "Accept: application/vnd.oci.image.manifest.v1+json",
-                f"http://{REGISTRY}/v2/{name}/manifests/{tag}"])
-    store = os.path.join(os.environ["STACK_TEST_DIR"], "registry/docker/registry/v2/blobs/sha256")
-    digests = [layer["digest"].split(":")[1] for layer in json.loads(text)["layers"]]
-    return [os.path.join(store, digest[:2], digest, "data") for digest in digests]
-
-
-def pull(kit):
-    """nginx (debian, packages, files) from the registry on loopback into an empty store; then once more."""
-    turn = iter(range(10**6))
-
-    def ours():
-        folder = os.path.join(kit.dir, f"pull{next(turn)}")
-        command = [kit.stack, "--root", folder, "--runtime-root", folder + ".run", "image", "pull", "-q", PULLED]
-        os.sync()
-        values = {"pull_cold": timed(command), "pull_warm": timed(command)}
-        shutil.rmtree(folder)
-        return values
-
-    def podman():
-        store = f"pull{next(turn)}"
-        words = ("pull", "-q", "--tls-verify=false", PULLED)
-        kit.podman.command()
-        os.sync()
-        values = {"pull_cold": kit.podman.timed(*words, store=store),
-                  "pull_warm": kit.podman.timed(*words, store=store)}
-        kit.podman.timed("rmi", "-a", "-f", store=store)
-        run(["umount", "-l", os.path.join(kit.podman.folder, store, "overlay")], check=False,
-            enter=kit.peers_fd)
-        shutil.rmtree(os.path.join(kit.podman.folder, store), ignore_errors=True)
-        return values
-
-    def floor():
-        folder = os.path.join(kit.dir, f"floor{next(turn)}")
-        os.makedirs(folder)
-        os.sync()
-        out = json.loads(run([kit.tool("floor_pull"), folder, *blobs_of(PULLED)]))
-        shutil.rmtree(folder)
-        return {"pull_cold": out["pull_ms"]}
-
-    yield {"stack": ours, "floor": floor, "podman": podman}
 
 
 def tools(kit):
@@ -224,7 +177,6 @@ def idle(kit):
 
 
 WORKS = [
-    Work("pull", {"pull_cold": ("ms", "less"), "pull_warm": ("ms", "less")}, pull, rounds=5),
     Work("ports", {"conn_s": ("1/s", "more"), "port_mb_s": ("MB/s", "more")}, ports, rounds=5),
     Work("dns", {"dns_q_s": ("1/s", "more"), "dns_lost": ("", "less")}, dns, rounds=3),
     Work("logs", {"log_mb_s": ("MB/s", "more")}, logs, rounds=3),

@@ -7,12 +7,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/crash.h"
 #include "base/json.h"
 #include "base/stamp.h"
 #include "images/layer_dir.h"
+#include "images/staged.h"
 
 #define OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
 #define OCI_CONFIG   "application/vnd.oci.image.config.v1+json"
@@ -191,36 +193,60 @@ static void keep_older(struct job *job, const char *repo_digest)
 	job->record->added_unix_ns = old ? old->added_unix_ns : stamp_now_ns();
 }
 
-static int write_record(struct job *job, struct err *err)
+/* Record and name are written before the one sync of all, so that after it only renames are left:
+ * a name on disk means that everything below it is there. */
+static int stage(struct job *job, struct staged *record, struct staged *name, struct err *err)
+{
+	const struct image_commit *commit = job->commit;
+
+	keep_older(job, commit->repo_digest);
+	if (image_record_stage(job->store, job->record, record, err) < 0)
+		return -1;
+	return commit->name ? image_name_stage(job->store, commit->name, job->record->id,
+					       commit->name_digest, name, err)
+			    : 0;
+}
+
+/* Under the lock: gc sees both or none. */
+static int place(struct job *job, struct staged *record, struct staged *name, struct err *err)
 {
 	AUTO(fd) int lock = store_lock(job->store, false, true, err);
 
-	if (lock < 0)
+	if (lock < 0 || staged_place(record, err) < 0)
 		return -1;
-	keep_older(job, job->commit->repo_digest);
-	return image_record_write(job->store, job->record, err);
+	crash_point("pull", "record");
+	if (job->commit->name && staged_place(name, err) < 0)
+		return -1;
+	crash_point("pull", "name");
+	return 0;
+}
+
+static int make_durable(struct job *job, struct err *err)
+{
+	struct store *store = job->store;
+
+	if (store->flags & STORE_NO_SYNC)
+		return 0;
+	return fsync(store->records_fd) < 0 || fsync(store->names_fd) < 0
+		       ? err_sys(err, errno, "sync the image store")
+		       : 0;
 }
 
 static int run(struct job *job, struct err *err)
 {
-	const struct image_commit *commit = job->commit;
+	AUTO(staged) struct staged record = { .fd = -1 };
+	AUTO(staged) struct staged name = { .fd = -1 };
 
 	if (read_config(job, err) < 0 || check_layers(job, err) < 0)
 		return -1;
 	if (chain_make(job->lease, job->diff_ids, job->record->layer_count, err) < 0)
 		return -1;
 	crash_point("pull", "layers");
-	if (put_blobs(job, err) < 0 || store_sync(job->store, err) < 0 || mark_synced(job, err) < 0)
+	if (put_blobs(job, err) < 0 || stage(job, &record, &name, err) < 0 ||
+	    store_sync(job->store, err) < 0 || mark_synced(job, err) < 0)
 		return -1;
 	crash_point("pull", "sync");
-	if (write_record(job, err) < 0)
-		return -1;
-	crash_point("pull", "record");
-	if (commit->name &&
-	    store_tag(job->store, commit->name, job->record->id, commit->name_digest, err) < 0)
-		return -1;
-	crash_point("pull", "name");
-	return 0;
+	return place(job, &record, &name, err) < 0 ? -1 : make_durable(job, err);
 }
 
 int store_commit_image(struct lease *lease, const struct image_commit *commit,

@@ -120,15 +120,33 @@ static int lock_part(struct layer *layer, unsigned flags, struct err *err)
 	}
 }
 
-static int open_part(struct layer *layer, unsigned flags, struct err *err)
+static void name_part(struct layer *layer)
 {
 	char key[STORE_KEY_MAX];
 
-	if (!*layer->digest)
-		return 0;
 	snprintf(layer->part_name, sizeof(layer->part_name), "%s.part",
 		 store_key(layer->digest, key));
+}
+
+static int open_part(struct layer *layer, unsigned flags, struct err *err)
+{
+	if (!*layer->digest)
+		return 0;
+	name_part(layer);
 	return lock_part(layer, flags, err);
+}
+
+/* Of a process that died between the layer's appearance and the end of its part file. */
+static void drop_old_part(struct layer *layer)
+{
+	AUTO(fd) int fd = -1;
+
+	if (!*layer->digest)
+		return;
+	name_part(layer);
+	fd = openat(layer->store->partial_fd, layer->part_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		unlinkat(layer->store->partial_fd, layer->part_name, 0);
 }
 
 static int open_target(struct layer *layer, struct err *err)
@@ -241,6 +259,7 @@ int layer_open(struct lease *lease, const struct layer_spec *spec, struct layer 
 	if (rc == 0 && *layer->digest)
 		rc = lease_add(lease, layer->digest, err);
 	if (rc == 0 && is_there(layer)) {
+		drop_old_part(layer);
 		free_layer(layer);
 		return 0;
 	}

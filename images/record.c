@@ -15,7 +15,7 @@
 #include "base/json.h"
 #include "base/stamp.h"
 #include "images/ref.h"
-#include "images/store_internal.h"
+#include "images/staged.h"
 
 #define CONFIG_MAX (8u << 20)
 
@@ -66,6 +66,40 @@ int store_name(struct store *store, const char *canonical, struct image_name *ou
 	return read_name(store, file, NULL, out, err);
 }
 
+static struct json_object *name_json(const char *canonical, const char *id, const char *digest)
+{
+	struct json_object *json = json_object_new_object();
+
+	json_add_int(json, "version", 1);
+	json_add_text(json, "name", canonical);
+	json_add_text(json, "id", id);
+	json_add_text(json, "digest", digest);
+	json_add_int(json, "pulled_at", (int64_t)stamp_now_ns());
+	return json;
+}
+
+int image_name_stage(struct store *store, const char *canonical, const char *id, const char *digest,
+		     struct staged *out, struct err *err)
+{
+	AUTO(json) struct json_object *json = name_json(canonical, id, digest);
+	char file[80];
+
+	name_file(canonical, file);
+	return staged_write_json(store, store->names_fd, file, json, out, err);
+}
+
+/* The time alone may be lost in a power cut: an image that did not change costs no sync. */
+static unsigned tag_flags(struct store *store, const char *canonical, const char *id,
+			  const char *digest)
+{
+	struct err ignored = ERR_NONE;
+	struct image_name old;
+	bool same = store_name(store, canonical, &old, &ignored) == 0 && strcmp(old.id, id) == 0 &&
+		    strcmp(old.digest, digest ? digest : "") == 0;
+
+	return same ? 0 : STAGED_SYNC;
+}
+
 int store_tag(struct store *store, const char *canonical, const char *id, const char *digest,
 	      struct err *err)
 {
@@ -81,13 +115,9 @@ int store_tag(struct store *store, const char *canonical, const char *id, const 
 	if (faccessat(store->records_fd, record, F_OK, 0) < 0)
 		return err_set(err, ERR_NOT_FOUND, "no image %.19s", id);
 	name_file(canonical, file);
-	json = json_object_new_object();
-	json_add_int(json, "version", 1);
-	json_add_text(json, "name", canonical);
-	json_add_text(json, "id", id);
-	json_add_text(json, "digest", digest);
-	json_add_int(json, "pulled_at", (int64_t)stamp_now_ns());
-	return store_write_json(store, store->names_fd, file, json, err);
+	json = name_json(canonical, id, digest);
+	return staged_put_json(store, store->names_fd, file, json,
+			       tag_flags(store, canonical, id, digest), err);
 }
 
 int store_untag(struct store *store, const char *canonical, struct err *err)
@@ -182,13 +212,14 @@ static struct json_object *record_json(const struct image_record *record)
 	return json;
 }
 
-int image_record_write(struct store *store, const struct image_record *record, struct err *err)
+int image_record_stage(struct store *store, const struct image_record *record, struct staged *out,
+		       struct err *err)
 {
 	AUTO(json) struct json_object *json = record_json(record);
 	char file[STORE_KEY_MAX + 8];
 
 	record_file(record->id, file);
-	return store_write_json(store, store->records_fd, file, json, err);
+	return staged_write_json(store, store->records_fd, file, json, out, err);
 }
 
 static int parse_layers(struct image_record *record, const struct json_object *list,

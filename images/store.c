@@ -21,7 +21,7 @@
 #include "base/num.h"
 #include "base/stamp.h"
 #include "base/tree.h"
-#include "images/store_internal.h"
+#include "images/staged.h"
 
 #define MIN_FREE_BYTES   (1ull << 30)
 #define MIN_FREE_PERCENT 2u
@@ -230,29 +230,6 @@ int store_sync(struct store *store, struct err *err)
 	return syncfs(store->root_fd) < 0 ? err_sys(err, errno, "sync the image store") : 0;
 }
 
-int store_write_json(struct store *store, int dir_fd, const char *name, struct json_object *value,
-		     struct err *err)
-{
-	char temp[32] = ".";
-	const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
-	AUTO(fd) int fd = -1;
-
-	stamp_id(temp + 1, 16);
-	fd = openat(dir_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, errno, "create %.100s", name);
-	if (file_write_all(fd, text, strlen(text)) < 0 ||
-	    (!(store->flags & STORE_NO_SYNC) && fsync(fd) < 0) ||
-	    renameat(dir_fd, temp, dir_fd, name) < 0) {
-		err_sys(err, errno, "write %.100s", name);
-		unlinkat(dir_fd, temp, 0);
-		return -1;
-	}
-	if (!(store->flags & STORE_NO_SYNC) && fsync(dir_fd) < 0)
-		return err_sys(err, errno, "write %.100s", name);
-	return 0;
-}
-
 /* ---- blobs ---- */
 
 static int blob_name(const char *digest, char out[STORE_KEY_MAX], struct err *err)
@@ -267,25 +244,14 @@ int store_put_blob(struct lease *lease, const char *digest, const void *data, si
 		   struct err *err)
 {
 	struct store *store = lease_store(lease);
-	char key[STORE_KEY_MAX], temp[32] = ".";
-	AUTO(fd) int fd = -1;
+	char key[STORE_KEY_MAX];
 
 	if (blob_name(digest, key, err) < 0 || digest_check("blob", data, len, digest, err) < 0 ||
 	    lease_add(lease, digest, err) < 0)
 		return -1;
 	if (faccessat(store->blobs_fd, key, F_OK, 0) == 0)
 		return 0;
-	stamp_id(temp + 1, 16);
-	fd = openat(store->blobs_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, errno, "write blob %.19s", digest);
-	if (file_write_all(fd, data, len) < 0 ||
-	    renameat(store->blobs_fd, temp, store->blobs_fd, key) < 0) {
-		err_sys(err, errno, "write blob %.19s", digest);
-		unlinkat(store->blobs_fd, temp, 0);
-		return -1;
-	}
-	return 0;
+	return staged_put(store, store->blobs_fd, key, data, len, 0, err);
 }
 
 int store_open_blob(struct store *store, const char *digest, uint64_t *out_size, struct err *err)
@@ -323,15 +289,31 @@ int store_read_blob(struct store *store, const char *digest, size_t max_bytes, c
 
 /* ---- open and close ---- */
 
+/* Of two processes that find no store one makes it. An empty file is what a power cut left of one
+ * that had no image yet: the first commit syncs it with the rest. */
+static int make_format(struct store *store, struct err *err)
+{
+	AUTO(fd) int lock = store_lock(store, true, true, err);
+	static const char mine[] = "1\n";
+	struct stat st;
+
+	if (lock < 0)
+		return -1;
+	if (fstatat(store->root_fd, "format", &st, 0) == 0 && st.st_size > 0)
+		return 0;
+	return file_replace(store->root_fd, "format", mine, strlen(mine), err);
+}
+
 static int check_format(struct store *store, struct err *err)
 {
 	AUTO(free) char *text = NULL;
 	size_t len;
 	uint64_t format;
-	static const char mine[] = "1\n";
+	struct stat st;
 
-	if (faccessat(store->root_fd, "format", F_OK, 0) < 0)
-		return file_write_atomic(store->root_fd, "format", mine, strlen(mine), err);
+	if ((fstatat(store->root_fd, "format", &st, 0) < 0 || st.st_size == 0) &&
+	    make_format(store, err) < 0)
+		return -1;
 	if (file_read(store->root_fd, "format", 64, &text, &len, err) < 0)
 		return -1;
 	while (len && text[len - 1] == '\n')

@@ -46,12 +46,6 @@ int store_check_space(struct store *store, struct err *err);
 /* All that is in memory of the store's file system to disk, unless STORE_NO_SYNC. */
 int store_sync(struct store *store, struct err *err);
 
-/* Writes JSON as dir_fd/name through a name of its own, so that several processes may; synced
- * unless NO_SYNC. */
-struct json_object;
-int store_write_json(struct store *store, int dir_fd, const char *name, struct json_object *value,
-		     struct err *err);
-
 /* For each entry of a folder (not those with a leading dot); -1 of `each` ends it. */
 int store_each(int dir_fd, int (*each)(void *ctx, const char *name, struct err *err), void *ctx,
 	       struct err *err);
@@ -64,7 +58,13 @@ int lease_each(struct store *store, int (*each)(void *ctx, const char *digest, s
 /* images/record */
 /* As store_image, without its names: one small file. */
 struct image_record *image_record_read(struct store *store, const char *id, struct err *err);
-int image_record_write(struct store *store, const struct image_record *record, struct err *err);
+struct staged;
+/* Written, without its name yet (images/staged). */
+int image_record_stage(struct store *store, const struct image_record *record, struct staged *out,
+		       struct err *err);
+/* The same for a name; id need not be there yet. */
+int image_name_stage(struct store *store, const char *canonical, const char *id, const char *digest,
+		     struct staged *out, struct err *err);
 /* Removes a record; names and layers are not looked at. */
 int image_record_remove(struct store *store, const char *id, struct err *err);
 
