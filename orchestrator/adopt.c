@@ -20,6 +20,7 @@
 #include "orchestrator/publish.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
+#include "orchestrator/values.h"
 
 /* The model that the container was made from: the one in force, or an older one of the history. */
 static struct model *model_of(struct supervisor *sv, const struct record *record)
@@ -27,6 +28,7 @@ static struct model *model_of(struct supervisor *sv, const struct record *record
 	struct json_object *info = record_info(record);
 	uint64_t seq = (uint64_t)json_int_or(info, "model", 0);
 	struct err err = ERR_NONE;
+	struct model *model;
 	struct slot *slot;
 
 	json_object_put(info);
@@ -35,7 +37,9 @@ static struct model *model_of(struct supervisor *sv, const struct record *record
 	LIST_FOREACH(slot, &sv->slots, link)
 		if (slot->model && slot->model->seq == seq)
 			return model_ref(slot->model);
-	return model_load(sv->dirs, seq, &err);
+	model = model_load(sv->dirs, seq, &err);
+	values_put_back(sv->dirs, model);
+	return model;
 }
 
 /* Folders without a whole record: a creation or a removal that was cut off. */
@@ -125,6 +129,7 @@ int adopt_project(struct supervisor *sv, struct err *err)
 		*err = absent;
 		return -1;
 	}
+	values_put_back(sv->dirs, sv->model);
 	records = records_read(sv->dirs->containers_fd, &count, err);
 	if (!records)
 		return -1;

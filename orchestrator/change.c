@@ -20,6 +20,7 @@
 #include "orchestrator/pull.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/storage.h"
+#include "orchestrator/values.h"
 #include "specs/hash.h"
 #include "volumes/volume.h"
 
@@ -354,6 +355,8 @@ static int save_model(void *data, struct err *err)
 
 	if (change->brings_model &&
 	    model_save(change->sv->dirs, change->model, change->sv->model, err) < 0)
+		return -1;
+	if (change->brings_model && values_keep(change->sv->dirs, change->model, err) < 0)
 		return -1;
 	if (change->flags & CHANGE_KEEP_WISH)
 		return 0;

@@ -13,7 +13,7 @@ SRCS_orchestrator += $(addprefix orchestrator/,transfer.c transfer_image.c trans
 	transfer_upload.c)
 SRCS_orchestrator += $(addprefix orchestrator/,adopt_net.c names_ports.c network_back.c network_drop.c \
 	network_fill.c network_foreign.c network_prepare.c network_repair.c reattach.c repair.c)
-SRCS_orchestrator += $(addprefix orchestrator/,notify.c restore.c)
+SRCS_orchestrator += $(addprefix orchestrator/,notify.c reload.c restore.c values.c)
 KTESTS += tests/orchestrator/k_transfer
 TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile test_flow \
 	test_records test_profile_seccomp test_bundle_seccomp test_events test_spawn test_control \

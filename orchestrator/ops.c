@@ -16,6 +16,7 @@
 #include "orchestrator/change_run.h"
 #include "orchestrator/exec.h"
 #include "orchestrator/publish.h"
+#include "orchestrator/reload.h"
 #include "orchestrator/restore.h"
 #include "orchestrator/slot.h"
 #include "specs/model_json.h"
@@ -399,6 +400,14 @@ static void op_restore(struct supervisor *sv, struct control_request *request, c
 	restore_begin(sv, request);
 }
 
+static void op_reload(struct supervisor *sv, struct control_request *request, const struct op *op,
+		      struct json_object *message)
+{
+	(void)op;
+	(void)message;
+	reload_begin(sv, request);
+}
+
 static const struct op ops[] = {
 	{ "up", op_change, PLAN_UP, 0 },
 	{ "create", op_change, PLAN_CREATE, 0 },
@@ -416,6 +425,7 @@ static const struct op ops[] = {
 	{ "cancel", op_cancel, PLAN_NOTHING, 0 },
 	{ "end", op_end, PLAN_NOTHING, 0 },
 	{ "restore", op_restore, PLAN_NOTHING, 0 },
+	{ "reload", op_reload, PLAN_NOTHING, 0 },
 };
 
 void ops_request(void *ctx, struct control_request *request, const char *op, struct json_object *message)

@@ -28,11 +28,13 @@
 #include "orchestrator/notify.h"
 #include "orchestrator/ops.h"
 #include "orchestrator/publish.h"
+#include "orchestrator/reload.h"
 #include "orchestrator/repair.h"
 #include "orchestrator/restore.h"
 #include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/transfer.h"
+#include "orchestrator/values.h"
 
 #define IDLE_MS      1500 /* nothing to do for so long: the end */
 #define EMPTY_IDLE_MS 20  /* the same when nothing is left at all */
@@ -78,6 +80,7 @@ void supervisor_look_idle(struct supervisor *sv)
 {
 	if (sv->ending || !sv->control)
 		return;
+	reload_look(sv);
 	if (is_idle(sv))
 		uv_timer_start(&sv->idle_timer, idle_is_over,
 			       sv->had_change && LIST_EMPTY(&sv->slots) ? EMPTY_IDLE_MS : IDLE_MS, 0);
@@ -104,6 +107,7 @@ static int open_parts(struct process *process, const struct supervisor_options *
 				   : file_lock(sv->dirs->run_fd, "supervisor.lock", false, err);
 	if (process->lock_fd < 0)
 		return -1;
+	sv->lock_fd = process->lock_fd;
 	sv->log_fd = openat(sv->dirs->state_fd, "supervisor.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
 			    0600);
 	if (sv->log_fd < 0)
@@ -229,6 +233,7 @@ static void leave(struct process *process)
 		return; /* `down` has not been asked for */
 	drop_cgroups(sv->dirs->name);
 	unlinkat(sv->dirs->run_fd, "zone", 0);
+	values_forget(sv->dirs);
 	tree_remove(sv->roots->state_fd, sv->dirs->state + strlen(sv->roots->state) + 1, &ignored);
 	snapshot_sweep(sv->images, NULL, &ignored);
 	/* By name, the lock last: a successor may have begun to fill the folder again. */

@@ -51,6 +51,8 @@ struct supervisor {
 	bool ends_for_good; /* nobody shall start us again by himself */
 	bool had_change;     /* somebody has asked for something */
 	uv_timer_t idle_timer;
+	int lock_fd;           /* supervisor.lock */
+	struct control_request *reload; /* waits until nothing is on its way */
 	struct notify *notify; /* the service manager, NULL: none */
 };
 

@@ -3,10 +3,12 @@
  * Owns: which projects are asked, who supervises when a service manager starts us. May not touch:
  * what comes back (restore), the files of systemd (boot).
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -130,6 +132,23 @@ static int take_over(struct cli *cli, const char *name, struct project_dirs *dir
 	return err_set(err, ERR_BUSY, "another supervisor of %s does not give way", name);
 }
 
+/* clang-format off */
+const struct option_row supervisor_run_options[] = {
+	OPT_NUMBER("lock-fd", 0, "FD", "The lock, inherited from a supervisor that reloads", .min = 3, .max = 1000000, .flags = OPTION_HIDDEN),
+	OPT_END,
+};
+/* clang-format on */
+
+/* Whose place we take has made way by executing us. */
+static int inherited_lock(const struct options *options, struct err *err)
+{
+	int fd = (int)options_number(options, "lock-fd");
+
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return err_sys(err, errno, "descriptor %d", fd);
+	return fd;
+}
+
 int supervisor_run_command(struct cli *cli, const struct options *options, struct err *err)
 {
 	struct supervisor_options wish = { .program = cli->program,
@@ -144,17 +163,57 @@ int supervisor_run_command(struct cli *cli, const struct options *options, struc
 	const char *name;
 	int status;
 
-	(void)options;
 	if (cli_roots(cli, err) < 0 || cli_project_name(cli, &name, err) < 0)
 		return -1;
 	dirs = project_dirs_open(cli->roots, name, true, err);
 	if (!dirs)
 		return -1;
-	wish.lock_fd = take_over(cli, name, dirs, err);
+	wish.restores = !options_is_set(options, "lock-fd");
+	wish.lock_fd =
+		wish.restores ? take_over(cli, name, dirs, err) : inherited_lock(options, err);
+	prctl(PR_SET_NAME, "stack-superv");
 	if (wish.lock_fd < 0)
 		return -1;
 	wish.roots = cli->roots;
 	wish.project = name;
 	status = supervisor_run(&wish, err);
 	return status > 0 ? STATUS_AT_END : status;
+}
+
+/* ---- supervisor reload ---- */
+
+#define RELOAD_TRIES 200
+
+/* The same process with another binary: it answers again when it has adopted everything. */
+static int await_successor(struct cli *cli, const char *name, int64_t pid, struct err *err)
+{
+	for (int i = 0; i < RELOAD_TRIES; i++) {
+		AUTO(client) struct client *client = NULL;
+		AUTO(json) struct json_object *status = NULL;
+
+		usleep(LOCK_WAIT_US);
+		*err = ERR_NONE;
+		client = client_open(cli, name, false, err);
+		if (client && client_request(client, "status", NULL, NULL, NULL, &status, err) == 0)
+			return json_int_or(status, "pid", 0) == pid
+				       ? 0
+				       : err_set(err, ERR_SYSTEM,
+						 "another supervisor has taken over");
+	}
+	return err_wrap(err, "the new binary does not answer");
+}
+
+int supervisor_reload_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	AUTO(client) struct client *client = NULL;
+	AUTO(json) struct json_object *result = NULL;
+	const char *name;
+
+	(void)options;
+	if (cli_roots(cli, err) < 0 || cli_project_name(cli, &name, err) < 0)
+		return -1;
+	client = client_open(cli, name, false, err);
+	if (!client || client_request(client, "reload", NULL, NULL, NULL, &result, err) < 0)
+		return -1;
+	return await_successor(cli, name, json_int_or(result, "pid", 0), err);
 }
