@@ -162,6 +162,13 @@ static struct slot *slot_of(const struct change *change, const struct action *ac
 				 : slot_find(change->sv, action->service, action->slot);
 }
 
+/* rm -v, down -v; up -V for what it makes anew. */
+static bool takes_anonymous(const struct change *change, const struct action *action)
+{
+	return change->flags & CHANGE_REMOVE_ANON ||
+	       (action->replaces && change->options.flags & PLAN_RENEW_ANONYMOUS);
+}
+
 static void begin_slot(struct step *step, const struct action *action)
 {
 	struct change *change = step->change;
@@ -189,7 +196,7 @@ static void begin_slot(struct step *step, const struct action *action)
 	default:
 		step->slot->reason = action->reason;
 		slot_remove(step->slot,
-			    (change->flags & CHANGE_REMOVE_ANON ? SLOT_REMOVE_VOLUMES : 0) |
+			    (takes_anonymous(change, action) ? SLOT_REMOVE_VOLUMES : 0) |
 				    (action->replaces ? SLOT_KEEP_SLOT : 0),
 			    slot_step_over, step);
 	}

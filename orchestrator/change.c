@@ -343,7 +343,8 @@ static int check(void *data, struct err *err)
 					: NULL;
 
 		if ((action->kind == ACTION_CREATE || action->kind == ACTION_START) && service &&
-		    storage_check(change->sv->volumes, change->model->project, service, err) < 0)
+		    storage_check(change->sv->volumes, change->model->project, service, change->arena,
+				  &change->notices, err) < 0)
 			return -1;
 	}
 	return 0;

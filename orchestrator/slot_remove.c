@@ -74,6 +74,9 @@ static void remove_anonymous(struct remove_job *job)
 			if (volume_remove(job->sv->volumes, names.items[i], &err) < 0 &&
 			    err.code != ERR_NOT_FOUND && job->err.code == ERR_OK)
 				job->err = err;
+	/* A slot that goes on gets new ones. */
+	if (slot_fd >= 0 && unlinkat(slot_fd, "slot.json", 0) < 0 && errno != ENOENT)
+		log_warn("slot-not-cleared", KV_S("slot", job->slot_name));
 	arena_free(arena);
 }
 
@@ -91,6 +94,7 @@ static void remove_in_pool(uv_work_t *work)
 	crash_point("remove", "claims");
 	stage_drop(job->sv->roots->run, job->id, err);
 	snapshot_release(job->sv->images, job->id, err);
+	storage_release_images(job->sv->images, job->slot->record);
 	volume_store_unuse_all(job->sv->volumes, job->id, err);
 	if (job->flags & SLOT_REMOVE_VOLUMES)
 		remove_anonymous(job);

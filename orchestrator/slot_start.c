@@ -133,6 +133,30 @@ static int release_volumes(void *data, struct err *err)
 	return 0;
 }
 
+/* The volumes that have no name in the file, and those that only the image declares, among the mounts. */
+static void note_volumes(struct json_object *info, const struct storage *storage)
+{
+	struct json_object *mounts = json_array_at(info, "mounts");
+
+	for (size_t i = 0; mounts && i < storage->volume_count; i++) {
+		struct json_object *found = NULL;
+
+		for (size_t m = 0; m < json_array_count(mounts) && !found; m++) {
+			struct json_object *mount = json_object_array_get_idx(mounts, m);
+
+			if (strcmp(json_text_or(mount, "target", ""), storage->targets[i]) == 0)
+				found = mount;
+		}
+		if (!found) {
+			found = json_object_new_object();
+			json_add_text(found, "type", "volume");
+			json_add_text(found, "target", storage->targets[i]);
+			json_object_array_add(mounts, found);
+		}
+		json_add_text(found, "source", storage->volumes[i]);
+	}
+}
+
 /* What only image and volumes tell goes into the record: ps shows it, and a stop or the end of this life find it
  * without model and image. */
 static void note_facts(struct start_job *job)
@@ -146,6 +170,7 @@ static void note_facts(struct start_job *job)
 		json_add_text(info, "stop_signal", job->image->stop_signal);
 	for (size_t i = 0; i < job->storage.volume_count; i++)
 		json_push_text(names, job->storage.volumes[i]);
+	note_volumes(info, &job->storage);
 	free(job->slot->record->info);
 	job->slot->record->info = xstrdup(json_object_to_json_string_ext(
 		info, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));

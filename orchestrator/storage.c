@@ -23,12 +23,6 @@
 #include "volumes/tmpfs.h"
 #include "volumes/volume.h"
 
-void builder_notice(struct builder *b, const char *text)
-{
-	*(const char **)arena_grow(b->out->arena, &b->out->notices.items, &b->out->notices.count,
-				   sizeof(char *)) = text;
-}
-
 /* Takes a heap text into the arena. */
 const char *builder_keep(struct builder *b, char *text)
 {
@@ -266,30 +260,6 @@ void storage_release(const struct roots *roots, const struct volume_store *volum
 	(void)roots;
 	for (size_t i = 0; i < count; i++)
 		volume_deactivate(volumes, names[i], container_id, &ignored);
-}
-
-int storage_check(const struct volume_store *volumes, const struct project *project,
-		  const struct service *service, struct err *err)
-{
-	struct arena *arena = arena_new();
-	struct file_grant *grants;
-	size_t count;
-	int status = storage_grants(arena, project, service, &grants, &count, err);
-
-	for (size_t i = 0; status == 0 && i < count; i++)
-		status = secret_check(volumes, &grants[i].grant, err);
-	for (size_t i = 0; status == 0 && i < service->volume_count; i++) {
-		const struct mount *mount = &service->volumes[i];
-
-		if (strcmp(mount->type, "bind") != 0 ||
-		    (mount->bind && mount->bind->create_host_path))
-			continue;
-		if (access(mount->source, F_OK) < 0)
-			status = err_set(err, ERR_NOT_FOUND, "bind source path does not exist: %s",
-					 mount->source);
-	}
-	arena_free(arena);
-	return status < 0 ? err_wrap(err, "service %s", service->name) : 0;
 }
 
 int storage_contents(const struct volume_store *volumes, const struct project *project,

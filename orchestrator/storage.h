@@ -33,7 +33,6 @@ struct storage_env {
 	const struct snapshot *snapshot;
 	const struct image_config *image;
 	const struct image_user *user;
-	bool renew_anonymous; /* -V: fresh anonymous volumes */
 };
 
 struct storage {
@@ -42,14 +41,17 @@ struct storage {
 	size_t mount_count;
 	const char **volumes; /* names of the volumes in use */
 	size_t volume_count;
-	struct texts notices; /* sentences for the user */
+	const char **targets; /* where each of them is mounted */
+	size_t target_count;
 	struct volume_stage *stage;
 };
 
 /* Before anything is touched: are the sources of binds, configs and secrets there. ERR_NOT_FOUND
- * names service and source. */
+ * names service and source. What the user should know goes to notices, once (arena): folders that
+ * will be made, binds that give power over the host, many that write into one volume. */
 int storage_check(const struct volume_store *volumes, const struct project *project,
-		  const struct service *service, struct err *err);
+		  const struct service *service, struct arena *arena, struct texts *notices,
+		  struct err *err);
 
 /* A declared volume, made when it is absent (create, up). External ones must exist. */
 int storage_make_volume(const struct volume_store *volumes, const struct project *project,
@@ -66,6 +68,9 @@ void storage_release(const struct roots *roots, const struct volume_store *volum
 /* Keyed digest over all configs and secrets of the service, 64 hex in out; "" when it has none. */
 int storage_contents(const struct volume_store *volumes, const struct project *project,
 		     const struct service *service, char out[65], struct err *err);
+
+/* What type image mounts keep their images by is let go; once per container, at its removal. */
+void storage_release_images(struct store *images, const struct record *record);
 
 /* The anonymous volumes of a slot (slot.json), as names in the arena; for rm -v and down -v. */
 int storage_anonymous(int slot_fd, struct arena *arena, struct texts *out, struct err *err);

@@ -12,11 +12,10 @@ struct builder {
 	size_t lower_count;
 	struct json_object *anonymous; /* {"/path": "volume name"} of the slot */
 	bool anonymous_changed;
-	int image_fd; /* the image as one read-only mount, opened when first needed */
+	unsigned image_count; /* mounts of type image so far */
+	int image_fd;         /* the image as one read-only mount, opened when first needed */
 };
 
-/* A sentence for the user; text lives in the arena. */
-void builder_notice(struct builder *b, const char *text);
 /* Takes a heap text into the arena. */
 const char *builder_keep(struct builder *b, char *text);
 /* Of two entries with one target the later counts. All texts must live in the arena. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/json.h"
 #include "images/digest.h"
 #include "orchestrator/storage_inner.h"
 #include "volumes/bind.h"
@@ -75,11 +76,6 @@ int builder_add_bind(struct builder *b, const struct mount *entry, struct err *e
 
 	if (bind_open(&spec, &source, err) < 0)
 		return -1;
-	if (source.created)
-		builder_notice(b,
-			       arena_format(b->out->arena, "created directory %s on the host%s",
-					    spec.source,
-					    source.looks_like_file ? " (was a file meant?)" : ""));
 	options = bind_options(&spec, err);
 	if (!options) {
 		close(source.fd);
@@ -144,16 +140,24 @@ int builder_add_tmpfs_text(struct builder *b, const char *text, struct err *err)
 	return add_tmpfs(b, target, &spec, false, err);
 }
 
+/* "ID.0", "ID.1": the container keeps the images it mounts as it keeps its own. */
+static void image_owner(char out[96], const char *id, unsigned number)
+{
+	snprintf(out, 96, "%s.%u", id, number);
+}
+
 int builder_add_image(struct builder *b, const struct mount *mount, struct err *err)
 {
 	AUTO(snapshot) struct snapshot *snapshot = NULL;
+	char owner[96];
 	AUTO(fd) int root_fd = -1;
 	char id[DIGEST_TEXT_MAX];
 	char *source;
 
 	if (store_resolve(b->env->images, mount->source, id, err) < 0)
 		return err_wrap(err, "image volume %s", mount->source);
-	snapshot = snapshot_open(b->env->images, id, NULL, err);
+	image_owner(owner, b->env->record->id, b->image_count++);
+	snapshot = snapshot_open(b->env->images, id, owner, err);
 	if (!snapshot)
 		return -1;
 	root_fd = snapshot_mount(snapshot, err);
@@ -166,4 +170,22 @@ int builder_add_image(struct builder *b, const struct mount *mount, struct err *
 		return -1;
 	builder_add_mount(b, mount->target, "bind", builder_keep(b, source), "rbind,ro,rprivate");
 	return 0;
+}
+
+void storage_release_images(struct store *images, const struct record *record)
+{
+	AUTO(json) struct json_object *info = record_info(record);
+	struct json_object *mounts = json_array_at(info, "mounts");
+	struct err ignored = ERR_NONE; /* a claim that stays is told by system check */
+	unsigned count = 0;
+
+	for (size_t i = 0; i < json_array_count(mounts); i++) {
+		const struct json_object *mount = json_object_array_get_idx(mounts, i);
+		char owner[96];
+
+		if (strcmp(json_text_or(mount, "type", ""), "image") != 0)
+			continue;
+		image_owner(owner, record->id, count++);
+		snapshot_release(images, owner, &ignored);
+	}
 }

@@ -23,8 +23,7 @@ int builder_read_slot(struct builder *b, struct err *err)
 	if (!slot && err->code != ERR_NOT_FOUND)
 		return -1;
 	*err = ERR_NONE;
-	b->anonymous = anonymous && !b->env->renew_anonymous ? json_object_get(anonymous)
-							     : json_object_new_object();
+	b->anonymous = anonymous ? json_object_get(anonymous) : json_object_new_object();
 	return 0;
 }
 
@@ -146,6 +145,8 @@ int builder_add_volume(struct builder *b, const struct volume_def *def, const st
 		return -1;
 	*(const char **)arena_grow(b->out->arena, &b->out->volumes, &b->out->volume_count,
 				   sizeof(char *)) = arena_strdup(b->out->arena, def->name);
+	*(const char **)arena_grow(b->out->arena, &b->out->targets, &b->out->target_count,
+				   sizeof(char *)) = arena_strdup(b->out->arena, target);
 	if (seed(b, def->name, subpath, target, nocopy, err) < 0)
 		return -1;
 	source = volume_source(b->env->volumes, def->name, subpath, b->out->stage, err);

@@ -76,7 +76,10 @@ int project_check_supported(const struct project *project, struct err *err)
 		const struct volume *volume = &project->volumes[i];
 
 		if (!volume->external && volume->driver && strcmp(volume->driver, "local") != 0)
-			return refuse(err, "volume", volume->key, "driver", "only local is there");
+			return err_set(err, ERR_UNSUPPORTED,
+				       "volume %s: driver %.60s: there are no volume plugins, only "
+				       "local",
+				       volume->key, volume->driver);
 	}
 	for (size_t i = 0; i < project->network_count; i++) {
 		const struct network *network = &project->networks[i];

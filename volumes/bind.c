@@ -112,6 +112,30 @@ static int make_folder(const char *path, struct err *err)
 	return 0;
 }
 
+static int missing(const char *source, struct err *err)
+{
+	return err_set(err, ERR_NOT_FOUND, "bind source path does not exist: %s", source);
+}
+
+int bind_foresee(const char *source, bool create_host_path, struct bind_outlook *out,
+		 struct err *err)
+{
+	AUTO(fd) int fd = open(source, O_PATH | O_CLOEXEC);
+
+	*out = (struct bind_outlook){ 0 };
+	if (fd >= 0) {
+		out->exposes_host = is_exposed(fd);
+		return 0;
+	}
+	if (errno != ENOENT && errno != ENOTDIR)
+		return err_sys(err, errno, "bind source %s", source);
+	if (errno == ENOTDIR || !create_host_path)
+		return missing(source, err);
+	out->will_create = true;
+	out->looks_like_file = has_file_name(source);
+	return 0;
+}
+
 int bind_open(const struct bind_spec *spec, struct bind_source *out, struct err *err)
 {
 	AUTO(fd) int fd = -1;
@@ -130,8 +154,7 @@ int bind_open(const struct bind_spec *spec, struct bind_source *out, struct err 
 		fd = open(spec->source, O_PATH | O_CLOEXEC);
 	}
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return err_set(err, ERR_NOT_FOUND, "bind source path does not exist: %s",
-			       spec->source);
+		return missing(spec->source, err);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, errno, "bind source %s", spec->source);
 	if (check_propagation(spec, fd, err) < 0)

@@ -40,6 +40,16 @@ struct bind_source {
 				 exposure notice */
 };
 
+/* What bind_open would find, without making anything. */
+struct bind_outlook {
+	bool will_create;     /* it is missing and would be made as a folder */
+	bool looks_like_file; /* ... though its name has the look of a file */
+	bool exposes_host;
+};
+/* ERR_NOT_FOUND as bind_open. */
+int bind_foresee(const char *source, bool create_host_path, struct bind_outlook *out,
+		 struct err *err);
+
 /* Opens the source. Missing: made as a folder (0755) with create_host_path, else ERR_NOT_FOUND
  * "bind source path does not exist: P". shared and slave propagation on a source that is on no
  * shared mount: ERR_INVALID. */

@@ -292,19 +292,34 @@ int volume_store_users(const struct volume_store *store, const char *volume,
 	return 0;
 }
 
-int volume_store_refuse_used(const struct volume_store *store, const char *volume, struct err *err)
+static int refuse(const struct volume_store *store, const char *volume, bool running_only,
+		  struct err *err)
 {
 	AUTO(free) struct volume_user *users = NULL;
 	char text[160] = "";
-	size_t count = 0, len = 0;
+	size_t count = 0, len = 0, hits = 0;
 
 	if (volume_store_users(store, volume, &users, &count, err) < 0)
 		return -1;
-	if (!count)
+	for (size_t i = 0; i < count; i++)
+		if (users[i].running || !running_only)
+			users[hits++] = users[i];
+	if (!hits)
 		return 0;
-	for (size_t i = 0; i < count && len < sizeof(text) - 1; i++)
+	for (size_t i = 0; i < hits && len < sizeof(text) - 1; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s (%s)", i ? ", " : "",
 					users[i].container[0] ? users[i].container : users[i].id,
 					users[i].running ? "running" : "stopped");
 	return err_set(err, ERR_BUSY, "volume %s is in use by %s", volume, text);
+}
+
+int volume_store_refuse_used(const struct volume_store *store, const char *volume, struct err *err)
+{
+	return refuse(store, volume, false, err);
+}
+
+int volume_store_refuse_running(const struct volume_store *store, const char *volume,
+				struct err *err)
+{
+	return refuse(store, volume, true, err);
 }

@@ -63,6 +63,9 @@ int volume_store_stop_use(const struct volume_store *store, const char *volume,
 			  const char *container_id, size_t *out_running, struct err *err);
 /* ERR_BUSY "volume V is in use by shop-db-1 (running), ..." when anybody uses it. */
 int volume_store_refuse_used(const struct volume_store *store, const char *volume, struct err *err);
+/* The same for running containers alone. */
+int volume_store_refuse_running(const struct volume_store *store, const char *volume,
+				struct err *err);
 /* Who uses it; records whose STATE_ROOT/projects/PROJECT/containers/ID is gone are cleared, not
  * reported. *out_users to be freed. */
 int volume_store_users(const struct volume_store *store, const char *volume,

@@ -34,10 +34,21 @@
 #define INCOMING                                                                                   \
 	".incoming" /* under INCOMING ".lock", as the sender may be an export of this volume */
 
-/* A volume that is a plain folder, locked; its descriptor (readable) in *out_fd. SHARED may be in
- * use when may_be_used. */
+/* Who may have the volume meanwhile. */
+enum users { USERS_NONE, USERS_STOPPED, USERS_ANY };
+
+static int refuse_users(const struct volume_store *store, const char *name, enum users users,
+			struct err *err)
+{
+	if (users == USERS_ANY)
+		return 0;
+	return users == USERS_STOPPED ? volume_store_refuse_running(store, name, err)
+				      : volume_store_refuse_used(store, name, err);
+}
+
+/* A volume that is a plain folder, locked; its descriptor (readable) in *out_fd. */
 static int begin(const struct volume_store *store, const char *name, enum volume_lock how,
-		 bool may_be_used, int *out_fd, struct err *err)
+		 enum users users, int *out_fd, struct err *err)
 {
 	AUTO(json) struct json_object *record = NULL;
 	AUTO(fd) int lock = -1;
@@ -48,7 +59,7 @@ static int begin(const struct volume_store *store, const char *name, enum volume
 	lock = volume_store_lock_volume(store, name, how, &path_fd, err);
 	owned = path_fd;
 	/* Who starts writes its record under this lock: asked now, the answer stays true. */
-	if (lock < 0 || (!may_be_used && volume_store_refuse_used(store, name, err) < 0))
+	if (lock < 0 || refuse_users(store, name, users, err) < 0)
 		return -1;
 	record = volume_find(store, name, VOLUME_RAW, err);
 	if (!record)
@@ -160,13 +171,19 @@ static int make_new(const struct volume_store *store, const char *name, struct j
 	return volume_make(store, &def, fill, ctx, err);
 }
 
+/* Content that is exchanged: a stopped container finds the new one when it starts. */
+static enum users stopped_or_none(unsigned flags)
+{
+	return flags & TRANSPORT_IN_USE ? USERS_STOPPED : USERS_NONE;
+}
+
 /* The stream is read under a shared lock, since whoever sends it may hold one too (an export of the
  * same volume through a pipe); alone is only the exchange. */
-static int import_over(const struct volume_store *store, const char *name, int in_fd,
-		       struct err *err)
+static int import_over(const struct volume_store *store, const char *name, enum users users,
+		       int in_fd, struct err *err)
 {
 	AUTO(fd) int owned = -1;
-	AUTO(fd) int lock = begin(store, name, VOLUME_LOCK_SHARED, false, &owned, err);
+	AUTO(fd) int lock = begin(store, name, VOLUME_LOCK_SHARED, users, &owned, err);
 	AUTO(fd) int one_at_a_time = lock < 0 ? -1 : file_lock(owned, INCOMING ".lock", true, err);
 	AUTO(fd) int same = -1;
 	int status;
@@ -178,7 +195,7 @@ static int import_over(const struct volume_store *store, const char *name, int i
 		err_wrap(err, "volume %s", name);
 	close(TAKE_FD(lock));
 	if (status == 0) {
-		lock = begin(store, name, VOLUME_LOCK_ALONE, false, &same, err);
+		lock = begin(store, name, VOLUME_LOCK_ALONE, users, &same, err);
 		status = lock < 0 ? -1 : exchange_data(same, INCOMING, err);
 	}
 	if (status < 0)
@@ -196,7 +213,7 @@ int transport_import(const struct volume_store *store, const char *name, unsigne
 		record = volume_find(store, name, 0, &absent);
 	if (!record)
 		return make_new(store, name, NULL, fill_from_tar, &in_fd, err);
-	return import_over(store, name, in_fd, err);
+	return import_over(store, name, stopped_or_none(flags), in_fd, err);
 }
 
 int transport_clone(const struct volume_store *store, const char *from, const char *to,
@@ -204,7 +221,8 @@ int transport_clone(const struct volume_store *store, const char *from, const ch
 {
 	AUTO(fd) int owned = -1;
 	AUTO(fd)
-	int lock = begin(store, from, VOLUME_LOCK_SHARED, flags & TRANSPORT_IN_USE, &owned, err);
+	int lock = begin(store, from, VOLUME_LOCK_SHARED,
+			 flags & TRANSPORT_IN_USE ? USERS_ANY : USERS_NONE, &owned, err);
 	AUTO(json) struct json_object *record = NULL;
 	AUTO(fd) int data = -1;
 	struct tree_source source = { .from_fd = -1 };
@@ -260,7 +278,8 @@ int transport_snapshot(const struct volume_store *store, const char *name, const
 		time_tag(out_tag);
 	if (check_tag(tag ? tag : out_tag, err) < 0)
 		return -1;
-	lock = begin(store, name, VOLUME_LOCK_SHARED, flags & TRANSPORT_IN_USE, &owned, err);
+	lock = begin(store, name, VOLUME_LOCK_SHARED,
+		     flags & TRANSPORT_IN_USE ? USERS_ANY : USERS_NONE, &owned, err);
 	if (lock < 0)
 		return -1;
 	snapshots = file_open_dir(owned, SNAPSHOTS, true, err);
@@ -307,7 +326,7 @@ int transport_snapshot_remove(const struct volume_store *store, const char *name
 
 	if (check_tag(tag, err) < 0)
 		return -1;
-	lock = begin(store, name, VOLUME_LOCK_ALONE, true, &owned, err);
+	lock = begin(store, name, VOLUME_LOCK_ALONE, USERS_ANY, &owned, err);
 	if (lock < 0)
 		return -1;
 	path = xformat(SNAPSHOTS "/%s", tag);
@@ -325,10 +344,9 @@ int transport_restore(const struct volume_store *store, const char *name, const 
 	AUTO(free) char *path = NULL;
 	struct tree_source source = { .from_fd = -1 };
 
-	(void)flags;
 	if (check_tag(tag, err) < 0)
 		return -1;
-	lock = begin(store, name, VOLUME_LOCK_ALONE, false, &owned, err);
+	lock = begin(store, name, VOLUME_LOCK_ALONE, stopped_or_none(flags), &owned, err);
 	if (lock < 0)
 		return -1;
 	path = xformat(SNAPSHOTS "/%s", tag);

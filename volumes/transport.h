@@ -11,8 +11,10 @@
 #include "base/err.h"
 #include "volumes/store.h"
 
-#define TRANSPORT_IN_USE  1u /* export, clone, snapshot: the caller answers for consistency */
-#define TRANSPORT_REPLACE 2u /* import, restore: the old content goes */
+#define TRANSPORT_IN_USE                                                                           \
+	1u                   /* export, clone, snapshot: the caller answers for consistency;       \
+				import, restore: its containers may be there, but stopped */
+#define TRANSPORT_REPLACE 2u /* import: the old content goes */
 
 /* A tar of the content (pax, numeric owner, xattrs, holes). */
 int transport_export(const struct volume_store *store, const char *name, unsigned flags, int out_fd,

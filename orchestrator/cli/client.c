@@ -115,6 +115,8 @@ static int greet(struct client *client, struct err *err)
 
 /* ---- start ---- */
 
+extern char **environ;
+
 static void set_title(const struct cli *cli, const char *project)
 {
 	size_t room = 0;
@@ -126,6 +128,35 @@ static void set_title(const struct cli *cli, const char *project)
 		memset(cli->own_argv[0], 0, room);
 	if (room)
 		snprintf(cli->own_argv[0], room, "stack supervisor %s", project);
+}
+
+/* Variables that name paths, proxies and registries' settings; all others are the user's (secrets
+ * may be among them) and stay neither in /proc/PID/environ nor in what our own programs inherit. */
+static bool is_kept(const char *variable)
+{
+	static const char *const kept[] = {
+		"PATH=",        "HOME=",        "TMPDIR=",        "TZ=",       "LANG=",
+		"STACK_",       "XDG_",         "DOCKER_CONFIG=", "REGISTRY_", "SSL_CERT_",
+		"HTTP_PROXY=",  "HTTPS_PROXY=", "ALL_PROXY=",     "NO_PROXY=", "http_proxy=",
+		"https_proxy=", "all_proxy=",   "no_proxy="
+	};
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+		if (strncmp(variable, kept[i], strlen(kept[i])) == 0)
+			return true;
+	return false;
+}
+
+static void drop_environment(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; environ[i]; i++)
+		if (is_kept(environ[i]))
+			environ[n++] = environ[i];
+		else
+			explicit_bzero(environ[i], strlen(environ[i]));
+	environ[n] = NULL;
 }
 
 static void close_from(int first, int keep)
@@ -155,6 +186,7 @@ static void become_supervisor(const struct cli *cli, const char *project, int re
 	roots = roots_open(cli->roots->state, cli->roots->run, &err);
 	options.project = xstrdup(project); /* the title is written over argv, where it may lie */
 	set_title(cli, options.project);
+	drop_environment();
 	options.roots = roots;
 	if (!roots)
 		_exit(1);

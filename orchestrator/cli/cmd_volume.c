@@ -442,8 +442,8 @@ const struct command volume_commands[] = {
 	  volume_hold_options, NULL, volume_clone_command, 2, 2, ARGUMENT_VOLUME, 0 },
 	{ "snapshot", NULL, "VOLUME [TAG] | COMMAND", "Keep the present content of a volume", NULL, EXAMPLES("stack volume snapshot --pause shop_data before-update", "its users stand still meanwhile"), NULL,
 	  volume_hold_options, volume_snapshot_commands, volume_snapshot_command, 1, 2, ARGUMENT_VOLUME, 0 },
-	{ "restore", NULL, "VOLUME TAG", "Go back to a snapshot", NULL, EXAMPLES("stack volume restore shop_data before-update", "the present content is lost; no container may have it"), NULL,
-	  NULL, NULL, volume_restore_command, 2, 2, ARGUMENT_VOLUME, 0 },
+	{ "restore", NULL, "VOLUME TAG", "Go back to a snapshot", NULL, EXAMPLES("stack volume restore shop_data before-update", "the present content is lost; no container may run with it"), NULL,
+	  volume_restore_options, NULL, volume_restore_command, 2, 2, ARGUMENT_VOLUME, 0 },
 	{ .name = NULL },
 };
 /* clang-format on */

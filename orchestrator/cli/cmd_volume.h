@@ -15,7 +15,7 @@ int volume_prune(struct cli *cli, const struct volume_store *store, bool all,
 
 /* cmd_volume_move */
 extern const struct option_row volume_export_options[], volume_import_options[],
-	volume_hold_options[];
+	volume_restore_options[], volume_hold_options[];
 extern const struct command volume_snapshot_commands[];
 command_run volume_export_command, volume_import_command, volume_clone_command,
 	volume_snapshot_command, volume_restore_command;

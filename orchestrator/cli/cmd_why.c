@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "orchestrator/cli/commands.h"
+#include "orchestrator/cli/container_root.h"
 #include "orchestrator/cli/event_list.h"
 #include "orchestrator/cli/human.h"
 #include "orchestrator/cli/output.h"
@@ -85,7 +86,36 @@ static void add_chain(struct json_object *row, const struct json_object *events,
 	json_add_int(row, "Earlier", count > limit ? (int64_t)(count - limit) : 0);
 }
 
-static struct json_object *why_row(const struct view *view, const struct wish *wish,
+/* "notes": files bound into it that were replaced on the host since: it has the old ones. */
+static void add_notes(struct json_object *row, struct cli *cli, const struct view *view,
+		      const struct observed_container *container)
+{
+	struct json_object *notes = json_add_array(row, "Notes");
+	struct json_object *mounts = json_array_at(container->info, "mounts");
+	struct err ignored = ERR_NONE;
+	AUTO(fd)
+	int root = container->alive && json_array_count(mounts)
+			   ? container_root_open(cli, view->dirs, container, &ignored)
+			   : -1;
+
+	for (size_t i = 0; root >= 0 && i < json_array_count(mounts); i++) {
+		const struct json_object *mount = json_object_array_get_idx(mounts, i);
+		const char *source = json_text_or(mount, "source", "");
+		const char *target = json_text_or(mount, "target", "");
+		AUTO(free) char *text = NULL;
+
+		if (strcmp(json_text_or(mount, "type", ""), "bind") != 0 ||
+		    !container_root_lost(root, target, source))
+			continue;
+		text = xformat("%s was replaced on the host; it still has the old file as %s: "
+			       "`stack restart %s` binds the new one",
+			       source, target, container->record->service);
+		json_push_text(notes, text);
+	}
+}
+
+static struct json_object *why_row(struct cli *cli, const struct view *view,
+				   const struct wish *wish,
 				   const struct observed_container *container)
 {
 	const struct service *service = service_of(view, container->record->service);
@@ -99,6 +129,7 @@ static struct json_object *why_row(const struct view *view, const struct wish *w
 	json_add_text(row, "State", container->status);
 	json_add_text(row, "Text", state);
 	json_add_text(row, "Outlook", outlook);
+	add_notes(row, cli, view, container);
 	if (container->alive)
 		json_add_array(row, "Waits");
 	else
@@ -131,6 +162,7 @@ static struct json_object *absent_row(const struct view *view, const struct wish
 static void print_why(const struct json_object *row)
 {
 	struct json_object *waits = json_array_at(row, "Waits"),
+			   *notes = json_array_at(row, "Notes"),
 			   *chain = json_array_at(row, "Chain");
 	int64_t earlier = json_int_or(row, "Earlier", 0);
 
@@ -140,6 +172,8 @@ static void print_why(const struct json_object *row)
 	for (size_t i = 0; i < json_array_count(waits); i++)
 		printf("  it needs %s\n",
 		       json_object_get_string(json_object_array_get_idx(waits, i)));
+	for (size_t i = 0; i < json_array_count(notes); i++)
+		printf("  %s\n", json_object_get_string(json_object_array_get_idx(notes, i)));
 	for (size_t i = 0; i < json_array_count(chain); i++) {
 		const struct json_object *link = json_object_array_get_idx(chain, i);
 		const char *time = json_text_or(link, "Time", "");
@@ -172,7 +206,7 @@ int why_command(struct cli *cli, const struct options *options, struct err *err)
 
 		if (strcmp(container->record->service, name) != 0)
 			continue;
-		row = why_row(view, &wish, container);
+		row = why_row(cli, view, &wish, container);
 		add_chain(row, events, record_slot_name(container->record, slot, sizeof(slot)),
 			  limit);
 		json_object_array_add(rows, row);

@@ -6,6 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -69,4 +72,16 @@ int container_root_open(struct cli *cli, const struct project_dirs *dirs,
 	if (container->alive && container->record->init.pid)
 		return open_running(container->record, err);
 	return open_stopped(cli, dirs, container->record, err);
+}
+
+bool container_root_lost(int root_fd, const char *target, const char *source)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	AUTO(fd) int fd = (int)syscall(SYS_openat2, root_fd, target, &how, sizeof(how));
+	struct stat inside, outside;
+
+	return fd >= 0 && fstat(fd, &inside) == 0 && S_ISREG(inside.st_mode) &&
+	       stat(source, &outside) == 0 &&
+	       (inside.st_ino != outside.st_ino || inside.st_dev != outside.st_dev);
 }

@@ -10,3 +10,6 @@
  * container starts. -1 with *err. */
 int container_root_open(struct cli *cli, const struct project_dirs *dirs,
 			const struct observed_container *container, struct err *err);
+/* What lies at target in that root is a file, and another one than source of the host: a bind that
+ * an editor's rename has left behind. */
+bool container_root_lost(int root_fd, const char *target, const char *source);

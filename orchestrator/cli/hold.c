@@ -13,12 +13,30 @@
 #include "orchestrator/cli/request.h"
 #include "orchestrator/cli/view.h"
 
-static const struct {
+/* clang-format off */
+static const struct way {
+	unsigned bit;
 	const char *flag, *op, *undo;
-} ways[] = {
-	{"pause", "pause", "unpause"},
-	{ "stop", "stop",  "start"  },
+} ways_known[] = {
+	{ HOLD_PAUSE, "pause", "pause", "unpause" },
+	{ HOLD_STOP,  "stop",  "stop",  "start" },
 };
+/* clang-format on */
+
+static const struct way *way_asked(const struct options *options, unsigned ways)
+{
+	const struct way *asked = NULL;
+
+	for (size_t i = 0; i < sizeof(ways_known) / sizeof(*ways_known); i++)
+		if ((ways & ways_known[i].bit) && options_flag(options, ways_known[i].flag))
+			asked = &ways_known[i];
+	return asked;
+}
+
+bool hold_is_asked(const struct options *options, unsigned ways)
+{
+	return way_asked(options, ways) != NULL;
+}
 
 struct held {
 	char *project, *service;
@@ -90,21 +108,19 @@ static int hold_user(struct hold *hold, const struct volume_user *user, struct e
 	return 0;
 }
 
-struct hold *hold_begin(struct cli *cli, const struct options *options,
+struct hold *hold_begin(struct cli *cli, const struct options *options, unsigned ways,
 			const struct volume_store *store, const char *volume, struct err *err)
 {
+	const struct way *way = way_asked(options, ways);
 	AUTO(hold) struct hold *hold = xcalloc(1, sizeof(*hold));
 	AUTO(free) struct volume_user *users = NULL;
 	size_t count;
 
 	hold->cli = cli;
-	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++)
-		if (options_flag(options, ways[i].flag)) {
-			hold->op = ways[i].op;
-			hold->undo = ways[i].undo;
-		}
-	if (!hold->op)
+	if (!way)
 		return TAKE(hold);
+	hold->op = way->op;
+	hold->undo = way->undo;
 	if (volume_store_users(store, volume, &users, &count, err) < 0)
 		return NULL;
 	for (size_t i = 0; i < count; i++)

@@ -94,7 +94,9 @@ static void add_networks(struct json_object *row, const struct json_object *info
 	}
 }
 
-static void add_mounts(struct json_object *row, struct json_object *mounts)
+/* The members of docker's shape; a volume's content lies below the state root. */
+static void add_mounts(struct json_object *row, const struct project_dirs *dirs,
+		       struct json_object *mounts)
 {
 	struct json_object *out = json_add_array(row, "Mounts");
 
@@ -102,12 +104,23 @@ static void add_mounts(struct json_object *row, struct json_object *mounts)
 		struct json_object *mount = json_object_array_get_idx(mounts, i);
 		struct json_object *one = json_object_new_object();
 		const char *type = json_text_or(mount, "type", "");
+		const char *source = json_text_or(mount, "source", "");
+		bool is_volume = strcmp(type, "volume") == 0;
+		AUTO(free)
+		char *data = is_volume && *source
+				     ? xformat("%s/volumes/%s/_data", dirs->roots->state, source)
+				     : xstrdup(source);
 
 		json_add_text(one, "Type", type);
-		json_add_text(one, strcmp(type, "volume") == 0 ? "Name" : "Source",
-			      json_text_or(mount, "source", ""));
+		if (is_volume)
+			json_add_text(one, "Name", source);
+		json_add_text(one, "Source", data);
 		json_add_text(one, "Destination", json_text_or(mount, "target", ""));
+		if (is_volume)
+			json_add_text(one, "Driver", "local");
+		json_add_text(one, "Mode", "");
 		json_add_bool(one, "RW", !json_bool_or(mount, "read_only", false));
+		json_add_text(one, "Propagation", strcmp(type, "bind") == 0 ? "rprivate" : "");
 		json_object_array_add(out, one);
 	}
 }
@@ -137,6 +150,6 @@ struct json_object *inspect_container(const struct project_dirs *dirs,
 	json_add_text(json_add_object(host, "RestartPolicy"), "Name",
 		      json_text_or(container->info, "restart", "no"));
 	add_networks(row, container->info);
-	add_mounts(row, json_array_at(container->info, "mounts"));
+	add_mounts(row, dirs, json_array_at(container->info, "mounts"));
 	return row;
 }
