@@ -15,6 +15,7 @@
 #include "orchestrator/cli/output.h"
 #include "orchestrator/cli/rows.h"
 #include "orchestrator/cli/top.h"
+#include "orchestrator/cli/view.h"
 #include "orchestrator/observe.h"
 
 #define OPT_FORMAT(words) OPT_TEXT("format", 0, words, "Form of the output")
@@ -43,14 +44,6 @@ const struct option_row port_options[] = {
 	OPT_END,
 };
 /* clang-format on */
-
-static bool is_listed(const char *const *names, const char *name)
-{
-	for (; names && *names; names++)
-		if (strcmp(*names, name) == 0)
-			return true;
-	return false;
-}
 
 /* ---- ps ---- */
 
@@ -98,7 +91,7 @@ static int wanted_states(const struct options *options, const char *const **out,
 		all[n++] = filter[i] + 7;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (!is_listed(known, all[i])) {
+		if (!view_is_listed(known, all[i])) {
 			err_set(err, ERR_INVALID, "--status: unknown state \"%s\"", all[i]);
 			free(all);
 			return -1;
@@ -114,9 +107,9 @@ static bool ps_shows(const struct options *options, const struct observed *obser
 	bool all = options_flag(options, "all") || states[0];
 
 	if (options_argument_count(options) &&
-	    !is_listed(options_arguments(options), record->service))
+	    !view_is_listed(options_arguments(options), record->service))
 		return false;
-	if (states[0] && !is_listed(states, container->status))
+	if (states[0] && !view_is_listed(states, container->status))
 		return false;
 	if (!all && strcmp(container->status, "running") != 0 &&
 	    strcmp(container->status, "paused") != 0 &&
@@ -246,7 +239,7 @@ int images_command(struct cli *cli, const struct options *options, struct err *e
 		const struct record *record = observed->containers[i].record;
 
 		if (options_argument_count(options) &&
-		    !is_listed(options_arguments(options), record->service))
+		    !view_is_listed(options_arguments(options), record->service))
 			continue;
 		if (options_flag(options, "quiet"))
 			puts(strncmp(record->image_id, "sha256:", 7) == 0 ? record->image_id + 7
@@ -316,7 +309,7 @@ int top_command(struct cli *cli, const struct options *options, struct err *err)
 
 		if (!container->alive ||
 		    (options_argument_count(options) &&
-		     !is_listed(options_arguments(options), container->record->service)))
+		     !view_is_listed(options_arguments(options), container->record->service)))
 			continue;
 		top_rows(table, container->record);
 	}

@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/stamp.h"
 #include "orchestrator/cli/output.h"
+#include "orchestrator/cli/view.h"
 #include "orchestrator/observe.h"
 
 #define LOOK_MS 200 /* how soon new containers and ends are seen */
@@ -52,22 +53,14 @@ struct viewer {
 	bool has_grep, over;
 };
 
-static bool is_listed(const char *const *names, const char *name)
-{
-	for (; names && *names; names++)
-		if (strcmp(*names, name) == 0)
-			return true;
-	return false;
-}
-
 static bool is_wanted(const struct viewer *v, const struct record *record)
 {
 	if (v->view->services && v->view->services[0] &&
-	    !is_listed(v->view->services, record->service))
+	    !view_is_listed(v->view->services, record->service))
 		return false;
 	if (v->view->index && record->slot != v->view->index)
 		return false;
-	return !record->oneoff && !is_listed(v->view->excluded, record->service);
+	return !record->oneoff && !view_is_listed(v->view->excluded, record->service);
 }
 
 /* "web-1" of "shop-web-1", else the whole name. */
@@ -356,9 +349,7 @@ int logs_foreground(struct cli *cli, const struct options *options, const struct
 			    : options_flag(options, "attach-dependencies") ? NULL
 									   : named,
 		.excluded = options_list(options, "no-attach", NULL),
-		.log = {.tail = LOG_TAIL_ALL,
-                        .follow = true,
-                        .since_ns = since_ns},
+		.log = {.tail = LOG_TAIL_ALL, .follow = true, .since_ns = since_ns},
 		.timestamps = options_flag(options, "timestamps"),
 		.no_prefix = options_flag(options, "no-log-prefix"),
 		.colours = !options_flag(options, "no-color") &&

@@ -3,7 +3,7 @@ SRCS_orchestrator/cli :=
 USES_orchestrator/cli := orchestrator $(USES_orchestrator)
 
 # options, help, output
-SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,options.c options_table.c help.c \
+SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,options.c options_parse.c options_table.c help.c \
 	output.c human.c template.c template_call.c template_print.c progress.c complete.c manual.c)
 TESTS += $(addprefix tests/orchestrator/cli/,test_boot test_options test_output test_template test_progress test_complete \
 	test_reasons test_request test_usage test_words)
