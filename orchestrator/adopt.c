@@ -18,6 +18,7 @@
 #include "orchestrator/adopt_net.h"
 #include "orchestrator/health.h"
 #include "orchestrator/publish.h"
+#include "orchestrator/run_request.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
 #include "orchestrator/values.h"
@@ -35,11 +36,27 @@ static struct model *model_of(struct supervisor *sv, const struct record *record
 	if (sv->model && sv->model->seq == seq)
 		return model_ref(sv->model);
 	LIST_FOREACH(slot, &sv->slots, link)
-		if (slot->model && slot->model->seq == seq)
+		if (slot->model && !slot->oneoff && slot->model->seq == seq)
 			return model_ref(slot->model);
 	model = model_load(sv->dirs, seq, &err);
 	values_put_back(sv->dirs, model);
 	return model;
+}
+
+/* A one-off container's service is not the file's, but as its `run` made it. */
+static void adopt_run(struct slot *slot)
+{
+	AUTO(json) struct json_object *info = record_info(slot->record);
+	struct json_object *run = json_object_at(info, "run");
+	struct err err = ERR_NONE;
+	struct model *model = run && slot->model ? run_model(slot->model, slot->service, run, &err) : NULL;
+
+	slot->use_aliases = json_bool_or(run, "use_aliases", false);
+	if (!model)
+		return;
+	model->seq = slot->model->seq;
+	model_unref(slot->model);
+	slot->model = model;
 }
 
 /* Folders without a whole record: a creation or a removal that was cut off. */
@@ -138,6 +155,8 @@ int adopt_project(struct supervisor *sv, struct err *err)
 
 		slot->record = records[i];
 		slot->model = model_of(sv, records[i]);
+		if (slot->oneoff)
+			adopt_run(slot);
 		adopt_slot(slot);
 	}
 	free(records);

@@ -41,6 +41,14 @@ static struct slot_net *remembered(const struct slot *slot)
 	return net;
 }
 
+/* A one-off container publishes only when its `run` asked for it. */
+static bool has_ports(const struct slot *slot)
+{
+	AUTO(json) struct json_object *info = record_info(slot->record);
+
+	return json_bool_or(json_object_at(info, "run"), "ports", false);
+}
+
 static void want_network(struct adoption *a, struct slot *slot, const struct service *service)
 {
 	const struct supervisor *sv = a->sv;
@@ -54,7 +62,7 @@ static void want_network(struct adoption *a, struct slot *slot, const struct ser
 	want->service = service;
 	want->slot = slot->name;
 	want->number = slot->number;
-	want->with_ports = !slot->oneoff;
+	want->with_ports = !slot->oneoff || has_ports(slot);
 	want->adopts = true;
 	want->former = remembered(slot);
 	want->out_net = slot_net_new();

@@ -440,6 +440,12 @@ static bool leave_rest_to_policy(struct change *change)
 	return any;
 }
 
+/* --parallel: whatever ends looks again. */
+static bool is_full(const struct change *change)
+{
+	return change->parallel && change->running >= change->parallel;
+}
+
 void apply_look(struct change *change)
 {
 	bool moved = true, open = false;
@@ -453,6 +459,8 @@ void apply_look(struct change *change)
 			struct err err = ERR_NONE;
 			int may;
 
+			if (is_full(change))
+				break;
 			if (change->states[i] != ACTION_WAITING ||
 			    is_held_back(change, &change->plan.actions[i]))
 				continue;

@@ -421,6 +421,8 @@ static const struct stage plan_stages[] = {
 
 void change_free(struct change *change)
 {
+	if (change->run)
+		model_unref(change->run->model);
 	model_unref(change->model);
 	arena_free(change->arena);
 	free(change);

@@ -30,7 +30,8 @@ enum action_state { ACTION_WAITING, ACTION_RUNNING, ACTION_DONE, ACTION_FAILED }
 
 /* What `run` wants of its one-off container. Texts in the change's arena. */
 struct run_request {
-	const struct service *service; /* as changed by the command line */
+	struct model *model;           /* own reference; the service in it is as the command line says */
+	const struct service *service; /* of that model */
 	const char *name;              /* --name, or NULL */
 	bool with_ports, remove, use_aliases, detach;
 };
@@ -47,6 +48,7 @@ struct change {
 	unsigned flags;                  /* CHANGE_* */
 	int64_t timeout_us;              /* stop time-out; -1: each service's own */
 	int64_t wait_timeout_us;         /* 0: none */
+	size_t parallel;                 /* actions at once; 0: no limit */
 	const char *pull;                /* always missing never, or NULL: by service */
 	struct run_request *run;         /* op run, else NULL */
 

@@ -100,8 +100,10 @@ int net_claim(void *data, struct err *err)
 			return -1;
 		if (service && action->kind == ACTION_CREATE)
 			warn_of_ports(change, service);
-		slot = slot_make(change->sv, action->service, action->slot, NULL);
-		if (service && (action->kind == ACTION_CREATE || !slot->net))
+		slot = action->container
+			       ? slot_by_container(change->sv, action->container)
+			       : slot_make(change->sv, action->service, action->slot, NULL);
+		if (slot && service && (action->kind == ACTION_CREATE || !slot->net))
 			claim(change, slot, service, true);
 	}
 	if (change->run && check_mode(change->run->service, err) < 0)

@@ -31,6 +31,7 @@ void run_prepare(struct change *change)
 	stamp_id(oneoff, ONEOFF_DIGITS);
 	change->run_slot = slot_make(change->sv, change->run->service->name, 0, oneoff);
 	change->run_slot->remove_after = change->run->remove;
+	change->run_slot->use_aliases = change->run->use_aliases;
 	change->run_slot->hold_start = !change->run->detach;
 }
 
@@ -80,7 +81,7 @@ static void created(uv_work_t *work, int status)
 
 	(void)status;
 	slot->record = job->record;
-	slot->model = model_ref(change->model);
+	slot->model = model_ref(change->run->model);
 	slot->state = SLOT_CREATED;
 	free(job);
 	if (err.code) {
@@ -106,7 +107,7 @@ int run_begin(void *data, struct err *err)
 	if (!wanted.image_id)
 		return err_set(err, ERR_NOT_FOUND, "service %s: its image is not on this machine",
 			       change->run->service->name);
-	change->run_slot->run_service = change->run->service;
+	change->run->model->seq = change->model->seq; /* whoever adopts it finds the file's */
 	job = xcalloc(1, sizeof(*job));
 	job->work.data = job;
 	job->change = change;
@@ -115,9 +116,6 @@ int run_begin(void *data, struct err *err)
 						    : arena_format(change->arena, "%s-%s-run-%s", project->name,
 								   change->run->service->name,
 								   change->run_slot->oneoff));
-	/* The service as changed lives as long as the slot. */
-	change->run_slot->run_arena = change->arena;
-	change->arena = arena_new();
 	uv_queue_work(change->sv->loop, &job->work, create_in_pool, created);
 	return STAGE_WAITS;
 }

@@ -18,6 +18,7 @@
 #include "orchestrator/publish.h"
 #include "orchestrator/reload.h"
 #include "orchestrator/restore.h"
+#include "orchestrator/run_request.h"
 #include "orchestrator/slot.h"
 #include "specs/model_json.h"
 
@@ -99,6 +100,9 @@ static struct change *read_change(struct supervisor *sv, struct control_request 
 			change->flags |= option_flags[i].change_flag;
 		}
 	read_scale(change, json_object_at(options, "scale"));
+	change->options.containers = read_names(change->arena, json_array_at(options, "containers"),
+						&change->options.container_count);
+	change->parallel = (size_t)json_int_or(options, "parallel", 0);
 	change->timeout_us = json_int_or(options, "timeout_us", -1);
 	change->wait_timeout_us = json_int_or(options, "wait_timeout_us", 0);
 	change->pull = arena_strdup(change->arena, json_text_or(options, "pull", NULL));
@@ -118,9 +122,7 @@ static struct change *read_change(struct supervisor *sv, struct control_request 
 			change->model->project->name, sv->dirs->name);
 	if (err->code == ERR_OK)
 		return change;
-	model_unref(change->model);
-	arena_free(change->arena);
-	free(change);
+	change_free(change);
 	return NULL;
 }
 
@@ -161,94 +163,20 @@ static void op_change(struct supervisor *sv, struct control_request *request, co
 
 /* ---- run ---- */
 
-static void put_environment(struct arena *arena, struct service *service, struct json_object *env)
-{
-	struct pairs *pairs = &service->environment;
-	size_t count = pairs->count, more = env ? (size_t)json_object_object_length(env) : 0;
-	struct pair *items = arena_alloc(arena, (count + more + 1) * sizeof(*items));
-
-	if (!more)
-		return;
-	memcpy(items, pairs->items, count * sizeof(*items));
-	json_each(env, name, value) {
-		size_t at = 0;
-
-		while (at < count && strcmp(items[at].name, name) != 0)
-			at++;
-		if (at == count)
-			items[count++].name = arena_strdup(arena, name);
-		items[at].value = arena_strdup(arena, json_object_get_string(value));
-	}
-	*pairs = (struct pairs){ items, count };
-}
-
-static void put_words(struct arena *arena, struct command_words *words, struct json_object *array)
-{
-	if (!array)
-		return;
-	words->items = read_names(arena, array, &words->count);
-	words->is_set = true;
-}
-
-/* The service with what the command line of `run` says over it. */
-static struct service *run_service_of(struct change *change, const struct service *service,
-				      struct json_object *run)
-{
-	struct service *copy = arena_alloc(change->arena, sizeof(*copy));
-	struct json_object *entrypoint = json_array_at(run, "entrypoint");
-	const char *text;
-
-	*copy = *service;
-	if (entrypoint && !json_array_at(run, "command"))
-		copy->command = (struct command_words){ NULL, 0, false };
-	put_words(change->arena, &copy->entrypoint, entrypoint);
-	put_words(change->arena, &copy->command, json_array_at(run, "command"));
-	put_environment(change->arena, copy, json_object_at(run, "environment"));
-	if ((text = json_text_or(run, "user", NULL)) != NULL)
-		copy->user = arena_strdup(change->arena, text);
-	if ((text = json_text_or(run, "working_dir", NULL)) != NULL)
-		copy->working_dir = arena_strdup(change->arena, text);
-	copy->tty = json_bool_or(run, "tty", false);
-	copy->stdin_open = json_bool_or(run, "stdin", true);
-	copy->restart = "no";
-	copy->deploy = NULL;
-	copy->healthcheck = NULL;
-	copy->container_name = NULL;
-	return copy;
-}
-
 static void op_run(struct supervisor *sv, struct control_request *request, const struct op *op,
 		   struct json_object *message)
 {
 	struct err err = ERR_NONE;
 	struct change *change = read_change(sv, request, op, message, &err);
-	struct json_object *run = json_object_at(message, "run");
-	const struct service *service = NULL;
-	const char *name = json_text_or(run, "service", "");
-	const char **needs;
 
-	if (change)
-		service = project_find_service(change->model->project, name);
-	if (!service) {
-		if (change)
-			err_set(&err, ERR_NOT_FOUND, "no such service: %s", name);
+	if (!change || run_read(change, message, &err) < 0) {
 		control_fail(request, &err);
+		if (change)
+			change_free(change);
 		return;
 	}
-	needs = arena_alloc(change->arena, (service->depends_on_count + 1) * sizeof(*needs));
-	for (size_t i = 0; i < service->depends_on_count; i++)
-		needs[i] = service->depends_on[i].service;
-	change->options.services = needs;
-	change->options.service_count = change->options.flags & PLAN_NO_DEPS ? 0 : service->depends_on_count;
-	change->options.flags &= ~PLAN_NO_DEPS;
-	change->options.op = change->options.service_count ? PLAN_UP : PLAN_NOTHING;
-	change->run = arena_alloc(change->arena, sizeof(*change->run));
-	change->run->service = run_service_of(change, service, run);
-	change->run->name = arena_strdup(change->arena, json_text_or(run, "name", NULL));
-	change->run->with_ports = json_bool_or(run, "ports", false);
-	change->run->remove = json_bool_or(run, "remove", false);
-	change->run->detach = json_bool_or(run, "detach", false);
-	run_prepare(change);
+	if (!(change->flags & CHANGE_DRY_RUN))
+		run_prepare(change);
 	control_set_data(request, change);
 	change_submit(change);
 }
@@ -272,21 +200,24 @@ static void op_go(struct supervisor *sv, struct control_request *request, const 
 
 /* ---- kill, pause ---- */
 
-static bool is_meant(const struct slot *slot, const struct json_object *services)
+static bool is_listed(const struct json_object *array, const char *text)
 {
-	size_t count = json_array_count(services);
-
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(json_object_get_string(json_object_array_get_idx(services, i)),
-			   slot->service) == 0)
+	for (size_t i = 0; i < json_array_count(array); i++)
+		if (strcmp(json_object_get_string(json_object_array_get_idx(array, i)), text) == 0)
 			return true;
-	return count == 0;
+	return json_array_count(array) == 0;
+}
+
+/* By "services" and by "options.containers"; an empty list means everything. */
+static bool is_meant(const struct slot *slot, const struct json_object *message)
+{
+	return slot->record && is_listed(json_array_at(message, "services"), slot->service) &&
+	       is_listed(json_array_at(json_object_at(message, "options"), "containers"), slot->record->id);
 }
 
 static void op_kill(struct supervisor *sv, struct control_request *request, const struct op *op,
 		    struct json_object *message)
 {
-	struct json_object *services = json_array_at(message, "services");
 	struct json_object *result = json_object_new_object(), *killed = json_add_array(result, "killed");
 	const char *name = json_text_or(json_object_at(message, "options"), "signal", "SIGKILL");
 	int number = process_signal_number(name);
@@ -301,7 +232,7 @@ static void op_kill(struct supervisor *sv, struct control_request *request, cons
 		return;
 	}
 	LIST_FOREACH(slot, &sv->slots, link) {
-		if (!is_meant(slot, services) || !slot->record)
+		if (!is_meant(slot, message))
 			continue;
 		slot->kept_down |= number == SIGKILL; /* a kill by hand is an end by hand */
 		if (slot->state == SLOT_BACKOFF || slot->starting)
@@ -318,13 +249,12 @@ static void op_freeze(struct supervisor *sv, struct control_request *request, co
 		      struct json_object *message)
 {
 	bool pause = strcmp(op->name, "pause") == 0;
-	struct json_object *services = json_array_at(message, "services");
 	struct json_object *result = json_object_new_object(), *names = json_add_array(result, "names");
 	struct err err = ERR_NONE;
 	struct slot *slot;
 
 	LIST_FOREACH(slot, &sv->slots, link) {
-		if (!is_meant(slot, services) || slot->state != SLOT_RUNNING ||
+		if (!is_meant(slot, message) || slot->state != SLOT_RUNNING ||
 		    slot->record->paused == pause)
 			continue;
 		if (exec_verb(sv, pause ? "pause" : "resume", slot->record->id, &err) < 0) {

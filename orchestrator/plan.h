@@ -47,6 +47,10 @@ struct plan_options {
 	size_t service_count;
 	const struct plan_scale *scale;
 	size_t scale_count;
+	/* IDs: of the services' containers only these, one-offs too; none: all. For start, restart,
+	 * stop and rm. */
+	const char *const *containers;
+	size_t container_count;
 };
 
 /* What a service would be made of now; one for each project->services[i], same order. */

@@ -7,6 +7,20 @@
 #include "orchestrator/plan_graph.h"
 #include "orchestrator/plan_inner.h"
 
+static bool is_listed(const struct planner *p, const struct seen_container *seen)
+{
+	for (size_t i = 0; i < p->options->container_count; i++)
+		if (strcmp(p->options->containers[i], seen->id) == 0)
+			return true;
+	return false;
+}
+
+/* A list of containers means those and no others; without one, replicas are meant. */
+static bool is_meant(const struct planner *p, const struct seen_container *seen)
+{
+	return p->options->container_count ? is_listed(p, seen) : !seen->oneoff;
+}
+
 static bool in_selection(const struct planner *p, const struct seen_container *seen)
 {
 	size_t at = planner_service_at(p->project, seen->service);
@@ -25,7 +39,7 @@ int planner_start(struct planner *p, struct err *err)
 		for (size_t c = 0; p->selected[i] && c < p->seen->container_count; c++) {
 			const struct seen_container *seen = &p->seen->containers[c];
 
-			if (seen->oneoff || strcmp(seen->service, service->name) != 0)
+			if (!is_meant(p, seen) || strcmp(seen->service, service->name) != 0)
 				continue;
 			any = true;
 			if (seen->state != SEEN_RUNNING && seen->state != SEEN_RESTARTING)
@@ -56,7 +70,7 @@ void planner_restart(struct planner *p)
 		for (size_t c = 0; wanted && c < p->seen->container_count; c++) {
 			const struct seen_container *seen = &p->seen->containers[c];
 
-			if (seen->oneoff || strcmp(seen->service, service->name) != 0 ||
+			if (!is_meant(p, seen) || strcmp(seen->service, service->name) != 0 ||
 			    seen->state == SEEN_BROKEN)
 				continue;
 			planner_add_stop(p, seen, "asked for by restart", false);
@@ -68,7 +82,7 @@ void planner_restart(struct planner *p)
 void planner_stop(struct planner *p)
 {
 	for (size_t c = 0; c < p->seen->container_count; c++)
-		if (in_selection(p, &p->seen->containers[c]) && !p->seen->containers[c].oneoff)
+		if (in_selection(p, &p->seen->containers[c]) && is_meant(p, &p->seen->containers[c]))
 			planner_add_stop(p, &p->seen->containers[c], "asked for by stop", false);
 }
 
@@ -78,7 +92,8 @@ void planner_remove(struct planner *p)
 		const struct seen_container *seen = &p->seen->containers[c];
 		bool runs = seen->state == SEEN_RUNNING || seen->state == SEEN_RESTARTING;
 
-		if (!in_selection(p, seen) || (runs && !(p->options->flags & PLAN_STOP_FIRST)))
+		if (!in_selection(p, seen) ||
+		    (p->options->container_count && !is_listed(p, seen)) || (runs && !(p->options->flags & PLAN_STOP_FIRST)))
 			continue;
 		planner_add_stop(p, seen, "asked for by rm", false);
 		planner_add_remove(p, seen, "asked for by rm", false);

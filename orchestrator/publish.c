@@ -133,7 +133,7 @@ static void fill_endpoint(struct arena *arena, const struct slot *slot, struct z
 	const struct service *service = slot_service(slot);
 
 	out->slot = arena_strdup(arena, slot->name);
-	out->service = slot->oneoff ? NULL : arena_strdup(arena, slot->service);
+	out->service = slot->oneoff && !slot->use_aliases ? NULL : arena_strdup(arena, slot->service);
 	out->container = arena_strdup(arena, slot->record->name);
 	out->short_id = arena_strndup(arena, slot->record->id, 12);
 	out->live = slot_is_live(slot);

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "orchestrator/bundle.h"
 #include "orchestrator/slot.h"
+#include "specs/model_json.h"
 
 static void add_joined(struct json_object *labels, const char *key, const struct texts *texts)
 {
@@ -124,6 +125,17 @@ static void add_words(struct json_object *info, const char *key, const struct co
 		json_push_text(array, words->items[i]);
 }
 
+/* What run_model makes the service of again. */
+static void add_run(struct json_object *info, const struct run_request *wanted)
+{
+	struct json_object *run = json_add_object(info, "run");
+
+	json_object_object_add(run, "definition",
+			       model_json_service(wanted->service, MODEL_JSON_STATE));
+	json_add_bool(run, "ports", wanted->with_ports);
+	json_add_bool(run, "use_aliases", wanted->use_aliases);
+}
+
 struct record *record_make(const struct change *change, const struct service *service,
 			   const struct plan_wanted *wanted, const struct slot *slot,
 			   const char *name)
@@ -149,6 +161,8 @@ struct record *record_make(const struct change *change, const struct service *se
 	json_add_text(info, "restart", service->restart);
 	json_add_bool(info, "tty", service->tty);
 	json_add_bool(info, "stdin_open", service->stdin_open);
+	if (slot->oneoff && change->run)
+		add_run(info, change->run);
 	record->info = xstrdup(json_object_to_json_string_ext(
 		info, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	arena_free(arena);

@@ -83,7 +83,6 @@ static void free_when_closed(uv_handle_t *handle)
 		record_free(slot->record);
 	slot_net_free(slot->net);
 	model_unref(slot->model);
-	arena_free(slot->run_arena);
 	free(slot->service);
 	free(slot->oneoff);
 	free(slot->name);
@@ -100,8 +99,6 @@ void slot_forget(struct slot *slot)
 
 const struct service *slot_service(const struct slot *slot)
 {
-	if (slot->run_service)
-		return slot->run_service;
 	return slot->model ? project_find_service(slot->model->project, slot->service) : NULL;
 }
 

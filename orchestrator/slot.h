@@ -42,9 +42,7 @@ struct slot {
 	char *name;           /* "web.1" */
 	struct record *record;
 	struct slot_net *net; /* NULL before its first net_prepare */
-	struct model *model;  /* the one the container was made from */
-	const struct service *run_service; /* one-off: the service as changed by `run` (arena below), else NULL */
-	struct arena *run_arena;
+	struct model *model;  /* the one the container was made from; of a one-off: as `run` changed it */
 	enum slot_state state;
 
 	struct start_job *starting;
@@ -60,6 +58,10 @@ struct slot {
 	bool hold_start;      /* wait between "created" and "release" until slot_go (run) */
 	bool remove_after;    /* run --rm */
 	bool awaits_needs;    /* in BACKOFF: starts as soon as what it depends on is as it must be */
+	bool use_aliases;     /* a one-off that answers to its service's names */
+	bool discarding;      /* slot_discard is on its way: a removal asked for meanwhile ends with it */
+	slot_done also;       /* that removal's */
+	void *also_ctx;
 	struct health *health;
 	const char *reason;   /* why the present job runs; for events */
 	unsigned closing;     /* handles that must close before the memory goes */
@@ -72,7 +74,7 @@ struct slot *slot_by_container(struct supervisor *sv, const char *id);
 /* Forgets a slot without container; the memory goes when its handles have closed. */
 void slot_forget(struct slot *slot);
 
-/* The service the slot runs: run_service, else the model's. NULL: the file no longer knows it. */
+/* The service the slot runs, of its model. NULL: the file no longer knows it. */
 const struct service *slot_service(const struct slot *slot);
 bool slot_is_live(const struct slot *slot); /* a process of it may run */
 const char *slot_state_name(enum slot_state state);

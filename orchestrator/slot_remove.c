@@ -123,30 +123,6 @@ static void removed(uv_work_t *work, int status)
 	slot_job_over(slot, &err);
 }
 
-void slot_remove(struct slot *slot, unsigned flags, slot_done done, void *ctx)
-{
-	struct remove_job *job;
-	const struct err fine = ERR_NONE;
-
-	slot->done = done;
-	slot->done_ctx = ctx;
-	if (!slot->record) {
-		slot_job_over(slot, &fine);
-		return;
-	}
-	job = xcalloc(1, sizeof(*job));
-	job->work.data = job;
-	job->slot = slot;
-	job->sv = slot->sv;
-	job->flags = flags;
-	memcpy(job->id, slot->record->id, sizeof(job->id));
-	job->slot_name = xstrdup(slot->name);
-	slot->record->state = RECORD_REMOVING;
-	slot_write_record(slot);
-	slot_set_state(slot, SLOT_REMOVING);
-	uv_queue_work(slot->sv->loop, &job->work, remove_in_pool, removed);
-}
-
 /* ---- discard: the slot and its network, too ---- */
 
 struct discard_job {
@@ -168,10 +144,15 @@ static void discarded(uv_work_t *work, int status)
 {
 	struct discard_job *job = work->data;
 	struct supervisor *sv = job->slot->sv;
+	struct slot *slot = job->slot;
 
 	(void)status;
-	slot_forget(job->slot);
 	free(job);
+	slot->closing = 0;
+	if (slot->also) /* who asked for it forgets it */
+		slot->also(slot->also_ctx, slot, &(struct err){ .code = ERR_OK });
+	else
+		slot_forget(slot);
 	supervisor_look_idle(sv);
 }
 
@@ -181,6 +162,9 @@ static void removed_for_good(void *ctx, struct slot *slot, const struct err *err
 
 	(void)ctx;
 	if (err->code) {
+		slot->discarding = false;
+		if (slot->also)
+			slot->also(slot->also_ctx, slot, err);
 		log_warn("not-removed", KV_S("slot", slot->name), KV_S("error", err->msg));
 		return;
 	}
@@ -191,8 +175,38 @@ static void removed_for_good(void *ctx, struct slot *slot, const struct err *err
 	uv_queue_work(slot->sv->loop, &job->work, discard_in_pool, discarded);
 }
 
+void slot_remove(struct slot *slot, unsigned flags, slot_done done, void *ctx)
+{
+	struct remove_job *job;
+	const struct err fine = ERR_NONE;
+
+	if (slot->discarding && done != removed_for_good) {
+		slot->also = done;
+		slot->also_ctx = ctx;
+		return;
+	}
+	slot->done = done;
+	slot->done_ctx = ctx;
+	if (!slot->record) {
+		slot_job_over(slot, &fine);
+		return;
+	}
+	job = xcalloc(1, sizeof(*job));
+	job->work.data = job;
+	job->slot = slot;
+	job->sv = slot->sv;
+	job->flags = flags;
+	memcpy(job->id, slot->record->id, sizeof(job->id));
+	job->slot_name = xstrdup(slot->name);
+	slot->record->state = RECORD_REMOVING;
+	slot_write_record(slot);
+	slot_set_state(slot, SLOT_REMOVING);
+	uv_queue_work(slot->sv->loop, &job->work, remove_in_pool, removed);
+}
+
 void slot_discard(struct slot *slot, const char *reason)
 {
 	slot->reason = reason;
+	slot->discarding = true;
 	slot_remove(slot, SLOT_REMOVE_VOLUMES, removed_for_good, NULL);
 }

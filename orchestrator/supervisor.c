@@ -54,7 +54,8 @@ static bool is_idle(const struct supervisor *sv)
 	if (!TAILQ_EMPTY(&sv->changes) || control_clients(sv->control))
 		return false;
 	LIST_FOREACH(slot, &sv->slots, link)
-		if (slot->state != SLOT_EXITED && slot->state != SLOT_CREATED && slot->state != SLOT_EMPTY)
+		if (slot->discarding ||
+		    (slot->state != SLOT_EXITED && slot->state != SLOT_CREATED && slot->state != SLOT_EMPTY))
 			return false;
 	return true;
 }

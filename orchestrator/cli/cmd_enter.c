@@ -1,4 +1,4 @@
-/* orchestrator/cli/cmd_enter - commands that go into a container: exec, run, attach.
+/* orchestrator/cli/cmd_enter - commands that go into a container: exec, attach.
  *
  * Owns: their flags, the hand-over to stack-runtime and to the monitor. May not touch: how a
  * process gets in.
@@ -16,11 +16,8 @@
 #include "base/json.h"
 #include "images/user.h"
 #include "orchestrator/cli/attach.h"
-#include "orchestrator/cli/client.h"
 #include "orchestrator/cli/commands.h"
-#include "orchestrator/cli/request.h"
 #include "orchestrator/observe.h"
-#include "specs/support.h"
 
 #define EXEC_FAILED    255 /* stack-runtime exec: the program did not run */
 #define NOT_FOUND      127
@@ -37,25 +34,6 @@ const struct option_row exec_options[] = {
 	OPT_TEXT("workdir", 'w', "DIR", "Working directory"),
 	OPT_FLAG("privileged", 0, "With all capabilities"),
 	OPT_NUMBER("index", 0, "N", "Replica (default: the lowest that runs)", .min = 1, .max = 1000000),
-	OPT_END,
-};
-const struct option_row run_options[] = {
-	OPT_FLAG("detach", 'd', "Leave it running in the background and print its ID"),
-	OPT_FLAG("no-tty", 'T', "No terminal (default: one when stdin and stdout are one)", .alias = "no-TTY"),
-	OPT_FLAG("interactive", 'i', "Keep stdin open", .fallback = "true"),
-	OPT_FLAG("rm", 0, "Remove the container when it ends, with its anonymous volumes"),
-	OPT_LIST("env", 'e', "NAME[=VALUE]", "Set a variable"),
-	OPT_TEXT("user", 'u', "USER[:GROUP]", "Run as this user"),
-	OPT_TEXT("workdir", 'w', "DIR", "Working directory"),
-	OPT_TEXT("entrypoint", 0, "COMMAND", "Over the entrypoint of service and image"),
-	OPT_TEXT("name", 0, "NAME", "Name of the container"),
-	OPT_FLAG("service-ports", 'P', "Publish the ports of the service"),
-	OPT_FLAG("use-aliases", 0, "Take the service's names in its networks"),
-	OPT_FLAG("no-deps", 0, "Do not start what the service depends on"),
-	OPT_CHOICE("pull", 0, "always|missing|never", "When to pull, over pull_policy"),
-	OPT_FLAG("remove-orphans", 0, "Remove containers of services that the file does not know"),
-	OPT_FLAG("quiet-pull", 0, "Pull without progress"),
-	OPT_FLAG("quiet", 'q', "No progress"),
 	OPT_END,
 };
 const struct option_row attach_options[] = {
@@ -272,160 +250,5 @@ int attach_command(struct cli *cli, const struct options *options, struct err *e
 	attach_close(attach);
 	if (status < 0 && err->code == ERR_CANCELLED)
 		return 0;
-	return status;
-}
-
-/* ---- run ---- */
-
-struct run_state {
-	struct cli *cli;
-	struct client *client; /* a second conversation, for `go` */
-	struct attach *attach;
-	char container[STAMP_ID_LEN + 1];
-	bool tty, stdin_open;
-	struct progress *progress;
-	struct err err;
-};
-
-/* The container waits one step before its program: join it, then let it go. */
-static void attach_and_go(struct run_state *run, const char *container)
-{
-	struct json_object *go = json_object_new_object();
-
-	snprintf(run->container, sizeof(run->container), "%s", container);
-	progress_end(run->progress);
-	run->attach = attach_open(run->cli->roots,
-				  &(struct attach_view){ .container_id = container,
-							 .stdin_open = run->stdin_open,
-							 .tty = run->tty,
-							 .proxy_signals = true,
-							 .replay = -1 },
-				  &run->err);
-	json_add_text(go, "container", container);
-	client_request(run->client, "go", go, NULL, NULL, NULL, &run->err);
-}
-
-static void run_event(void *ctx, struct json_object *event)
-{
-	struct run_state *run = ctx;
-	struct progress_event shown = { .state = PROGRESS_WORKING };
-
-	if (!event) {
-		progress_tick(run->progress);
-		return;
-	}
-	if (json_text_or(event, "attach", NULL)) {
-		if (!run->attach)
-			attach_and_go(run, json_text_or(event, "attach", ""));
-		return;
-	}
-	shown.kind = json_text_or(event, "kind", "");
-	shown.name = json_text_or(event, "name", "");
-	shown.verb = json_text_or(event, "verb", "");
-	if (strcmp(json_text_or(event, "state", ""), "done") == 0)
-		shown.state = PROGRESS_DONE;
-	if (shown.name[0])
-		progress_event(run->progress, &shown);
-}
-
-static void add_words(struct json_object *object, const char *key, const char *const *words)
-{
-	struct json_object *array = json_add_array(object, key);
-
-	for (; *words; words++)
-		json_push_text(array, *words);
-}
-
-static void describe_run(const struct options *options, bool tty, struct json_object *request)
-{
-	struct json_object *run = json_add_object(request, "run"), *environment;
-	const char *const *command = options_arguments(options) + 1;
-	const char *const *env = options_list(options, "env", NULL);
-	const char *entrypoint = options_text(options, "entrypoint");
-
-	json_add_text(run, "service", options_argument(options, 0));
-	if (command[0])
-		add_words(run, "command", command);
-	if (entrypoint)
-		add_words(run, "entrypoint", (const char *const[]){ entrypoint, NULL });
-	environment = json_add_object(run, "environment");
-	for (; *env; env++) {
-		const char *sign = strchr(*env, '='), *value = sign ? sign + 1 : getenv(*env);
-		AUTO(free) char *name = xstrndup(*env, sign ? (size_t)(sign - *env) : strlen(*env));
-
-		if (value)
-			json_add_text(environment, name, value);
-	}
-	json_add_text(run, "user", options_text(options, "user"));
-	json_add_text(run, "working_dir", options_text(options, "workdir"));
-	json_add_text(run, "name", options_text(options, "name"));
-	json_add_bool(run, "tty", tty);
-	json_add_bool(run, "stdin", options_flag(options, "interactive"));
-	json_add_bool(run, "ports", options_flag(options, "service-ports"));
-	json_add_bool(run, "remove", options_flag(options, "rm"));
-	json_add_bool(run, "detach", options_flag(options, "detach"));
-}
-
-static int follow_run(struct run_state *run, const struct options *options, struct client *client,
-		      struct json_object *request, struct err *err)
-{
-	AUTO(json) struct json_object *result = NULL;
-	int status = client_request(client, "run", request, run_event, run, &result, err);
-
-	progress_end(run->progress);
-	if (options_flag(options, "detach")) {
-		if (status == 0)
-			puts(json_text_or(result, "container", ""));
-		return status;
-	}
-	if (status < 0) {
-		if (run->attach)
-			attach_close(run->attach);
-		/* The program that could not be executed has docker's statuses. */
-		if (err->code == ERR_NOT_FOUND || err->code == ERR_DENIED) {
-			fprintf(stderr, "%s\n", err->msg);
-			return err->code == ERR_NOT_FOUND ? NOT_FOUND : NOT_EXECUTABLE;
-		}
-		return -1;
-	}
-	if (!run->attach) {
-		*err = run->err;
-		return -1;
-	}
-	status = attach_follow(run->attach, err);
-	attach_close(run->attach);
-	return status < 0 && err->code == ERR_CANCELLED ? 0 : status;
-}
-
-int run_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	static const char *const flags[] = { "no-deps", "remove-orphans", "quiet-pull", NULL };
-	const char *const services[] = { options_argument(options, 0), NULL };
-	struct run_state run = { .cli = cli, .stdin_open = options_flag(options, "interactive") };
-	AUTO(client) struct client *client = NULL;
-	AUTO(client) struct client *second = NULL;
-	struct load_result loaded;
-	struct json_object *wishes, *request;
-	int status;
-
-	if (cli_load(cli, 0, services, &loaded, err) < 0 ||
-	    project_check_supported(loaded.project, err) < 0 || cli_roots(cli, err) < 0)
-		return -1;
-	client = client_open(cli, loaded.project->name, true, err);
-	second = client ? client_open(cli, loaded.project->name, false, err) : NULL;
-	if (!second)
-		return -1;
-	run.client = second;
-	run.tty = wants_terminal(options) && !options_flag(options, "detach");
-	run.progress = progress_new(stderr,
-				    options_flag(options, "quiet") ? PROGRESS_QUIET : cli->progress,
-				    "Running", 0);
-	request = request_new(NULL, &wishes);
-	request_add_model(request, loaded.project);
-	request_add_flags(wishes, options, flags);
-	json_add_text(wishes, "pull", options_text(options, "pull"));
-	describe_run(options, run.tty, request);
-	status = follow_run(&run, options, client, request, err);
-	progress_free(run.progress);
 	return status;
 }

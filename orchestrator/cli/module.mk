@@ -11,8 +11,8 @@ FUZZERS += tests/fuzz/fuzz_template
 
 # the program and its commands
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c cmd_check.c cmd_config.c cmd_container.c cmd_enter.c \
-	cmd_image.c cmd_inspect.c cmd_logs.c cmd_ls.c cmd_project.c cmd_registry.c cmd_system.c events_view.c follow.c logs.c request.c \
-	rows.c rows_inspect.c top.c)
+	cmd_image.c cmd_inspect.c cmd_logs.c cmd_ls.c cmd_project.c cmd_registry.c cmd_run.c cmd_system.c events_view.c follow.c logs.c request.c \
+	rows.c run_definition.c rows_inspect.c top.c)
 
 # what explains and maintains
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_containers.c cmd_cp.c cmd_machine.c cmd_maintenance.c \
