@@ -441,8 +441,8 @@ static void answer(struct change *change, const struct err *err)
 		return;
 	if (err->code) {
 		control_fail(change->request, err);
-	} else if (!change->run || change->run->detach) {
-		result = plan_json(&change->plan);
+	} else if (!change->run || change->run->detach || change->flags & CHANGE_DRY_RUN) {
+		result = plan_json(&change->plan, change->model->project);
 		run_add_result(change, result);
 		control_ok(change->request, result);
 	} else {

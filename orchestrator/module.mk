@@ -20,3 +20,4 @@ TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile tes
 	test_model test_desired test_roots test_observe test_bundle test_bundle_monitor test_plan_reason \
 	test_log_reader test_settings)
 TESTS += $(addprefix tests/orchestrator/,test_notify test_restore)
+TESTS += $(addprefix tests/orchestrator/,test_plan_ops test_run_request)

@@ -208,6 +208,11 @@ static bool is_listed(const struct json_object *array, const char *text)
 	return json_array_count(array) == 0;
 }
 
+static bool is_dry(const struct json_object *message)
+{
+	return json_bool_or(json_object_at(message, "options"), "dry_run", false);
+}
+
 /* By "services" and by "options.containers"; an empty list means everything. */
 static bool is_meant(const struct slot *slot, const struct json_object *message)
 {
@@ -234,6 +239,11 @@ static void op_kill(struct supervisor *sv, struct control_request *request, cons
 	LIST_FOREACH(slot, &sv->slots, link) {
 		if (!is_meant(slot, message))
 			continue;
+		if (is_dry(message)) {
+			if (slot_is_live(slot))
+				json_push_text(killed, slot->record->name);
+			continue;
+		}
 		slot->kept_down |= number == SIGKILL; /* a kill by hand is an end by hand */
 		if (slot->state == SLOT_BACKOFF || slot->starting)
 			slot_cancel(slot);
@@ -257,6 +267,10 @@ static void op_freeze(struct supervisor *sv, struct control_request *request, co
 		if (!is_meant(slot, message) || slot->state != SLOT_RUNNING ||
 		    slot->record->paused == pause)
 			continue;
+		if (is_dry(message)) {
+			json_push_text(names, slot->record->name);
+			continue;
+		}
 		if (exec_verb(sv, pause ? "pause" : "resume", slot->record->id, &err) < 0) {
 			json_object_put(result);
 			control_fail(request, &err);

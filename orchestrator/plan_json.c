@@ -6,7 +6,21 @@
 
 #include "base/json.h"
 
-static struct json_object *action_json(const struct action *action)
+/* What the machine calls a network or volume that the plan names by its key; NULL: the same. */
+static const char *real_name(const struct action *action, const struct project *project)
+{
+	const struct network *network = NULL;
+	const struct volume *volume = NULL;
+
+	if (action->kind == ACTION_CREATE_NETWORK ||
+	    (action->kind == ACTION_REMOVE_NETWORK && action->replaces))
+		network = project_find_network(project, action->name);
+	if (action->kind == ACTION_CREATE_VOLUME || action->kind == ACTION_REMOVE_VOLUME)
+		volume = project_find_volume(project, action->name);
+	return network ? network->name : volume ? volume->name : NULL;
+}
+
+static struct json_object *action_json(const struct action *action, const struct project *project)
 {
 	struct json_object *out = json_object_new_object(), *after, *waits;
 
@@ -15,6 +29,7 @@ static struct json_object *action_json(const struct action *action)
 	if (action->service)
 		json_add_int(out, "slot", action->slot);
 	json_add_text(out, "name", action->name);
+	json_add_text(out, "real_name", project ? real_name(action, project) : NULL);
 	json_add_text(out, "container", action->container);
 	if (action->replaces)
 		json_add_bool(out, "recreate", true);
@@ -35,13 +50,13 @@ static struct json_object *action_json(const struct action *action)
 	return out;
 }
 
-struct json_object *plan_json(const struct plan *plan)
+struct json_object *plan_json(const struct plan *plan, const struct project *project)
 {
 	struct json_object *out = json_object_new_object();
 	struct json_object *actions = json_add_array(out, "actions"), *orphans, *kept;
 
 	for (size_t i = 0; i < plan->count; i++)
-		json_object_array_add(actions, action_json(&plan->actions[i]));
+		json_object_array_add(actions, action_json(&plan->actions[i], project));
 	orphans = json_add_array(out, "orphans");
 	for (size_t i = 0; i < plan->orphan_count; i++)
 		json_push_text(orphans, plan->orphans[i]);

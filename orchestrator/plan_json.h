@@ -7,4 +7,4 @@
 #include "orchestrator/plan.h"
 
 /* To be put. */
-struct json_object *plan_json(const struct plan *plan);
+struct json_object *plan_json(const struct plan *plan, const struct project *project);

@@ -149,6 +149,7 @@ static void discarded(uv_work_t *work, int status)
 	(void)status;
 	free(job);
 	slot->closing = 0;
+	slot->discarding = false;
 	if (slot->also) /* who asked for it forgets it */
 		slot->also(slot->also_ctx, slot, &(struct err){ .code = ERR_OK });
 	else

@@ -60,13 +60,25 @@ static bool is_idle(const struct supervisor *sv)
 	return true;
 }
 
+/* Nothing else takes away what is left of a container whose record has gone. */
+static bool is_discarding(const struct supervisor *sv)
+{
+	const struct slot *slot;
+
+	LIST_FOREACH(slot, &sv->slots, link)
+		if (slot->discarding)
+			return true;
+	return false;
+}
+
 void supervisor_end(struct supervisor *sv, bool for_good)
 {
 	if (sv->ending)
 		return;
 	sv->ending = true;
 	sv->ends_for_good = for_good;
-	uv_stop(sv->loop);
+	if (!is_discarding(sv))
+		uv_stop(sv->loop);
 }
 
 static void idle_is_over(uv_timer_t *timer)
@@ -79,6 +91,8 @@ static void idle_is_over(uv_timer_t *timer)
 
 void supervisor_look_idle(struct supervisor *sv)
 {
+	if (sv->ending && !is_discarding(sv))
+		uv_stop(sv->loop);
 	if (sv->ending || !sv->control)
 		return;
 	reload_look(sv);

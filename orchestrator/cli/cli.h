@@ -23,6 +23,7 @@ struct cli {
 	struct settings *settings;      /* cli_settings */
 	char *program, *runtime, *netd, *init; /* paths of stack, stack-runtime, -netd, -init */
 	enum progress_form progress;
+	bool dry_run;     /* --dry-run: requests ask for the plan alone */
 	const char *ansi; /* "auto", "always", "never" */
 	int own_argc;
 	char **own_argv; /* for the process title of a supervisor */

@@ -1,5 +1,4 @@
-/* orchestrator/cli/cmd_project - commands that change a project: up, create, start, stop, restart,
- * kill, rm, down ...
+/* orchestrator/cli/cmd_project - commands that bring a project's model: up, create, scale, plan.
  *
  * Owns: their flags and what each asks of the supervisor. May not touch: how it is done there.
  */
@@ -13,13 +12,10 @@
 #include "orchestrator/cli/client.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/logs.h"
+#include "orchestrator/cli/operate.h"
 #include "orchestrator/cli/request.h"
 #include "orchestrator/observe.h"
 #include "specs/support.h"
-
-#define OPT_TIMEOUT                                                                                \
-	OPT_NUMBER("timeout", 't', "SECONDS", "Stop time-out, over stop_grace_period", .min = 0,   \
-		   .max = 86400)
 
 /* clang-format off */
 const struct option_row up_options[] = {
@@ -40,7 +36,7 @@ const struct option_row up_options[] = {
 	OPT_FLAG("no-start", 0, "Create and do not start"),
 	OPT_LIST("scale", 0, "SERVICE=NUM", "Replicas of a service, over the file"),
 	OPT_FLAG("remove-orphans", 0, "Remove containers of services that the file does not know", .env = "COMPOSE_REMOVE_ORPHANS"),
-	OPT_TIMEOUT,
+	OPT_STOP_TIMEOUT,
 	OPT_LIST("attach", 0, "SERVICE", "Show only the logs of these services"),
 	OPT_LIST("no-attach", 0, "SERVICE", "Do not show the logs of these services"),
 	OPT_FLAG("attach-dependencies", 0, "Show the logs of dependencies, too"),
@@ -63,30 +59,6 @@ const struct option_row create_options[] = {
 	OPT_FLAG("remove-orphans", 0, "Remove containers of services that the file does not know"),
 	OPT_LIST("scale", 0, "SERVICE=NUM", "Replicas of a service, over the file"),
 	OPT_FLAG("yes", 'y', "No questions"),
-	OPT_END,
-};
-const struct option_row down_options[] = {
-	OPT_FLAG("volumes", 'v', "Remove the named volumes of the file (not external ones) and anonymous ones"),
-	OPT_FLAG("remove-orphans", 0, "Remove containers of services that the file does not know", .env = "COMPOSE_REMOVE_ORPHANS"),
-	OPT_CHOICE("rmi", 0, "local|all", "Remove images, too: without a name of their own, or all"),
-	OPT_TIMEOUT,
-	OPT_END,
-};
-const struct option_row stop_options[] = { OPT_TIMEOUT, OPT_END };
-const struct option_row restart_options[] = {
-	OPT_TIMEOUT,
-	OPT_FLAG("no-deps", 0, "Leave those out that restart with their dependency"),
-	OPT_END,
-};
-const struct option_row kill_options[] = {
-	OPT_TEXT("signal", 's', "SIGNAL", "Signal to send, name or number", .fallback = "SIGKILL"),
-	OPT_FLAG("remove-orphans", 0, "Remove containers of services that the file does not know"),
-	OPT_END,
-};
-const struct option_row rm_options[] = {
-	OPT_FLAG("force", 'f', "No question"),
-	OPT_FLAG("stop", 's', "Stop them first"),
-	OPT_FLAG("volumes", 'v', "Remove their anonymous volumes, too"),
 	OPT_END,
 };
 const struct option_row scale_options[] = { OPT_FLAG("no-deps", 0, "Leave dependencies alone"), OPT_END };
@@ -150,7 +122,7 @@ static void tell_nothing_done(struct cli *cli, const struct json_object *result)
 {
 	size_t kept = json_array_count(json_array_at(result, "kept"));
 
-	if (json_array_count(json_array_at(result, "actions")) == 0 && kept &&
+	if (json_array_count(json_array_at(result, "actions")) == 0 && kept && !cli->dry_run &&
 	    cli->progress != PROGRESS_QUIET && cli->progress != PROGRESS_JSON)
 		fprintf(stderr, "Nothing to do: %zu container%s as the file says\n", kept,
 			kept == 1 ? " is" : "s are");
@@ -211,7 +183,7 @@ int up_command(struct cli *cli, const struct options *options, struct err *err)
 	    send_up(cli, options, &loaded, client,
 		    options_flag(options, "no-start") ? "create" : "up", up_flags, err) < 0)
 		return -1;
-	if (detached)
+	if (detached || cli->dry_run)
 		return 0;
 	return logs_foreground(cli, options, loaded.project, client, since_ns, err);
 }
@@ -258,158 +230,6 @@ int scale_command(struct cli *cli, const struct options *options, struct err *er
 		return -1;
 	}
 	return client_follow(cli, client, "up", request, "Running", NULL, err);
-}
-
-/* ---- operations on what exists ---- */
-
-/* Sends op with the flags and the time-out; a project that was never up has nothing to do. */
-static int operate(struct cli *cli, const struct options *options, const char *op,
-		   const char *title, const char *const *flags, bool has_timeout,
-		   struct json_object **out, struct err *err)
-{
-	struct project_dirs *found = NULL;
-	AUTO(project_dirs) struct project_dirs *dirs = NULL;
-	AUTO(client) struct client *client = NULL;
-	struct json_object *wishes, *request;
-
-	if (cli_project_dirs(cli, false, &found, err) < 0)
-		return -1;
-	dirs = found;
-	if (!dirs) {
-		if (options_argument_count(options))
-			return err_set(err, ERR_NOT_FOUND, "no such service: %s",
-				       options_argument(options, 0));
-		if (strcmp(op, "down") == 0)
-			cli_warn("no resource found to remove");
-		return 0;
-	}
-	if (cli_check_services(cli, dirs, options_arguments(options), err) < 0)
-		return -1;
-	client = client_open(cli, dirs->name, true, err);
-	if (!client)
-		return -1;
-	request = request_new(options_arguments(options), &wishes);
-	request_add_flags(wishes, options, flags);
-	if (has_timeout)
-		request_add_timeout(wishes, options, "timeout", "timeout_us");
-	if (strcmp(op, "kill") == 0)
-		json_add_text(wishes, "signal", options_text(options, "signal"));
-	return client_follow(cli, client, op, request, title, out, err);
-}
-
-static const char *const no_flags[] = { NULL };
-
-int start_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	return operate(cli, options, "start", "Starting", no_flags, false, NULL, err);
-}
-
-int stop_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	return operate(cli, options, "stop", "Stopping", no_flags, true, NULL, err);
-}
-
-int restart_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	static const char *const flags[] = { "no-deps", NULL };
-
-	return operate(cli, options, "restart", "Restarting", flags, true, NULL, err);
-}
-
-int down_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	static const char *const flags[] = { "volumes", "remove-orphans", NULL };
-
-	return operate(cli, options, "down", "Running", flags, true, NULL, err);
-}
-
-int kill_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	AUTO(json) struct json_object *result = NULL;
-	struct json_object *killed;
-
-	if (operate(cli, options, "kill", "Killing", no_flags, false, &result, err) < 0)
-		return -1;
-	killed = json_array_at(result, "killed");
-	if (json_array_count(killed) == 0)
-		fprintf(stderr, "no container to kill\n");
-	for (size_t i = 0; i < json_array_count(killed) && cli->progress != PROGRESS_QUIET; i++)
-		fprintf(stderr, " Container %s  Killed\n",
-			json_object_get_string(json_object_array_get_idx(killed, i)));
-	return 0;
-}
-
-static int freeze(struct cli *cli, const struct options *options, const char *op, const char *verb,
-		  struct err *err)
-{
-	AUTO(json) struct json_object *result = NULL;
-	struct json_object *names;
-
-	if (operate(cli, options, op, "Running", no_flags, false, &result, err) < 0)
-		return -1;
-	names = json_array_at(result, "names");
-	for (size_t i = 0; i < json_array_count(names) && cli->progress != PROGRESS_QUIET; i++)
-		fprintf(stderr, " Container %s  %s\n",
-			json_object_get_string(json_object_array_get_idx(names, i)), verb);
-	return 0;
-}
-
-int pause_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	return freeze(cli, options, "pause", "Paused", err);
-}
-
-int unpause_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	return freeze(cli, options, "unpause", "Unpaused", err);
-}
-
-/* The containers that rm would take, as a question. */
-static bool ask_removal(struct cli *cli, const struct options *options, struct err *err,
-			bool *out_any)
-{
-	struct project_dirs *found = NULL;
-	AUTO(project_dirs) struct project_dirs *dirs = NULL;
-	AUTO(observed) struct observed *observed = NULL;
-	bool stops = options_flag(options, "stop");
-	size_t count = 0;
-
-	*out_any = false;
-	if (cli_project_dirs(cli, false, &found, err) < 0 || !found)
-		return false;
-	dirs = found;
-	observed = observe_project(dirs, err);
-	for (size_t i = 0; observed && i < observed->count; i++) {
-		if (observed->containers[i].alive && !stops)
-			continue;
-		if (count++ == 0)
-			fputs("Going to remove", stdout);
-		printf("%s %s", count > 1 ? "," : "", observed->containers[i].record->name);
-	}
-	if (!count)
-		return false;
-	puts("");
-	fflush(stdout);
-	*out_any = true;
-	return cli_ask("Are you sure?");
-}
-
-int rm_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	static const char *const flags[] = { "volumes", NULL };
-	bool any;
-
-	if (!options_flag(options, "force") && !ask_removal(cli, options, err, &any)) {
-		if (err->code)
-			return -1;
-		if (!any)
-			fprintf(stderr, "No stopped containers\n");
-		return 0;
-	}
-	if (options_flag(options, "stop") &&
-	    operate(cli, options, "stop", "Stopping", no_flags, false, NULL, err) < 0)
-		return -1;
-	return operate(cli, options, "rm", "Removing", flags, false, NULL, err);
 }
 
 /* ---- plan ---- */

@@ -188,7 +188,13 @@ int run_command(struct cli *cli, const struct options *options, struct err *err)
 	request_add_flags(wishes, options, flags);
 	json_add_text(wishes, "pull", options_text(options, "pull"));
 	describe_run(options, &service, run.tty, request);
-	status = follow_run(&run, options, client, request, err);
+	if (cli->dry_run) {
+		status = client_follow(cli, client, "run", request, "Running", NULL, err);
+		fprintf(stderr, " DRY-RUN MODE -  Container %s-%s-run  Created\n",
+			loaded.project->name, service.name);
+	} else {
+		status = follow_run(&run, options, client, request, err);
+	}
 	progress_free(run.progress);
 	if (status >= 0 && run.attach && options_flag(options, "rm"))
 		await_removal(cli, loaded.project->name, run.container);

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "orchestrator/cli/client.h"
+#include "orchestrator/cli/dry_run.h"
 #include "orchestrator/cli/human.h"
 
 struct follower {
@@ -76,13 +77,36 @@ static void take_event(void *ctx, struct json_object *event)
 		progress_event(follower->progress, &shown);
 }
 
+/* What the global flags ask of every change. */
+static struct json_object *with_globals(const struct cli *cli, struct json_object *message)
+{
+	struct json_object *request = message ? message : json_object_new_object();
+	struct json_object *wishes = json_object_at(request, "options");
+	int64_t parallel = options_number(options_globals(cli->options), "parallel");
+
+	if (!wishes)
+		wishes = json_add_object(request, "options");
+	if (parallel > 0)
+		json_add_int(wishes, "parallel", parallel);
+	if (cli->dry_run)
+		json_add_bool(wishes, "dry_run", true);
+	return request;
+}
+
 int client_follow(struct cli *cli, struct client *client, const char *op,
 		  struct json_object *message, const char *title, struct json_object **out,
 		  struct err *err)
 {
-	struct follower follower = { cli, progress_new(stderr, cli->progress, title, 0) };
-	int status = client_request(client, op, message, take_event, &follower, out, err);
+	AUTO(json) struct json_object *result = NULL;
+	unsigned flags = cli->dry_run ? PROGRESS_DRY_RUN : 0;
+	struct follower follower = { cli, progress_new(stderr, cli->progress, title, flags) };
+	int status = client_request(client, op, with_globals(cli, message), take_event, &follower,
+				    &result, err);
 
+	if (status == 0 && cli->dry_run)
+		dry_run_show(follower.progress, result);
 	progress_free(follower.progress);
+	if (status == 0 && out)
+		*out = TAKE(result);
 	return status;
 }

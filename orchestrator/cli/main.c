@@ -13,6 +13,7 @@
 #include "orchestrator/cli/cli.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/complete.h"
+#include "orchestrator/cli/dry_run.h"
 #include "orchestrator/cli/help.h"
 #include "orchestrator/cli/manual.h"
 
@@ -28,6 +29,7 @@ static const struct option_row global_options[] = {
 	OPT_NUMBER("parallel", 0, "N", "Things done at once, -1: no limit", .env = "COMPOSE_PARALLEL_LIMIT"),
 	OPT_CHOICE("ansi", 0, "auto|always|never", "Colours and cursor movements", .fallback = "auto", .env = "COMPOSE_ANSI"),
 	OPT_CHOICE("progress", 0, "auto|tty|plain|json|quiet", "Form of progress", .fallback = "auto", .env = "COMPOSE_PROGRESS"),
+	OPT_FLAG("dry-run", 0, "Show what would be done, and do nothing"),
 	OPT_TEXT("root", 0, "DIR", "State that survives a reboot (default /var/lib/stack)", .env = "STACK_ROOT"),
 	OPT_TEXT("runtime-root", 0, "DIR", "State that does not (default /run/stack)", .env = "STACK_RUNTIME_ROOT"),
 	OPT_TEXT("config", 0, "FILE", "Settings of the machine", .env = "STACK_CONFIG"),
@@ -256,6 +258,9 @@ static int run(struct cli *cli, struct options *options, struct err *err)
 	if (progress_form_choose(options_text(options_globals(options), "progress"), cli->ansi, stderr,
 				 &cli->progress, err) < 0)
 		return -1;
+	cli->dry_run = options_flag(options_globals(options), "dry-run");
+	if (cli->dry_run && dry_run_replaces(options))
+		return 0;
 	return command->run(cli, options, err);
 }
 
