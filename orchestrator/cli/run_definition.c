@@ -50,16 +50,23 @@ const struct option_row run_options[] = {
 
 static void put_pair(struct arena *arena, struct pairs *pairs, const char *name, const char *value)
 {
-	struct pair *items = arena_alloc(arena, (pairs->count + 1) * sizeof(*items));
-	size_t at = 0, after;
+	struct pairs out = { NULL, 0 };
+	bool done = false;
 
-	while (at < pairs->count && strcmp(pairs->items[at].name, name) < 0)
-		at++;
-	after = at < pairs->count && strcmp(pairs->items[at].name, name) == 0 ? at + 1 : at;
-	memcpy(items, pairs->items, at * sizeof(*items));
-	items[at] = (struct pair){ name, value };
-	memcpy(items + at + 1, pairs->items + after, (pairs->count - after) * sizeof(*items));
-	*pairs = (struct pairs){ items, at + 1 + pairs->count - after };
+	for (size_t i = 0; i <= pairs->count; i++) {
+		int order = i < pairs->count ? strcmp(pairs->items[i].name, name) : 1;
+
+		if (order >= 0 && !done) {
+			*(struct pair *)arena_grow(arena, &out.items, &out.count,
+						   sizeof(struct pair)) =
+				(struct pair){ name, value };
+			done = true;
+		}
+		if (order != 0 && i < pairs->count)
+			*(struct pair *)arena_grow(arena, &out.items, &out.count,
+						   sizeof(struct pair)) = pairs->items[i];
+	}
+	*pairs = out;
 }
 
 static void add_texts(struct arena *arena, struct texts *texts, const char *const *words)
