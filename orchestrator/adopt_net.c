@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "orchestrator/connections.h"
 #include "orchestrator/names_ports.h"
 #include "orchestrator/slot.h"
 
@@ -55,11 +56,11 @@ static void want_network(struct adoption *a, struct slot *slot, const struct ser
 	struct net_want *want;
 	size_t count = a->count;
 
-	if (service->network_mode && strcmp(service->network_mode, "none") != 0)
+	if (!connections_own_namespace(service))
 		return;
 	*(struct slot **)arena_grow(a->arena, &a->slots, &count, sizeof(slot)) = slot;
 	want = arena_grow(a->arena, &a->wants, &a->count, sizeof(*want));
-	want->service = service;
+	want->service = connections_service(a->arena, service, slot->record);
 	want->slot = slot->name;
 	want->number = slot->number;
 	want->with_ports = !slot->oneoff || has_ports(slot);
@@ -85,8 +86,9 @@ static int prepare(struct adoption *a, struct err *err)
 	int status;
 
 	if (names_ports_held(sv->names, a->arena, &held, &fresh, err) < 0 ||
-	    net_prepare(sv->net, sv->model->project, a->wants, a->count, &held, a->arena, &holds,
-			&count, &notices, err) < 0)
+	    net_prepare(sv->net,
+			connections_project(a->arena, sv->model->project, a->wants, a->count),
+			a->wants, a->count, &held, a->arena, &holds, &count, &notices, err) < 0)
 		return -1;
 	status = names_ports_give(sv->names, holds, count, err);
 	free(holds);

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "orchestrator/change_connect.h"
 #include "orchestrator/change_net.h"
 #include "orchestrator/change_ready.h"
 #include "orchestrator/change_run.h"
@@ -482,7 +483,9 @@ static void begin_next(struct supervisor *sv)
 	uv_timer_init(sv->loop, &change->wait_timer);
 	change->wait_timer.data = change;
 	change->flow = (struct flow){ .name = change->op,
-				      .table = change->flags & CHANGE_DRY_RUN ? plan_stages : change_stages,
+				      .table = change->connect                  ? connect_stages
+					       : change->flags & CHANGE_DRY_RUN ? plan_stages
+										: change_stages,
 				      .job = change,
 				      .done = change_done,
 				      .trace_fd = sv->trace_fd };

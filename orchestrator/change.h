@@ -36,6 +36,18 @@ struct run_request {
 	bool with_ports, remove, use_aliases, detach;
 };
 
+/* What `network connect` and `disconnect` want. Texts in the change's arena. */
+struct connect_request {
+	const char *container; /* its ID */
+	bool disconnects;
+	struct attachment wish;        /* network: the real name */
+	struct slot *slot;             /* found by the first stage */
+	const struct service *service; /* with the networks as they should be */
+	struct slot_net *former;       /* own reference */
+	const char *former_info;       /* of the record */
+	bool wired;
+};
+
 struct change {
 	TAILQ_ENTRY(change) link;
 	struct supervisor *sv;
@@ -51,6 +63,7 @@ struct change {
 	size_t parallel;                 /* actions at once; 0: no limit */
 	const char *pull;                /* always missing never, or NULL: by service */
 	struct run_request *run;         /* op run, else NULL */
+	struct connect_request *connect; /* op connect or disconnect, else NULL */
 
 	/* while it is applied */
 	struct flow flow;

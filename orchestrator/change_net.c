@@ -11,17 +11,13 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "orchestrator/connections.h"
 #include "orchestrator/names_ports.h"
 #include "orchestrator/repair.h"
 #include "orchestrator/slot.h"
 
-static bool needs_own_namespace(const struct service *service)
-{
-	return !service->network_mode || strcmp(service->network_mode, "none") == 0;
-}
-
-static void claim(struct change *change, struct slot *slot, const struct service *service,
-		  bool with_ports)
+void net_claim_slot(struct change *change, struct slot *slot, const struct service *service,
+		    bool with_ports)
 {
 	struct net_want *want;
 	const struct supervisor *sv = change->sv;
@@ -46,28 +42,38 @@ static void claim(struct change *change, struct slot *slot, const struct service
 	want->out_net->key =
 		slot->oneoff ? xformat("%s/%s/run-%s", sv->dirs->name, slot->service, slot->oneoff)
 			     : xformat("%s/%s/%u", sv->dirs->name, slot->service, slot->number);
-	if (needs_own_namespace(service))
+	if (connections_own_namespace(service))
 		want->out_net->netns =
 			xformat("%s/netns/%s.%s", sv->roots->run, sv->dirs->name, slot->name);
 }
 
-/* Modes that are not offered are refused before anything starts. */
+/* A service that uses another container's network has none of its own to describe. */
 static int check_mode(const struct service *service, struct err *err)
 {
 	const char *mode = service->network_mode;
+	const struct {
+		const char *key;
+		bool is_set;
+	} keys[] = {
+		{"ports",        service->port_count > 0       },
+		{ "hostname",    service->hostname != NULL     },
+		{ "mac_address", service->mac_address != NULL  },
+		{ "extra_hosts", service->extra_hosts.count > 0},
+		{ "dns",         service->dns.count > 0        },
+		{ "dns_search",  service->dns_search.count > 0 },
+		{ "dns_opt",     service->dns_opt.count > 0    },
+		{ "links",       service->links.count > 0      },
+	};
 
-	if (mode && strcmp(mode, "bridge") == 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "service %s: network_mode: bridge (one bridge for the whole "
-			       "machine) is not offered; "
-			       "leave the key out for the project's own network",
-			       service->name);
-	if (mode && strncmp(mode, "container:", 10) == 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "service %s: network_mode: %s: containers of other projects cannot "
-			       "be joined; "
-			       "service:NAME joins one of this project",
-			       service->name, mode);
+	if (!mode || (strncmp(mode, "service:", 8) != 0 && strncmp(mode, "container:", 10) != 0))
+		return 0;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (keys[i].is_set)
+			return err_set(
+				err, ERR_INVALID,
+				"service %s: %s and network_mode: %s exclude each other: they are "
+				"those of the container that it joins",
+				service->name, keys[i].key, mode);
 	return 0;
 }
 
@@ -75,7 +81,9 @@ static void warn_of_ports(struct change *change, const struct service *service)
 {
 	const char *text;
 
-	if (!service->network_mode || !service->port_count)
+	if (!service->port_count ||
+	    (connections_own_namespace(service) &&
+	     (!service->network_mode || strcmp(service->network_mode, "none") != 0)))
 		return;
 	text = arena_format(change->arena, "service %s: ports are ignored with network_mode: %s",
 			    service->name, service->network_mode);
@@ -104,12 +112,18 @@ int net_claim(void *data, struct err *err)
 			       ? slot_by_container(change->sv, action->container)
 			       : slot_make(change->sv, action->service, action->slot, NULL);
 		if (slot && service && (action->kind == ACTION_CREATE || !slot->net))
-			claim(change, slot, service, true);
+			net_claim_slot(change, slot,
+				       connections_service(
+					       change->arena, service,
+					       action->kind == ACTION_CREATE ? NULL : slot->record),
+				       true);
 	}
 	if (change->run && check_mode(change->run->service, err) < 0)
 		return -1;
 	if (change->run)
-		claim(change, change->run_slot, change->run->service, change->run->with_ports);
+		net_claim_slot(change, change->run_slot,
+			       connections_service(change->arena, change->run->service, NULL),
+			       change->run->with_ports);
 	return 0;
 }
 
@@ -158,6 +172,7 @@ static int prepare(struct change *change, struct err *err)
 	struct supervisor *sv = change->sv;
 	struct texts held = { NULL, 0 }, keys = { NULL, 0 };
 	struct err late = ERR_NONE;
+	const struct project *project;
 	struct net_hold *holds;
 	size_t count;
 	bool fresh;
@@ -165,8 +180,10 @@ static int prepare(struct change *change, struct err *err)
 
 	if (has_links(change) && names_ports_held(sv->names, change->arena, &held, &fresh, err) < 0)
 		return -1;
-	if (net_prepare(sv->net, change->model->project, change->net_wants, change->net_want_count,
-			&held, change->arena, &holds, &count, &change->notices, err) < 0)
+	project = connections_project(change->arena, change->model->project, change->net_wants,
+				      change->net_want_count);
+	if (net_prepare(sv->net, project, change->net_wants, change->net_want_count, &held,
+			change->arena, &holds, &count, &change->notices, err) < 0)
 		return -1;
 	status = names_ports_give(sv->names, holds, count, err);
 	free(holds);

@@ -3,6 +3,9 @@
 #pragma once
 #include "orchestrator/change.h"
 
+/* Adds one slot to change->net_wants; the service as connections_service gives it. */
+void net_claim_slot(struct change *change, struct slot *slot, const struct service *service,
+		    bool with_ports);
 int net_claim(void *change, struct err *err);    /* loop: which slots need a network */
 int net_unclaim(void *change, struct err *err);
 int net_batch(void *change, struct err *err);    /* pool: leases, bridges, ports, rules, netd */

@@ -55,6 +55,7 @@ struct project_net *net_open(const struct roots *roots, const char *project,
 	net->settings = settings;
 	net->np = network_books(roots, settings, net->machine_id);
 	pthread_mutex_init(&net->lock, NULL);
+	pthread_mutex_init(&net->wiring, NULL);
 	return net;
 }
 
@@ -66,6 +67,7 @@ void net_close(struct project_net *net)
 		slot_net_free(net->nets[i]);
 	free(net->nets);
 	pthread_mutex_destroy(&net->lock);
+	pthread_mutex_destroy(&net->wiring);
 	free(net->project);
 	free(net);
 }
@@ -133,6 +135,74 @@ int net_attach(struct project_net *net, const struct slot_net *slot, int route_f
 	    rtnl_open(&rtnl, err) == 0)
 		status = attach_wire(rtnl, &job, 1, err);
 	close(job.netns_fd);
+	return status;
+}
+
+static bool has_interface(const struct slot_net *slot, const struct attach_interface *wanted)
+{
+	for (size_t i = 0; i < slot->interface_count; i++)
+		if (strcmp(slot->interfaces[i].name, wanted->name) == 0 &&
+		    strcmp(slot->interfaces[i].host_name, wanted->host_name) == 0)
+			return true;
+	return false;
+}
+
+static bool is_current(struct project_net *net, const struct slot_net *slot)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&net->lock);
+	for (size_t i = 0; i < net->net_count; i++)
+		found |= net->nets[i] == slot;
+	pthread_mutex_unlock(&net->lock);
+	return found;
+}
+
+int net_attach_again(struct project_net *net, const struct slot_net *slot, int route_fd,
+		     struct err *err)
+{
+	int status = 0;
+
+	pthread_mutex_lock(&net->wiring);
+	if (is_current(net, slot))
+		status = net_attach(net, slot, route_fd, -1, 0, 0, false, err);
+	pthread_mutex_unlock(&net->wiring);
+	return status;
+}
+
+static int unwire_left(struct project_net *net, const struct slot_net *from,
+		       const struct slot_net *to, int route_fd, struct err *err)
+{
+	AUTO(rtnl) struct rtnl *rtnl = NULL;
+	AUTO(free)
+	struct attach_interface *left = xcalloc(from->interface_count + 1, sizeof(*left));
+	struct attach_job job;
+	int status = -1;
+
+	if (job_of(from, route_fd, &job, err) < 0)
+		return -1;
+	job.interfaces = left;
+	job.interface_count = 0;
+	for (size_t i = 0; i < from->interface_count; i++)
+		if (!has_interface(to, &from->interfaces[i]))
+			left[job.interface_count++] = from->interfaces[i];
+	if (link_group_take(&net->np, net->project, &job.group, err) == 0 &&
+	    rtnl_open(&rtnl, err) == 0)
+		status = attach_unwire(rtnl, link_group_trash(job.group), &job, 1, err);
+	close(job.netns_fd);
+	return status;
+}
+
+int net_change_links(struct project_net *net, const struct slot_net *from,
+		     const struct slot_net *to, int route_fd, struct err *err)
+{
+	int status;
+
+	pthread_mutex_lock(&net->wiring);
+	status = unwire_left(net, from, to, route_fd, err);
+	if (status == 0)
+		status = net_attach(net, to, route_fd, -1, 0, 0, false, err);
+	pthread_mutex_unlock(&net->wiring);
 	return status;
 }
 

@@ -118,6 +118,17 @@ int net_verify(const struct slot_net *slot, int route_fd, bool *out_ok, char *wh
 int net_attach(struct project_net *net, const struct slot_net *slot, int route_fd, int netfilter_fd,
 	       uint16_t dns_udp_port, uint16_t dns_tcp_port, bool only_redirect, struct err *err);
 
+/* As net_attach of a running slot that lost links; nothing when the slot has other settings by now.
+ */
+int net_attach_again(struct project_net *net, const struct slot_net *slot, int route_fd,
+		     struct err *err);
+/* A running slot gets the links of `to`, and those of `from` that it does not have go; their leases
+ * go with net_release_left. */
+int net_change_links(struct project_net *net, const struct slot_net *from,
+		     const struct slot_net *to, int route_fd, struct err *err);
+int net_release_left(struct project_net *net, const struct slot_net *from,
+		     const struct slot_net *to, struct err *err);
+
 /* Compares bridges and rules with what all slots want, and puts right what differs. *out_rules: elements that were
  * missing or too much; lost[i]: a link of live[i] is not there, or not on its bridge: it is to be attached again. */
 int net_repair(struct project_net *net, struct slot_net *const *live, size_t count, bool *lost,

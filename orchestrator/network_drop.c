@@ -12,7 +12,9 @@
 #include "base/cleanup.h"
 #include "netplug/foreign.h"
 #include "netplug/link.h"
+#include "orchestrator/connections.h"
 #include "orchestrator/network_inner.h"
+#include "orchestrator/network_spec.h"
 
 void net_keep_first(struct err *first, const struct err *err)
 {
@@ -58,6 +60,34 @@ static void drop_links(struct project_net *net, struct slot_net *const *slots, s
 		net_keep_first(first, &err);
 }
 
+/* The network of network_mode: bridge goes with its last member. */
+static void drop_common(struct project_net *net, struct err *first)
+{
+	struct arena *arena = arena_new();
+	struct network_record *network;
+	struct err err = ERR_NONE;
+
+	if (network_load(&net->np, arena, CONNECTIONS_BRIDGE, &network, &err) == 0 &&
+	    !*network->project && !network->lease_count) {
+		const char *owner = network_group_owner(arena, network);
+
+		if (net_remove_locked(net, arena, CONNECTIONS_BRIDGE, &err) < 0 ||
+		    link_group_drop(&net->np, owner, &err) < 0)
+			net_keep_first(first, &err);
+	} else if (err.code != ERR_NOT_FOUND && err.code) {
+		net_keep_first(first, &err);
+	}
+	arena_free(arena);
+}
+
+static bool is_on_common(struct slot_net *const *slots, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (net_on_network(slots[i], CONNECTIONS_BRIDGE))
+			return true;
+	return false;
+}
+
 void net_drop_locked(struct project_net *net, struct slot_net *const *slots, size_t count,
 		     struct err *first)
 {
@@ -83,6 +113,8 @@ void net_drop_locked(struct project_net *net, struct slot_net *const *slots, siz
 	if (network_release_slots(&net->np, keys, count, &err) < 0)
 		net_keep_first(first, &err);
 	drop_links(net, slots, count, first);
+	if (is_on_common(slots, count))
+		drop_common(net, first);
 	for (size_t i = 0; i < count; i++) {
 		drop_netns(slots[i]->netns, first);
 		if (slots[i]->stale)
@@ -103,10 +135,32 @@ int net_drop_slots(struct project_net *net, struct slot_net *const *slots, size_
 	return first.code == ERR_OK ? 0 : -1;
 }
 
+static void release_left(struct project_net *net, const struct slot_net *from,
+			 const struct slot_net *to, struct err *first)
+{
+	for (size_t i = 0; i < from->link_count; i++) {
+		struct err one = ERR_NONE;
+
+		if (!net_on_network(to, from->links[i].network) &&
+		    network_release(&net->np, from->links[i].network, net->project, to->key, &one) <
+			    0)
+			net_keep_first(first, &one);
+	}
+}
+
+int net_release_left(struct project_net *net, const struct slot_net *from,
+		     const struct slot_net *to, struct err *err)
+{
+	pthread_mutex_lock(&net->lock);
+	release_left(net, from, to, err);
+	pthread_mutex_unlock(&net->lock);
+	return err->code ? -1 : 0;
+}
+
 int net_renew(struct project_net *net, struct slot_net *slot, struct err *err)
 {
 	struct slot_net *stale;
-	struct err first = ERR_NONE, one;
+	struct err first = ERR_NONE;
 
 	pthread_mutex_lock(&net->lock);
 	stale = TAKE(slot->stale);
@@ -114,13 +168,8 @@ int net_renew(struct project_net *net, struct slot_net *slot, struct err *err)
 		drop_links(net, &stale, 1, &first);
 		drop_netns(stale->netns, &first);
 	}
-	for (size_t i = 0; stale && i < stale->link_count; i++) {
-		one = ERR_NONE;
-		if (!net_on_network(slot, stale->links[i].network) &&
-		    network_release(&net->np, stale->links[i].network, net->project, slot->key,
-				    &one) < 0)
-			net_keep_first(&first, &one);
-	}
+	if (stale)
+		release_left(net, stale, slot, &first);
 	pthread_mutex_unlock(&net->lock);
 	if (first.code)
 		*err = first;
@@ -215,6 +264,8 @@ static size_t drop_all(struct project_net *net, struct err *first)
 	err = ERR_NONE;
 	if (ports_release(&net->np, net->project, NULL, &err) < 0)
 		net_keep_first(first, &err);
+	if (is_on_common(net->nets, net->net_count))
+		drop_common(net, first);
 	while (net->net_count)
 		net_unregister(net, net->nets[0]);
 	arena_free(arena);

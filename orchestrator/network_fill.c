@@ -107,7 +107,8 @@ static void fill_interface(struct batch *b, struct slot_net *out,
 								 : "eth",
 							 index);
 
-	attach_interface_of(out->arena, network, &lease->lease, name, (unsigned)index, interface);
+	/* One link to each network: the index is nothing that its name needs. */
+	attach_interface_of(out->arena, network, &lease->lease, name, 0, interface);
 	interface->upper = arena_strdup(out->arena, interface->upper);
 	if (gateway & GATEWAY_V4)
 		interface->default4 = gateway_of(network, AF_INET);

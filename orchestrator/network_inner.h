@@ -12,6 +12,7 @@ struct project_net {
 	struct netplug np;
 	const struct settings *settings;
 	char machine_id[64];
+	pthread_mutex_t wiring; /* links of a running slot are changed; before lock */
 	pthread_mutex_t
 		lock; /* one change of the project's networks at a time; guards what follows */
 	struct slot_net *
@@ -69,6 +70,11 @@ void net_forget_flows(const struct nat_port *rules, size_t count);
 void net_move_rules(struct nat_batch *nat, const struct slot_net *from, const struct slot_net *to);
 void net_walk_back(struct project_net *net, struct net_want *wants, size_t count,
 		   struct err *first);
+
+/* network_prepare: the bridge of a network that is not the project's, in its owner's interface
+ * group. */
+int net_make_external(struct project_net *net, struct arena *arena, struct rtnl *rtnl,
+		      const struct network_record *network, struct err *err);
 
 /* network_drop; the lock is held. */
 void net_keep_first(struct err *first, const struct err *err);

@@ -13,6 +13,7 @@
 #include "netplug/foreign.h"
 #include "netplug/link.h"
 #include "netplug/switches.h"
+#include "orchestrator/connections.h"
 #include "orchestrator/network_inner.h"
 #include "orchestrator/network_spec.h"
 
@@ -24,12 +25,25 @@ static void add_notice(struct batch *b, const char *text)
 
 /* ---- networks and leases */
 
+/* The one that network_mode: bridge means. */
+static int ensure_common(struct batch *b, size_t at, struct err *err)
+{
+	struct network_spec spec = { .name = CONNECTIONS_BRIDGE };
+	enum network_outcome outcome;
+	char why[240];
+
+	return network_ensure(&b->net->np, b->arena, &spec, &b->networks[at], &outcome, why, err);
+}
+
 static int load_external(struct batch *b, const struct network *network, size_t at, struct err *err)
 {
 	if (network_load(&b->net->np, b->arena, network->name, &b->networks[at], err) == 0)
 		return 0;
 	if (err->code != ERR_NOT_FOUND)
 		return -1;
+	*err = ERR_NONE;
+	if (strcmp(network->key, "/" CONNECTIONS_BRIDGE) == 0)
+		return ensure_common(b, at, err);
 	return err_set(err, ERR_NOT_FOUND,
 		       "external network %s does not exist: stack network create %s", network->name,
 		       network->name);
@@ -112,8 +126,12 @@ static int gather_lease(struct batch *b, struct net_want *want, const struct att
 	if (at == b->project->network_count)
 		return err_set(err, ERR_NOT_FOUND, "service %s: network %s is not declared",
 			       want->service->name, attachment->network);
-	if (ensure_network(b, at, want->adopts, err) < 0)
-		return -1;
+	if (ensure_network(b, at, want->adopts, err) < 0) {
+		if (!want->adopts || err->code != ERR_NOT_FOUND)
+			return -1;
+		*err = ERR_NONE; /* it has gone meanwhile */
+		return 0;
+	}
 	lease = arena_grow(b->arena, &b->leases, &b->lease_count, sizeof(*lease));
 	lease->network = b->networks[at]->name;
 	lease->slot = want->out_net->key;
@@ -221,6 +239,20 @@ static int gather(struct batch *b, struct err *err)
 
 /* ---- kernel */
 
+int net_make_external(struct project_net *net, struct arena *arena, struct rtnl *rtnl,
+		      const struct network_record *network, struct err *err)
+{
+	struct bridge_want bridge = { .name = NULL };
+	unsigned group;
+
+	if (link_group_take(&net->np, network_group_owner(arena, network), &group, err) < 0)
+		return -1;
+	if (network->driver != NETWORK_BRIDGE)
+		return link_ensure_parent(rtnl, network, group, err);
+	link_bridge_of(network, arena, group, &bridge);
+	return link_ensure_bridges(rtnl, &bridge, 1, err);
+}
+
 static int make_bridges(struct batch *b, struct rtnl *rtnl, struct err *err)
 {
 	struct bridge_want *bridges =
@@ -230,8 +262,14 @@ static int make_bridges(struct batch *b, struct rtnl *rtnl, struct err *err)
 	for (size_t i = 0; i < b->project->network_count; i++) {
 		const struct network_record *network = b->networks[i];
 
-		if (!network || b->project->networks[i].external)
+		if (!network)
 			continue;
+		if (b->project->networks[i]
+			    .external) { /* its link may have gone with the last boot */
+			if (net_make_external(b->net, b->arena, rtnl, network, err) < 0)
+				return -1;
+			continue;
+		}
 		if (network->driver == NETWORK_BRIDGE)
 			link_bridge_of(network, b->arena, b->group, &bridges[count++]);
 		else if (link_ensure_parent(rtnl, network, b->group, err) < 0)

@@ -69,10 +69,14 @@ static int repair_external(struct repair *r, struct err *err)
 
 			for (size_t n = 0; n < r->network_count; n++)
 				own |= strcmp(r->networks[n]->name, name) == 0;
-			if (!own &&
-			    network_load(&r->net->np, r->arena, name, &network, &absent) == 0 &&
-			    network->driver == NETWORK_BRIDGE)
-				nat_add_network(nat, network);
+			if (own ||
+			    network_load(&r->net->np, r->arena, name, &network, &absent) < 0 ||
+			    network->driver != NETWORK_BRIDGE)
+				continue;
+			nat_add_network(nat, network);
+			if (!link_by_name(&r->links, network->bridge) &&
+			    net_make_external(r->net, r->arena, r->rtnl, network, err) < 0)
+				return -1;
 		}
 	return nat_commit(r->nft, nat, err);
 }

@@ -67,6 +67,13 @@ struct netplug network_books(const struct roots *roots, const struct settings *s
 	return np;
 }
 
+const char *network_group_owner(struct arena *arena, const struct network_record *network)
+{
+	return network->project && *network->project
+		       ? network->project
+		       : arena_format(arena, "network:%s", network->name);
+}
+
 uint8_t network_protocol(const char *name)
 {
 	if (name && strcmp(name, "udp") == 0)

@@ -16,6 +16,10 @@ void network_spec_of(struct arena *arena, const struct project *project,
 struct netplug network_books(const struct roots *roots, const struct settings *settings,
 			     const char *machine_id);
 
+/* Whose interface group the links of a network have: its project, or "network:NAME" when it was
+ * made by hand. */
+const char *network_group_owner(struct arena *arena, const struct network_record *network);
+
 uint8_t network_protocol(const char *name);
 /* The publications of one service for a slot; *out_count wants in the arena. remembered: see
  * net_want. ERR_INVALID names service and port. */

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "orchestrator/change.h"
+#include "orchestrator/change_connect.h"
 #include "orchestrator/change_run.h"
 #include "orchestrator/exec.h"
 #include "orchestrator/publish.h"
@@ -177,6 +178,21 @@ static void op_run(struct supervisor *sv, struct control_request *request, const
 	}
 	if (!(change->flags & CHANGE_DRY_RUN))
 		run_prepare(change);
+	control_set_data(request, change);
+	change_submit(change);
+}
+
+static void op_connect(struct supervisor *sv, struct control_request *request, const struct op *op,
+		       struct json_object *message)
+{
+	struct err err = ERR_NONE;
+	struct change *change = read_change(sv, request, op, message, &err);
+
+	if (!change) {
+		control_fail(request, &err);
+		return;
+	}
+	connect_read(change, message, strcmp(op->name, "disconnect") == 0);
 	control_set_data(request, change);
 	change_submit(change);
 }
@@ -361,6 +377,8 @@ static const struct op ops[] = {
 	{ "rm", op_change, PLAN_REMOVE, 0 },
 	{ "down", op_change, PLAN_DOWN, CHANGE_OVERTAKES },
 	{ "run", op_run, PLAN_UP, 0 },
+	{ "connect", op_connect, PLAN_NOTHING, 0 },
+	{ "disconnect", op_connect, PLAN_NOTHING, 0 },
 	{ "go", op_go, PLAN_NOTHING, 0 },
 	{ "kill", op_kill, PLAN_NOTHING, 0 },
 	{ "pause", op_freeze, PLAN_NOTHING, 0 },

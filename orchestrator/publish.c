@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "orchestrator/connections.h"
 #include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
 
@@ -67,21 +68,25 @@ static void fill_attachments(struct arena *arena, const struct slot_net *net,
 
 	for (size_t i = 0; i < net->link_count; i++) {
 		const struct slot_link *link = &net->links[i];
+		struct zone_attachment *one = &list[out->attachment_count];
 		const char *addresses[2];
 		size_t count = 0;
+
+		if (strcmp(link->network, CONNECTIONS_BRIDGE) == 0)
+			continue; /* network_mode: bridge has no names */
 
 		if (link->ip4[0])
 			addresses[count++] = link->ip4;
 		if (link->ip6[0])
 			addresses[count++] = link->ip6;
-		list[i].network = arena_strdup(arena, link->network);
-		list[i].addresses = copy_texts(arena, addresses, count);
-		list[i].address_count = count;
-		list[i].aliases = copy_texts(arena, link->aliases, link->alias_count);
-		list[i].alias_count = link->alias_count;
+		one->network = arena_strdup(arena, link->network);
+		one->addresses = copy_texts(arena, addresses, count);
+		one->address_count = count;
+		one->aliases = copy_texts(arena, link->aliases, link->alias_count);
+		one->alias_count = link->alias_count;
+		out->attachment_count++;
 	}
 	out->attachments = list;
-	out->attachment_count = net->link_count;
 	out->gateway4 = net->host4[0] ? arena_strdup(arena, net->host4) : NULL;
 	out->gateway6 = net->host6[0] ? arena_strdup(arena, net->host6) : NULL;
 }

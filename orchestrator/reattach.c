@@ -94,7 +94,23 @@ int reattach_links(const struct supervisor *sv, const struct reattach *slot, str
 	if (ask(sv, slot->container, "{\"op\":\"sockets\",\"sockets\":[\"route\"]}", 1, fds, err) <
 	    0)
 		return -1;
-	status = net_attach(sv->net, slot->net, fds[ROUTE], -1, 0, 0, false, err);
+	status = net_attach_again(sv->net, slot->net, fds[ROUTE], err);
 	close_all(fds);
 	return status;
+}
+
+int reattach_changed(const struct supervisor *sv, const struct reattach *slot,
+		     const struct slot_net *from, struct err *err)
+{
+	int fds[SOCKETS_MAX], status;
+
+	if (ask(sv, slot->container, "{\"op\":\"sockets\",\"sockets\":[\"route\"]}", 1, fds, err) <
+	    0)
+		return -1;
+	status = net_change_links(sv->net, from, slot->net, fds[ROUTE], err);
+	close_all(fds);
+	if (status < 0 || (slot->net->internal_only == from->internal_only && from->link_count))
+		return status;
+	/* netd must know whether the host's name servers may be asked for it. */
+	return reattach_names(sv, slot, err);
 }

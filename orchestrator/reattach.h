@@ -20,3 +20,7 @@ struct reattach {
 int reattach_names(const struct supervisor *sv, const struct reattach *slot, struct err *err);
 /* Links, addresses and routes as if it were started; what is there stays. */
 int reattach_links(const struct supervisor *sv, const struct reattach *slot, struct err *err);
+/* A running slot whose links were those of `from` gets those of slot->net: what is no longer wanted
+ * goes first. */
+int reattach_changed(const struct supervisor *sv, const struct reattach *slot,
+		     const struct slot_net *from, struct err *err);

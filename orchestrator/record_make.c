@@ -67,7 +67,7 @@ static void add_labels(struct json_object *info, const struct change *change,
 	json_add_text(labels, "com.docker.compose.version", STACK_VERSION);
 }
 
-static void add_networks(struct json_object *info, const struct slot_net *net)
+void record_add_networks(struct json_object *info, const struct slot_net *net)
 {
 	struct json_object *networks = json_add_array(info, "networks");
 	struct json_object *ports = json_add_array(info, "ports");
@@ -152,7 +152,7 @@ struct record *record_make(const struct change *change, const struct service *se
 	record->contents = xstrdup(wanted->contents);
 	json_add_int(info, "model", (int64_t)change->model->seq);
 	add_labels(info, change, service, wanted, slot);
-	add_networks(info, slot->net);
+	record_add_networks(info, slot->net);
 	add_mounts(info, change->model->project, service);
 	add_words(info, "entrypoint", &service->entrypoint);
 	add_words(info, "command", &service->command);

@@ -8,3 +8,5 @@
 struct record *record_make(const struct change *change, const struct service *service,
 			   const struct plan_wanted *wanted, const struct slot *slot,
 			   const char *name);
+/* Adds "networks" and "ports" as the slot has them (NULL: none) to a record's info. */
+void record_add_networks(struct json_object *info, const struct slot_net *net);

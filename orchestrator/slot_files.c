@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "netplug/hosts_files.h"
 #include "orchestrator/bundle.h"
+#include "orchestrator/container_find.h"
 #include "orchestrator/settings.h"
 
 #define FILE_MAX_BYTES (1u << 20)
@@ -168,6 +169,26 @@ static int shared_namespace(const struct slot_files_spec *spec, const char *mode
 	return 0;
 }
 
+/* "container:NAME": its namespace, and its hosts, resolv.conf and hostname. */
+static int container_path(const struct slot_files_spec *spec, const char *text,
+			  struct slot_paths *paths, struct err *err)
+{
+	const struct roots *roots = spec->slot->sv->roots;
+	struct container_place place;
+
+	if (container_find_network(spec->arena, roots, text, &place, err) < 0)
+		return err_wrap(err, "network_mode");
+	if (place.is_host)
+		return 0;
+	paths->netns =
+		arena_format(spec->arena, "%s/netns/%s.%s", roots->run, place.project, place.slot);
+	paths->slot_dir = arena_format(spec->arena, "%s/projects/%s/slots/%s", roots->state,
+				       place.project, place.slot);
+	if (access(paths->netns, F_OK) < 0)
+		return err_set(err, ERR_BUSY, "network_mode: container %s is not running", text);
+	return 0;
+}
+
 static int network_path(const struct slot_files_spec *spec, struct slot_paths *paths, struct err *err)
 {
 	const char *mode = spec->service->network_mode;
@@ -176,8 +197,7 @@ static int network_path(const struct slot_files_spec *spec, struct slot_paths *p
 	if (mode && strncmp(mode, "service:", 8) == 0 && (!other || !other->net || !other->net->netns))
 		return err_set(err, ERR_BUSY, "network_mode: %s has no network of its own now", mode);
 	if (mode && strncmp(mode, "container:", 10) == 0)
-		return err_set(err, ERR_UNSUPPORTED, "network_mode: %s: containers outside of the project",
-			       mode);
+		return container_path(spec, mode + 10, paths, err);
 	paths->netns = other ? other->net->netns : spec->slot->net ? spec->slot->net->netns : NULL;
 	if (other)
 		paths->slot_dir = arena_format(spec->arena, "%s/slots/%s", spec->slot->sv->dirs->state,

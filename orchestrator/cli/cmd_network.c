@@ -92,6 +92,17 @@ static int find(struct cli *cli, const struct books *books, const char *text,
 	return *out ? 0 : err_set(err, ERR_NOT_FOUND, "network %s does not exist", text);
 }
 
+int network_real_name(struct cli *cli, const char *text, const char **out_name, struct err *err)
+{
+	struct network_record *network;
+	struct books books;
+
+	if (open_books(cli, &books, err) < 0 || find(cli, &books, text, &network, err) < 0)
+		return -1;
+	*out_name = network->name;
+	return 0;
+}
+
 /* ---- ls, inspect ---- */
 
 static const struct output_column ls_columns[] = {
@@ -222,14 +233,6 @@ static int read_subnets(struct cli *cli, const struct options *options, struct n
 	return 0;
 }
 
-/* Links of a network that no project owns have a group of its own. */
-static const char *group_owner(struct cli *cli, const struct network_record *network)
-{
-	return network->project && *network->project
-		       ? network->project
-		       : arena_format(cli->arena, "network:%s", network->name);
-}
-
 static int make_bridge(struct cli *cli, const struct books *books,
 		       const struct network_record *network, struct err *err)
 {
@@ -239,7 +242,8 @@ static int make_bridge(struct cli *cli, const struct books *books,
 
 	if (network->driver != NETWORK_BRIDGE)
 		return 0;
-	if (link_group_take(&books->np, group_owner(cli, network), &group, err) < 0 ||
+	if (link_group_take(&books->np, network_group_owner(cli->arena, network), &group, err) <
+		    0 ||
 	    rtnl_open(&rtnl, err) < 0)
 		return -1;
 	link_bridge_of(network, cli->arena, group, &bridge);
@@ -286,7 +290,7 @@ static int network_create_command(struct cli *cli, const struct options *options
 static int remove_one(struct cli *cli, const struct books *books,
 		      const struct network_record *network, struct err *err)
 {
-	const char *owner = group_owner(cli, network);
+	const char *owner = network_group_owner(cli->arena, network);
 	bool by_hand = owner != network->project;
 	struct project_net *net;
 	unsigned group;
@@ -401,6 +405,12 @@ const struct command network_commands[] = {
 	{ "create", NULL, "NETWORK", "Make a network", NULL,
 	  EXAMPLES("stack network create shared", "for `external: true`", "stack network create --subnet 10.9.0.0/24 --gateway 10.9.0.254 lab", "with addresses of your choice"), NULL,
 	  create_rows, NULL, network_create_command, 1, 1, ARGUMENT_OTHER, 0 },
+	{ "connect", NULL, "NETWORK CONTAINER", "Connect a container to a network", "It holds until the container is made anew by `up`, also over restarts. A running one gets the link at once.",
+	  EXAMPLES("stack network connect --alias db shared shop-postgres-1", "db is a name of it on shared"), NULL,
+	  connect_options, NULL, network_connect_command, 2, 2, ARGUMENT_NETWORK, 0 },
+	{ "disconnect", NULL, "NETWORK CONTAINER", "Disconnect a container from a network", NULL,
+	  EXAMPLES("stack network disconnect shared shop-postgres-1", "the link goes while it runs"), NULL,
+	  disconnect_options, NULL, network_disconnect_command, 2, 2, ARGUMENT_NETWORK, 0 },
 	{ "rm", "remove", "NETWORK...", "Remove networks", NULL, EXAMPLES("stack network rm shared", "refused while a container has an address of it"), NULL,
 	  rm_rows, NULL, network_rm_command, 1, ARGUMENTS_ANY, ARGUMENT_NETWORK, 0 },
 	{ "prune", NULL, "", "Remove networks that nothing uses", "Networks of a project that is up or stopped stay.",

@@ -17,7 +17,7 @@ SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c c
 
 # what explains and maintains
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_containers.c cmd_cp.c cmd_machine.c cmd_maintenance.c \
-	cmd_network.c cmd_past.c cmd_secret.c cmd_stats.c cmd_volume.c cmd_volume_move.c packing.c \
+	cmd_network.c cmd_network_connect.c cmd_past.c cmd_secret.c cmd_stats.c cmd_volume.c cmd_volume_move.c packing.c \
 	cmd_wait.c cmd_why.c container_root.c copy_between.c event_list.c \
 	graph.c hold.c machine.c reasons.c rows_network.c usage.c view.c \
 	words.c)
