@@ -138,7 +138,7 @@ static struct cgroup *cgroup_new(void)
 {
 	struct cgroup *cgroup = xcalloc(1, sizeof(*cgroup));
 
-	cgroup->clone_fd = -1;
+	cgroup->clone_fd = cgroup->holder_pidfd = -1;
 	return cgroup;
 }
 
@@ -186,6 +186,7 @@ void cgroup_free(struct cgroup *cgroup)
 	}
 	if (cgroup->clone_fd >= 0)
 		close(cgroup->clone_fd);
+	cgroup_systemd_release(cgroup);
 	free(cgroup->path);
 	free(cgroup->slice);
 	free(cgroup->scope);

@@ -22,7 +22,7 @@ struct cgroup; /* opaque */
 struct cgroup_spec {
 	const char *path; /* linux.cgroupsPath; NULL: /ID */
 	const char *id;
-	bool systemd;  /* SLICE:PREFIX:NAME form, scope by D-Bus */
+	bool systemd;  /* path is SLICE:PREFIX:NAME, the scope is asked of systemd */
 	bool rootless; /* folders that may not be made are skipped with a warning */
 	const struct config_pairs *annotations; /* org.systemd.property.* ; may be NULL */
 	void (*warn)(void *context, const char *text);
@@ -54,6 +54,8 @@ bool cgroup_exists(const struct cgroup *cgroup);
 /* A descriptor of the v2 folder for CLONE_INTO_CGROUP, or -1 (v1 without unified). Owned by the
  * handle. */
 int cgroup_clone_fd(struct cgroup *cgroup);
+/* Once init is in: nothing of ours keeps the cgroup any more. resources as in cgroup_make. */
+int cgroup_settle(struct cgroup *cgroup, const struct config_resources *resources, struct err *err);
 /* Opens what a child needs to move itself: for every v1 folder (and v2 when v2_too) the file to
  * which "0" is written. Returns the number of descriptors put in fds (at most max), -1 with *err.
  * The caller closes. sub (may be NULL): a sub path that must exist, "CTRL:PATH" allowed. */

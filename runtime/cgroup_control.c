@@ -287,11 +287,8 @@ int cgroup_remove(struct cgroup *cgroup, struct err *err)
 	uint64_t end_us = stamp_monotonic_us() + REMOVE_MS * 1000;
 	int status = 0;
 
-	if (cgroup->systemd) {
-		struct err ignored = ERR_NONE;
-
-		cgroup_systemd_stop(cgroup, &ignored);
-	}
+	if (cgroup->systemd)
+		cgroup_systemd_stop(cgroup);
 	for (size_t i = 0; i < cgroup->count; i++) {
 		struct err one = ERR_NONE;
 

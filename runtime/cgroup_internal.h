@@ -25,6 +25,7 @@ struct cgroup {
 	char *slice, *scope;            /* systemd driver */
 	struct config_pairs properties; /* org.systemd.property.*: borrowed, only while making */
 	int clone_fd;
+	int holder_pidfd; /* the process that keeps a new scope, or -1 */
 	void (*warn)(void *context, const char *text);
 	void *warn_context;
 };
@@ -79,7 +80,12 @@ uint64_t cgroup_weight_of_blkio(uint64_t weight);
 
 /* runtime/cgroup_systemd: slice and scope from SLICE:PREFIX:NAME; the path below the mounts. */
 int cgroup_systemd_plan(struct cgroup *cgroup, const char *path, const char *id, struct err *err);
-/* Starts the scope with pid in it, limits as properties. */
-int cgroup_systemd_start(struct cgroup *cgroup, pid_t pid, const struct config_resources *resources,
+/* Starts the scope with a holder in it, limits as properties; a slice has no processes of its own.
+ * The holder counts as a process of the container until it is released. Block. */
+int cgroup_systemd_start(struct cgroup *cgroup, const struct config_resources *resources,
 			 struct err *err);
-int cgroup_systemd_stop(struct cgroup *cgroup, struct err *err);
+void cgroup_systemd_release(struct cgroup *cgroup);
+int cgroup_systemd_update(struct cgroup *cgroup, const struct config_resources *resources,
+			  struct err *err);
+/* Ends what is in the unit and forgets it; no error when systemd or the unit is gone. */
+void cgroup_systemd_stop(struct cgroup *cgroup);

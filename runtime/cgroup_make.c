@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -134,19 +135,8 @@ static void remove_made(struct cgroup *cgroup)
 			cgroup_warn(cgroup, "cgroup %s stays: it is in use", cgroup->at[i].folder);
 }
 
-int cgroup_make(struct cgroup *cgroup, const struct config_resources *resources, bool must_be_new,
-		struct err *err)
-{
-	if (make_all(cgroup, must_be_new, err) < 0 ||
-	    (resources && cgroup_set(cgroup, resources, false, err) < 0)) {
-		remove_made(cgroup);
-		return -1;
-	}
-	return 0;
-}
-
-int cgroup_set(struct cgroup *cgroup, const struct config_resources *resources, bool update,
-	       struct err *err)
+static int write_limits(struct cgroup *cgroup, const struct config_resources *resources,
+			bool update, struct err *err)
 {
 	struct limit_writer writer = { .cgroup = cgroup, .update = update, .err = err };
 	int status = cgroup->layout == CGROUP_V2 ? cgroup_v2_set(&writer, resources)
@@ -163,6 +153,55 @@ int cgroup_set(struct cgroup *cgroup, const struct config_resources *resources, 
 	}
 	free(writer.changes);
 	return status;
+}
+
+static int set_with_holder(struct cgroup *cgroup, const struct config_resources *resources,
+			   struct err *err)
+{
+	struct config_resources more = *resources;
+
+	if (cgroup->holder_pidfd >= 0 && more.pids_limit.value > 0)
+		more.pids_limit.value++;
+	return write_limits(cgroup, &more, false, err);
+}
+
+int cgroup_make(struct cgroup *cgroup, const struct config_resources *resources, bool must_be_new,
+		struct err *err)
+{
+	/* systemd refuses a scope that there is; the holder in it is one process more. */
+	if (cgroup->systemd && cgroup_systemd_start(cgroup, resources, err) < 0)
+		return -1;
+	if (make_all(cgroup, must_be_new && !cgroup->systemd, err) == 0 &&
+	    (!resources || set_with_holder(cgroup, resources, err) == 0))
+		return 0;
+	remove_made(cgroup);
+	if (cgroup->systemd)
+		cgroup_systemd_stop(cgroup);
+	return -1;
+}
+
+int cgroup_settle(struct cgroup *cgroup, const struct config_resources *resources, struct err *err)
+{
+	const char *folder = cgroup_folder(cgroup, "pids");
+	char limit[24];
+
+	if (cgroup->holder_pidfd < 0)
+		return 0;
+	cgroup_systemd_release(cgroup);
+	if (!folder || !resources || resources->pids_limit.value <= 0)
+		return 0;
+	snprintf(limit, sizeof(limit), "%lld", (long long)resources->pids_limit.value);
+	return cgroup_file_write(folder, "pids.max", limit) < 0
+		       ? err_sys(err, errno, "write %s to pids.max of %s", limit, folder)
+		       : 0;
+}
+
+int cgroup_set(struct cgroup *cgroup, const struct config_resources *resources, bool update,
+	       struct err *err)
+{
+	if (write_limits(cgroup, resources, update, err) < 0)
+		return -1;
+	return update && cgroup->systemd ? cgroup_systemd_update(cgroup, resources, err) : 0;
 }
 
 static int chown_file(const char *folder, const char *file, uid_t uid, gid_t gid)

@@ -228,7 +228,11 @@ static int step_record(void *context, struct err *err)
 
 static int step_attend(void *context, struct err *err)
 {
-	return create_attend(context, err);
+	struct create_job *job = context;
+
+	if (create_attend(job, err) < 0)
+		return -1;
+	return job->cgroup ? cgroup_settle(job->cgroup, &job->spec.config->resources, err) : 0;
 }
 
 /* clang-format off */

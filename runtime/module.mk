@@ -1,6 +1,6 @@
 # runtime/ - one container; program stack-runtime, statically linked: it starts fast and loads nothing.
 SRCS_runtime := $(addprefix runtime/,capability.c cgroup.c cgroup_control.c cgroup_files.c \
-                cgroup_join.c cgroup_make.c \
+                cgroup_join.c cgroup_make.c dbus.c dbus_text.c systemd_unit.c \
                 cgroup_stats.c cgroup_systemd.c cgroup_v1.c cgroup_v1_devices.c cgroup_v2.c \
                 cgroup_v2_devices.c config.c config_decode.c config_linux.c config_process.c \
                 config_resources.c config_seccomp.c console.c create.c create_attend.c create_clone.c create_sources.c \
@@ -23,7 +23,7 @@ PROGRAMS              += stack-init
 MAIN_stack-init       := runtime/stack_init.c
 FOLDER_stack-init     := base
 LINK_stack-init       := -static -no-pie
-TESTS   += tests/runtime/test_config tests/runtime/test_mount_options \
+TESTS   += tests/runtime/test_systemd tests/runtime/test_config tests/runtime/test_mount_options \
            tests/runtime/test_device_rules tests/runtime/test_small_rooms
 KTESTS  += tests/runtime/k_create
 FUZZERS += tests/fuzz/fuzz_runtime_config
