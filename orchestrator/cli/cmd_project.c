@@ -2,14 +2,18 @@
  *
  * Owns: their flags and what each asks of the supervisor. May not touch: how it is done there.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "base/stamp.h"
 #include "orchestrator/cli/client.h"
+#include "orchestrator/cli/cmd_watch.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/logs.h"
 #include "orchestrator/cli/operate.h"
@@ -45,6 +49,8 @@ const struct option_row up_options[] = {
 	OPT_FLAG("timestamps", 0, "Logs with their times"),
 	OPT_FLAG("quiet-pull", 0, "Pull without progress"),
 	OPT_FLAG("quiet-build", 0, "Build without progress"),
+	OPT_FLAG("watch", 'w', "Follow changes of files as develop.watch says"),
+	OPT_FLAG("menu", 0, "Accepted, and without effect", .flags = OPTION_HIDDEN, .env = "COMPOSE_MENU"),
 	OPT_FLAG("yes", 'y', "No questions"),
 	OPT_TEXT("trace", 0, "FILE", "Write a Chrome trace of every stage in all processes"),
 	OPT_END,
@@ -89,6 +95,7 @@ static const struct {
 	{ "detach",                  "abort-on-container-failure"},
 	{ "detach",                  "attach"                    },
 	{ "detach",                  "attach-dependencies"       },
+	{ "detach",                  "watch"                     },
 	{ "wait",		    "abort-on-container-exit"   },
 	{ "build",		   "no-build"                  },
 	{ "force-recreate",          "no-recreate"               },
@@ -163,6 +170,23 @@ static int send_up(struct cli *cli, const struct options *options, const struct 
 	return 0;
 }
 
+/* The logs here, the watch in a process of its own, which ends with them. */
+static int follow_and_watch(struct cli *cli, const struct options *options,
+			    const struct project *project, struct client *client, uint64_t since_ns,
+			    struct err *err)
+{
+	pid_t watcher = watch_beside(cli, project, options_arguments(options), err);
+	int status;
+
+	if (watcher < 0)
+		return -1;
+	status = logs_foreground(cli, options, project, client, since_ns, err);
+	kill(watcher, SIGTERM);
+	while (waitpid(watcher, NULL, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
 int up_command(struct cli *cli, const struct options *options, struct err *err)
 {
 	uint64_t since_ns = stamp_now_ns();
@@ -178,6 +202,9 @@ int up_command(struct cli *cli, const struct options *options, struct err *err)
 	if (options_flag(options, "build"))
 		return err_set(err, ERR_UNSUPPORTED, "building images is not yet possible");
 	tell_exposed(loaded.project);
+	if (options_flag(options, "watch") && !cli->dry_run &&
+	    watch_prepare(cli, loaded.project, options_arguments(options), err) < 0)
+		return -1;
 	client = client_open(cli, loaded.project->name, true, err);
 	if (!client ||
 	    send_up(cli, options, &loaded, client,
@@ -185,6 +212,8 @@ int up_command(struct cli *cli, const struct options *options, struct err *err)
 		return -1;
 	if (detached || cli->dry_run)
 		return 0;
+	if (options_flag(options, "watch"))
+		return follow_and_watch(cli, options, loaded.project, client, since_ns, err);
 	return logs_foreground(cli, options, loaded.project, client, since_ns, err);
 }
 

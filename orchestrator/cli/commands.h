@@ -14,6 +14,10 @@ command_run up_command, down_command, create_command, start_command, stop_comman
 	kill_command, rm_command, pause_command, unpause_command, scale_command, pull_command,
 	plan_command;
 
+/* cmd_watch */
+extern const struct option_row watch_options[];
+command_run watch_command;
+
 /* cmd_inspect: what looks */
 extern const struct option_row ps_options[], logs_options[], ls_options[], images_options[],
 	port_options[], events_options[], version_options[];

@@ -249,7 +249,7 @@ static int show(struct viewer *v, int signal_fd, bool *out_interrupted, struct e
 		}
 		if (drain(v, err) < 0 || look(v, &running, err) < 0)
 			return -1;
-		if (running == 0 || v->over)
+		if ((running == 0 && !v->view->stays) || v->over)
 			return drain(v, err);
 	}
 }
@@ -355,6 +355,7 @@ int logs_foreground(struct cli *cli, const struct options *options, const struct
 		.colours = !options_flag(options, "no-color") &&
 			   output_may_use_ansi(stdout, cli->ansi),
 		.split_streams = true,
+		.stays = options_flag(options, "watch"),
 		.announce = true,
 		.ended = container_ended,
 		.ctx = &f

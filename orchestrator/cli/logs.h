@@ -17,6 +17,7 @@ struct logs_view {
 	const char *grep; /* extended regular expression, or NULL */
 	bool timestamps, no_prefix, colours;
 	bool split_streams; /* stderr of containers on our stderr (up) */
+	bool stays;         /* goes on when all have ended: somebody starts them again */
 	bool announce;      /* "Attaching to ..." first, "NAME exited with code N" when one ends */
 	/* Called when a container ends; true ends the view. NULL: the view ends when all have
 	 * ended. */

@@ -131,6 +131,8 @@ static const struct command commands[] = {
 	  NULL, rm_options, NULL, rm_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
 	{ "scale", NULL, "SERVICE=NUM...", "Change the number of replicas", NULL, EXAMPLES("stack scale web=3", "three of them"),
 	  NULL, scale_options, NULL, scale_command, 1, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "watch", NULL, SERVICES_USAGE, "Follow changes of files: sync them, restart or rebuild", NULL, EXAMPLES("stack watch", "starts what develop.watch is about, then follows it", "stack watch --no-up web", "one service that runs already"),
+	  NULL, watch_options, NULL, watch_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
 	{ "pull", NULL, SERVICES_USAGE, "Fetch the images of services", NULL, EXAMPLES("stack pull", "all of the file"),
 	  NULL, pull_options, NULL, pull_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
 	{ "config", "convert", SERVICES_USAGE, "Check the files and show what they resolve to", NULL, EXAMPLES("stack config --format json", "for other programs"),
