@@ -19,7 +19,9 @@
 #define MODE_BITS 07777u
 
 struct tar_out {
-	int fd;
+	int fd; /* -1: the sink */
+	tar_out_sink sink;
+	void *ctx;
 	uint8_t *buffer;
 	size_t len;
 	uint64_t content; /* bytes since the last header */
@@ -44,6 +46,8 @@ static int flush(struct tar_out *out, struct err *err)
 	size_t len = out->len;
 
 	out->len = 0;
+	if (out->sink)
+		return len ? out->sink(out->ctx, out->buffer, len, err) : 0;
 	return file_write_all(out->fd, out->buffer, len) < 0 ? err_sys(err, errno, "write tar") : 0;
 }
 
@@ -283,6 +287,15 @@ struct tar_out *tar_out_new(int fd)
 
 	out->fd = fd;
 	out->buffer = xcalloc(1, OUT_BYTES);
+	return out;
+}
+
+struct tar_out *tar_out_new_to(tar_out_sink sink, void *ctx)
+{
+	struct tar_out *out = tar_out_new(-1);
+
+	out->sink = sink;
+	out->ctx = ctx;
 	return out;
 }
 

@@ -13,6 +13,9 @@ struct tar_out;
 
 /* fd stays the caller's. Never NULL. */
 struct tar_out *tar_out_new(int fd);
+/* The same, in large pieces to a function; -1 with *err stops it. */
+typedef int (*tar_out_sink)(void *ctx, const void *data, size_t len, struct err *err);
+struct tar_out *tar_out_new_to(tar_out_sink sink, void *ctx);
 void tar_out_free(struct tar_out *out);
 AUTO_TYPE(tar_out, tar_out_free);
 

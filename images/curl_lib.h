@@ -10,7 +10,7 @@
 
 /* The functions that are used, by libcurl's own names without "curl_". */
 #define CURL_LIB_FUNCTIONS(each)                                                                   \
-	each(global_init) each(free) each(easy_init) each(easy_setopt) each(easy_getinfo)          \
+	each(global_init) each(free) each(easy_perform) each(easy_init) each(easy_setopt) each(easy_getinfo)          \
 		each(easy_pause) each(easy_strerror) each(easy_cleanup) each(slist_append)         \
 			each(slist_free_all) each(multi_init) each(multi_setopt)                   \
 				each(multi_add_handle) each(multi_remove_handle)                   \

@@ -1,6 +1,6 @@
 /* images/gc - mark and sweep over the store.
  *
- * Owns: what counts as used: records, leases, young parts. May not touch: records and names
+ * Owns: what counts as used: records, step records of builds, leases, young parts. May not touch: records and names
  * themselves.
  */
 #include "images/gc.h"
@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/crash.h"
 #include "images/layer_dir.h"
+#include "images/steps_inner.h"
 
 #define PART_AGE_S (7 * 24 * 3600)
 
@@ -91,7 +92,7 @@ int gc_mark_records(struct store *store, struct digest_set *set, struct err *err
 
 int gc_mark_all(struct store *store, struct digest_set *set, struct err *err)
 {
-	if (gc_mark_records(store, set, err) < 0)
+	if (gc_mark_records(store, set, err) < 0 || steps_mark(store, set, err) < 0)
 		return -1;
 	return lease_each(store, mark_lease, set, err);
 }

@@ -19,7 +19,7 @@ void digest_set_clear(struct digest_set *set);
 void gc_mark_image(struct digest_set *set, const struct image_record *record);
 /* All records. */
 int gc_mark_records(struct store *store, struct digest_set *set, struct err *err);
-/* All records and living leases. Under the exclusive lock. */
+/* All records, step records and living leases. Under the exclusive lock. */
 int gc_mark_all(struct store *store, struct digest_set *set, struct err *err);
 /* Moves what is not in the set to the trash. Under the exclusive lock; empty the trash afterwards.
  */

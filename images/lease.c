@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/stamp.h"
 #include "images/gc.h"
+#include "images/steps_inner.h"
 
 #define LEASE_MAX (64u << 20)
 
@@ -130,7 +131,8 @@ static int mark_others(const struct lease *lease, struct digest_set *live, struc
 {
 	struct each_line job = { lease->store, mark_digest, live, lease->name };
 
-	return gc_mark_records(lease->store, live, err) < 0
+	return gc_mark_records(lease->store, live, err) < 0 ||
+			       steps_mark(lease->store, live, err) < 0
 		       ? -1
 		       : store_each(lease->store->leases_fd, each_lease, &job, err);
 }

@@ -143,6 +143,41 @@ struct snapshot *snapshot_open(struct store *store, const char *id, const char *
 	return TAKE(snapshot);
 }
 
+/* All that the stack is made of is the lease's: layers, and what of them is made for its place. */
+static int hold_places(struct lease *lease, const char *const *diff_ids, size_t diff_id_count,
+		       const struct layer_place *places, size_t count, struct err *err)
+{
+	char digest[DIGEST_TEXT_MAX];
+
+	for (size_t i = 0; i < diff_id_count; i++)
+		if (lease_add(lease, diff_ids[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < count; i++)
+		if (places[i].is_chain && store_key_digest(places[i].key, digest) &&
+		    lease_add(lease, digest, err) < 0)
+			return -1;
+	return 0;
+}
+
+struct snapshot *snapshot_open_layers(struct lease *lease, const char *const *diff_ids,
+				      size_t count, struct err *err)
+{
+	struct store *store = lease_store(lease);
+	AUTO(snapshot) struct snapshot *snapshot = NULL;
+	AUTO(free) struct layer_place *places = NULL;
+	AUTO(fd) int lock = store_lock(store, false, true, err);
+	size_t place_count;
+
+	if (lock < 0 || layer_places(store, diff_ids, count, &places, &place_count, err) < 0 ||
+	    hold_places(lease, diff_ids, count, places, place_count, err) < 0)
+		return NULL;
+	snapshot = new_snapshot("", place_count);
+	if (add_lowers(store, snapshot, places, place_count, err) < 0)
+		return NULL;
+	set_root(snapshot, places, place_count);
+	return TAKE(snapshot);
+}
+
 void snapshot_free(struct snapshot *snapshot)
 {
 	if (!snapshot)
@@ -190,6 +225,23 @@ struct sweep {
 	size_t swept;
 };
 
+static void note_key(struct sweep *sweep, const char *key)
+{
+	char **slot = xgrow(&sweep->keys, &sweep->key_count, sizeof(*slot));
+
+	*slot = xstrdup(key);
+}
+
+/* What a running build stands on. */
+static int note_lease(void *ctx, const char *digest, struct err *err)
+{
+	char key[STORE_KEY_MAX];
+
+	(void)err;
+	note_key(ctx, store_key(digest, key));
+	return 0;
+}
+
 static int note_image(void *ctx, const char *owner, const char *id)
 {
 	struct sweep *sweep = ctx;
@@ -202,11 +254,8 @@ static int note_image(void *ctx, const char *owner, const char *id)
 	(void)owner;
 	if (!record || find_places(sweep->store, record, &places, &count, &ignored) < 0)
 		return 0;
-	for (size_t i = 0; i < count; i++) {
-		char **slot = xgrow(&sweep->keys, &sweep->key_count, sizeof(*slot));
-
-		*slot = xstrdup(places[i].key);
-	}
+	for (size_t i = 0; i < count; i++)
+		note_key(sweep, places[i].key);
 	return 0;
 }
 
@@ -242,6 +291,8 @@ int snapshot_sweep(struct store *store, size_t *out_count, struct err *err)
 		return -1;
 	sweep.dir_fd = dir;
 	rc = store_root_each(store, note_image, &sweep, err);
+	if (rc == 0)
+		rc = lease_each(store, note_lease, &sweep, err);
 	if (rc == 0)
 		rc = store_each(dir, sweep_mount, &sweep, err);
 	for (size_t i = 0; i < sweep.key_count; i++)

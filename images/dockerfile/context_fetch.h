@@ -1,8 +1,9 @@
 /* images/dockerfile/context_fetch - contexts that are no folder yet: an archive, git, a URL.
  *
  * All of it lands in a temporary folder of the store, which goes when the fetched thing is closed
- * (and, after a crash, when a store is opened next). Foreign bytes: archives are placed by the
- * rules of tree_place, git runs without hooks, configuration and terminal. Blocks (network, disk).
+ * (and, after a crash, when a store is opened next), an archive as a layer that gc takes later.
+ * Foreign bytes: archives are read by the rules of layers, git runs without hooks, configuration
+ * and terminal. Blocks (network, disk).
  */
 #pragma once
 #include <stdbool.h>
@@ -16,6 +17,7 @@ struct df_fetched {
 	struct store *store; /* borrowed */
 	char name[32];       /* of the temporary folder */
 	int lock_fd;         /* holds it */
+	struct lease *lease; /* of an archive's layer, or NULL */
 	struct df_context *context;
 	char *dockerfile; /* text, when the stream was a plain Dockerfile; then the context is empty
 			   */

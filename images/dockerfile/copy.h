@@ -76,8 +76,9 @@ int df_copy_run(struct df_copy *copy, int root_fd, const struct df_layer_spec *l
 		struct df_layer *out, struct err *err);
 
 /* WORKDIR: the folder, and those above it that are missing, as a layer. out->diff_id is "" when
- * there is nothing to make. path is absolute. INVALID: something else is in the way. */
-int df_copy_workdir(struct lease *lease, int root_fd, const char *path,
+ * there is nothing to make. path is absolute. user: the image's USER, whom new folders belong to
+ * (as with docker), "" or NULL: root. INVALID: something else is in the way. */
+int df_copy_workdir(struct lease *lease, int root_fd, const char *path, const char *user,
 		    const struct df_layer_spec *layer, struct df_layer *out, struct err *err);
 
 /* The sources as a layer of their own, from its root on: what RUN --mount=type=bind shows (mounted
