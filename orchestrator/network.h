@@ -155,9 +155,12 @@ struct net_seen {
 int net_observe(struct project_net *net, const struct project *project, struct net_seen **out,
 		size_t *out_count, struct err *err);
 void net_seen_free(struct net_seen *seen, size_t count);
-/* Endpoints of other projects on networks that our slots are on too: container and service names; in the arena. */
+/* Endpoints of other projects on networks that our slots are on too, as their zones show them: those that run, with
+ * their names there; in the arena. */
 int net_zone_foreign(struct project_net *net, struct arena *arena, struct zone_endpoint **out,
 		     size_t *out_count, struct err *err);
+/* Our names have changed: supervisors of other projects on the same networks look again (their files are touched). */
+void net_tell_others(struct project_net *net);
 /* The zone's networks, in the arena. */
 int net_zone_networks(struct project_net *net, struct arena *arena, struct zone_network **out,
 		      size_t *out_count, struct err *err);

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "netplug/naming.h"
 #include "orchestrator/connections.h"
 #include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
@@ -26,6 +27,8 @@ struct publisher {
 	bool running, again;
 	struct arena *arena; /* of the zone on its way */
 	struct zone zone;
+	size_t own_count; /* of zone.endpoints, the first ones */
+	uint64_t told; /* our own part of the zone, as others were told of it */
 	struct err err;
 	struct waiter *now, *next; /* answered by the present zone, by the next one */
 	size_t now_count, next_count;
@@ -174,10 +177,30 @@ static void compose(struct publisher *p)
 		fill_endpoint(p->arena, slot, &endpoints[p->zone.endpoint_count++]);
 }
 
+/* Others on our networks read our zone; only a change of it is worth their look. */
+static void tell_others(struct publisher *p)
+{
+	struct zone own = p->zone;
+	AUTO(free) char *text = NULL;
+	uint64_t digest;
+	size_t len;
+
+	own.networks = NULL;
+	own.network_count = own.serial = 0;
+	own.endpoint_count = p->own_count;
+	text = zone_text(&own, &len);
+	digest = naming_hash(text, 0);
+	if (digest != p->told)
+		net_tell_others(p->sv->net);
+	p->told = digest;
+}
+
 static int add_foreign(struct publisher *p)
 {
 	struct zone_endpoint *foreign, *all;
 	size_t count, own = p->zone.endpoint_count;
+
+	p->own_count = own;
 
 	if (net_zone_foreign(p->sv->net, p->arena, &foreign, &count, &p->err) < 0)
 		return -1;
@@ -203,7 +226,8 @@ static void publish_in_pool(uv_work_t *work)
 	    add_foreign(p) < 0)
 		return;
 	p->zone.networks = networks;
-	names_publish(p->sv->names, &p->zone, &p->err);
+	if (names_publish(p->sv->names, &p->zone, &p->err) == 0)
+		tell_others(p);
 }
 
 static void published(uv_work_t *work, int status)

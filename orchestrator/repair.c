@@ -253,12 +253,29 @@ static bool is_shared(const struct supervisor *sv, const char *file)
 	return false;
 }
 
+/* A slot of ours is on the network of this file, whoever declared it. */
+static bool is_joined(const struct supervisor *sv, const char *file)
+{
+	const struct slot *slot;
+
+	LIST_FOREACH(slot, &sv->slots, link)
+	for (size_t i = 0; slot->net && i < slot->net->link_count; i++) {
+		size_t len = strlen(slot->net->links[i].network);
+
+		if (strncmp(file, slot->net->links[i].network, len) == 0 && strcmp(file + len, ".json") == 0)
+			return true;
+	}
+	return false;
+}
+
 static void books_changed(uv_fs_event_t *handle, const char *file, int events, int status)
 {
 	struct repairer *r = handle->data;
 
 	(void)events;
-	if (status == 0 && file && !r->sv->ending && is_shared(r->sv, file))
+	/* A change of our own publishes at its end what its leases mean. */
+	if (status == 0 && file && !r->sv->ending &&
+	    (is_shared(r->sv, file) || (TAILQ_EMPTY(&r->sv->changes) && is_joined(r->sv, file))))
 		publish_names(r->sv, NULL);
 }
 
