@@ -1,7 +1,8 @@
 /* orchestrator/network_foreign - who else is on our networks: names of other projects' containers.
  *
- * A lease tells that somebody is there; the zone of his project, which his supervisor writes for his own name server,
- * tells his names and whether he runs. Owns: the reading of others' zones. May not touch: other projects' records.
+ * A lease tells that somebody is there; the zone of his project, which his supervisor writes for
+ * his own name server, tells his names and whether he runs. Owns: the reading of others' zones. May
+ * not touch: other projects' records.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -46,7 +47,8 @@ static struct json_object *zone_of(struct search *s, struct slice project)
 	return zone->zone;
 }
 
-static struct json_object *member_called(struct json_object *array, const char *key, const char *value)
+static struct json_object *member_called(struct json_object *array, const char *key,
+					 const char *value)
 {
 	for (size_t i = 0; i < json_array_count(array); i++) {
 		struct json_object *one = json_object_array_get_idx(array, i);
@@ -63,12 +65,14 @@ static const char **read_texts(struct arena *arena, struct json_object *array, s
 	const char **texts = arena_alloc(arena, (count + 1) * sizeof(char *));
 
 	for (size_t i = 0; i < count; i++)
-		texts[i] = arena_strdup(arena, json_object_get_string(json_object_array_get_idx(array, i)));
+		texts[i] = arena_strdup(
+			arena, json_object_get_string(json_object_array_get_idx(array, i)));
 	*out_count = count;
 	return texts;
 }
 
-static void add(struct search *s, struct json_object *endpoint, struct json_object *at, const char *network)
+static void add(struct search *s, struct json_object *endpoint, struct json_object *at,
+		const char *network)
 {
 	struct zone_attachment *attachment = arena_alloc(s->arena, sizeof(*attachment));
 	struct zone_endpoint *out =
@@ -77,7 +81,8 @@ static void add(struct search *s, struct json_object *endpoint, struct json_obje
 	attachment->network = network;
 	attachment->addresses =
 		read_texts(s->arena, json_array_at(at, "addresses"), &attachment->address_count);
-	attachment->aliases = read_texts(s->arena, json_array_at(at, "aliases"), &attachment->alias_count);
+	attachment->aliases =
+		read_texts(s->arena, json_array_at(at, "aliases"), &attachment->alias_count);
 	*out = (struct zone_endpoint){
 		.service = arena_strdup(s->arena, json_text_or(endpoint, "service", NULL)),
 		.container = arena_strdup(s->arena, json_text_or(endpoint, "container", NULL)),
@@ -149,8 +154,9 @@ void net_tell_others(struct project_net *net)
 		count = 0;
 	for (size_t i = 0; i < count; i++)
 		if (net_foreign_holder(net, networks[i]))
-			utimensat(net->np.state_fd, arena_format(arena, "networks/%s.json", networks[i]->name),
-				  NULL, AT_SYMLINK_NOFOLLOW);
+			utimensat(net->np.state_fd,
+				  arena_format(arena, "networks/%s.json", networks[i]->name), NULL,
+				  AT_SYMLINK_NOFOLLOW);
 	pthread_mutex_unlock(&net->lock);
 	arena_free(arena);
 }

@@ -75,6 +75,9 @@ static bool comes_after(const struct project *project, const struct action *a,
 	case ACTION_REMOVE:
 		return b->kind == ACTION_STOP && same_container(a, b);
 	case ACTION_REMOVE_NETWORK:
+		/* `down`: the kernel's waiting for the links runs beside the removal of the
+		 * containers. */
+		return b->kind == ACTION_STOP || (b->kind == ACTION_REMOVE && a->replaces);
 	case ACTION_REMOVE_VOLUME:
 		return b->kind == ACTION_REMOVE || b->kind == ACTION_STOP;
 	default:

@@ -576,7 +576,8 @@ static void stops_go_the_other_way(void **state)
 	assert_true(waits(&plan, index_of(&plan, ACTION_STOP, "db"), index_of(&plan, ACTION_STOP, "web")));
 	assert_true(waits(&plan, index_of(&plan, ACTION_REMOVE, "db"), index_of(&plan, ACTION_STOP, "db")));
 	assert_int_equal(plan.actions[plan.count - 1].kind, ACTION_REMOVE_NETWORK);
-	assert_true(waits(&plan, plan.count - 1, index_of(&plan, ACTION_REMOVE, "db")));
+	assert_true(waits(&plan, plan.count - 1, index_of(&plan, ACTION_STOP, "db")));
+	assert_false(waits(&plan, plan.count - 1, index_of(&plan, ACTION_REMOVE, "db")));
 	arena_free(w.arena);
 }
 
