@@ -4,22 +4,27 @@ import os
 import shutil
 import time
 
-from kit import Missing, Project, Work, run, service, size_of, sleepers, timed, wait_for
+from kit import Missing, Project, Work, cpu_ms, run, service, size_of, sleepers, timed, wait_for
 
 BACKOFF_MS = 100  # of the first restart; up to a tenth more, by chance (orchestrator/service)
 
 
 def up_down(count):
-    """N services that sleep: `up -d` from a cold project, `down -t 0`."""
+    """N services that sleep: `up -d` from a cold project, `down -t 0`; cpuN: what all processes of both took."""
+    names = (f"up{count}", f"down{count}", f"cpu{count}")
 
     def prepare(kit):
         with Project(kit, f"up{count}", sleepers(count)) as project:
 
             def ours():
-                return {f"up{count}": project.up(), f"down{count}": project.down()}
+                before = cpu_ms()
+                up, down = project.up(), project.down()
+                return dict(zip(names, (up, down, cpu_ms() - before)))
 
             def floor():
-                return dict(zip((f"up{count}", f"down{count}"), kit.floor(count)))
+                before = cpu_ms()
+                up, down = kit.floor(count)
+                return dict(zip(names, (up, down, cpu_ms() - before)))
 
             def podman():
                 if count > 10 and not os.environ.get("FULL"):
@@ -197,7 +202,7 @@ def config(kit):
 
 MS = ("ms", "less")
 WORKS = [
-    *(Work(f"up{n}", {f"up{n}": MS, f"down{n}": MS}, up_down(n), rounds=r, long=n > 50)
+    *(Work(f"up{n}", {f"up{n}": MS, f"down{n}": MS, f"cpu{n}": MS}, up_down(n), rounds=r, long=n > 50)
       for n, r in ((1, 9), (10, 7), (50, 5), (200, 3))),
     Work("recreate", {"recreate": MS}, recreate, rounds=7),
     Work("exec", {"exec": MS}, exec_true, rounds=21, warm_up=1),
