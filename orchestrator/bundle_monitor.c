@@ -85,6 +85,8 @@ struct json_object *bundle_monitor(const struct bundle_monitor *spec, struct err
 	json_add_int(monitor, "life", (int64_t)record->life);
 	json_add_text(monitor, "run_dir", spec->run_dir);
 	json_add_text(monitor, "container_dir", spec->state_dir);
+	if (!spec->runtime)
+		json_add_text(monitor, "bundle", spec->run_dir); /* the runtime's copy of config.json */
 	json_add_text(monitor, "slot_dir", spec->slot_dir);
 	add_rootfs(monitor, spec);
 	if (spec->netns_path) {

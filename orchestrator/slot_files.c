@@ -1,7 +1,7 @@
 /* orchestrator/slot_files - the files of one life.
  *
- * Owns: where they lie, which namespace and which files a slot shares. May not touch: their form (bundle,
- * hosts_files).
+ * Owns: where they lie, which namespace and which files a slot shares. May not touch: their form
+ * (bundle, hosts_files).
  */
 #include "orchestrator/slot_files.h"
 
@@ -9,16 +9,22 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "base/tree.h"
 #include "netplug/hosts_files.h"
 #include "orchestrator/bundle.h"
 #include "orchestrator/container_find.h"
 #include "orchestrator/settings.h"
+#include "orchestrator/skeleton.h"
 
+#define SLOT_FILES     "slots"
 #define FILE_MAX_BYTES (1u << 20)
 
 static bool is_host_network(const struct service *service)
@@ -78,10 +84,12 @@ static size_t extra_hosts(const struct slot_files_spec *spec, struct hosts_entry
 	return count;
 }
 
-static int write_hosts(const struct slot_files_spec *spec, const char *hostname, struct err *err)
+static int write_hosts(const struct slot_files_spec *spec, int dir_fd, const char *hostname,
+		       struct err *err)
 {
 	const struct slot_net *net = spec->slot->net;
-	AUTO(free) char *host_text = is_host_network(spec->service) ? read_host_file("/etc/hosts") : NULL;
+	AUTO(free)
+	char *host_text = is_host_network(spec->service) ? read_host_file("/etc/hosts") : NULL;
 	const char **addresses =
 		arena_alloc(spec->arena, (2 * (net ? net->link_count : 0) + 1) * sizeof(char *));
 	struct hosts_entry *extra;
@@ -100,10 +108,10 @@ static int write_hosts(const struct slot_files_spec *spec, const char *hostname,
 			addresses[hosts.address_count++] = net->links[i].ip6;
 	}
 	text = hosts_text(&hosts);
-	return hosts_file_write(spec->slot_fd, "hosts", text, err);
+	return hosts_file_write(dir_fd, "hosts", text, err);
 }
 
-static int write_resolv(const struct slot_files_spec *spec, struct err *err)
+static int write_resolv(const struct slot_files_spec *spec, int dir_fd, struct err *err)
 {
 	AUTO(free) char *host_text = read_host_file("/etc/resolv.conf");
 	struct resolv_conf *host = resolv_parse(host_text);
@@ -127,16 +135,36 @@ static int write_resolv(const struct slot_files_spec *spec, struct err *err)
 	AUTO(free) char *text = resolv_text(&resolv, err);
 
 	resolv_free(host);
-	return text ? hosts_file_write(spec->slot_fd, "resolv.conf", text, err) : -1;
+	return text ? hosts_file_write(dir_fd, "resolv.conf", text, err) : -1;
+}
+
+/* In RUN/projects/NAME/slots/SLOT: every start writes them anew. */
+static int open_names(const struct slot *slot, struct err *err)
+{
+	AUTO(fd) int slots_fd = file_open_dir(slot->sv->dirs->run_fd, SLOT_FILES, true, err);
+
+	return slots_fd < 0 ? -1 : file_open_dir(slots_fd, slot->name, true, err);
+}
+
+void slot_files_remove(const struct supervisor *sv, const char *slot_name)
+{
+	AUTO(free) char *path = xformat(SLOT_FILES "/%s", slot_name);
+	struct err err = ERR_NONE;
+
+	if (tree_remove(sv->dirs->run_fd, path, &err) < 0)
+		log_warn("slot-files-left", KV_S("slot", slot_name), KV_S("error", err.msg));
+	unlinkat(sv->dirs->run_fd, SLOT_FILES, AT_REMOVEDIR); /* the last one does it */
 }
 
 static int write_names(const struct slot_files_spec *spec, const char *hostname, struct err *err)
 {
 	AUTO(free) char *text = hostname_text(hostname);
+	AUTO(fd) int dir_fd = open_names(spec->slot, err);
 
-	if (write_hosts(spec, hostname, err) < 0 || write_resolv(spec, err) < 0)
+	if (dir_fd < 0 || write_hosts(spec, dir_fd, hostname, err) < 0 ||
+	    write_resolv(spec, dir_fd, err) < 0)
 		return -1;
-	return hosts_file_write(spec->slot_fd, "hostname", text, err);
+	return hosts_file_write(dir_fd, "hostname", text, err);
 }
 
 /* ---- the bundle ---- */
@@ -182,40 +210,62 @@ static int container_path(const struct slot_files_spec *spec, const char *text,
 		return 0;
 	paths->netns =
 		arena_format(spec->arena, "%s/netns/%s.%s", roots->run, place.project, place.slot);
-	paths->slot_dir = arena_format(spec->arena, "%s/projects/%s/slots/%s", roots->state,
-				       place.project, place.slot);
+	paths->names_dir = arena_format(spec->arena, "%s/projects/%s/" SLOT_FILES "/%s", roots->run,
+					place.project, place.slot);
 	if (access(paths->netns, F_OK) < 0)
 		return err_set(err, ERR_BUSY, "network_mode: container %s is not running", text);
 	return 0;
 }
 
-static int network_path(const struct slot_files_spec *spec, struct slot_paths *paths, struct err *err)
+static const char *names_dir(const struct slot_files_spec *spec, const struct slot *slot)
+{
+	return arena_format(spec->arena, "%s/" SLOT_FILES "/%s", slot->sv->dirs->run, slot->name);
+}
+
+static int network_path(const struct slot_files_spec *spec, struct slot_paths *paths,
+			struct err *err)
 {
 	const char *mode = spec->service->network_mode;
 	const struct slot *other = shared_with(spec->slot, mode);
 
-	if (mode && strncmp(mode, "service:", 8) == 0 && (!other || !other->net || !other->net->netns))
-		return err_set(err, ERR_BUSY, "network_mode: %s has no network of its own now", mode);
+	if (mode && strncmp(mode, "service:", 8) == 0 &&
+	    (!other || !other->net || !other->net->netns))
+		return err_set(err, ERR_BUSY, "network_mode: %s has no network of its own now",
+			       mode);
 	if (mode && strncmp(mode, "container:", 10) == 0)
 		return container_path(spec, mode + 10, paths, err);
 	paths->netns = other ? other->net->netns : spec->slot->net ? spec->slot->net->netns : NULL;
 	if (other)
-		paths->slot_dir = arena_format(spec->arena, "%s/slots/%s", spec->slot->sv->dirs->state,
-					       other->name);
+		paths->names_dir = names_dir(spec, other);
 	return 0;
 }
 
-static int write_json(int dir_fd, const char *name, struct json_object *json, int *out_fd,
-		      struct err *err)
+/* The monitor reads it once and keeps its own copy below /run: nothing of it needs a disk. */
+static int in_memory(const char *name, struct json_object *json, int *out_fd, struct err *err)
 {
-	if (json_write_file(dir_fd, name, json, 0, err) < 0)
-		return -1;
-	*out_fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
-	return *out_fd < 0 ? err_sys(err, errno, "open %s", name) : 0;
+	const char *text = json_object_to_json_string_ext(
+		json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	AUTO(fd) int fd = memfd_create(name, MFD_CLOEXEC);
+
+	if (fd < 0 || file_write_all(fd, text, strlen(text)) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return err_sys(err, errno, "write %s", name);
+	*out_fd = TAKE_FD(fd);
+	return 0;
+}
+
+/* Another runtime reads its bundle from a folder. */
+static int write_foreign_bundle(const struct slot_files_spec *spec, struct json_object *config,
+				struct err *err)
+{
+	const char *path = arena_format(spec->arena, "%s/bundle", spec->slot->record->id);
+	AUTO(fd)
+	int bundle_fd = file_open_dir(spec->slot->sv->dirs->containers_fd, path, true, err);
+
+	return bundle_fd < 0 ? -1 : json_write_file(bundle_fd, "config.json", config, 0, err);
 }
 
 static int write_config(const struct slot_files_spec *spec, const struct slot_paths *paths,
-			const char *hostname, int bundle_fd, int *out_fd, struct err *err)
+			const char *hostname, bool is_foreign, int *out_fd, struct err *err)
 {
 	struct bundle_spec bundle = { .project = spec->slot->model->project,
 				      .service = spec->service,
@@ -224,9 +274,10 @@ static int write_config(const struct slot_files_spec *spec, const struct slot_pa
 				      .id = spec->slot->record->id,
 				      .slot = spec->slot->name,
 				      .hostname = hostname,
-				      .slot_dir = paths->slot_dir,
+				      .slot_dir = paths->names_dir,
 				      .netns_path = paths->netns,
-				      .shares_netns = !spec->slot->net || paths->netns != spec->slot->net->netns,
+				      .shares_netns = !spec->slot->net ||
+						      paths->netns != spec->slot->net->netns,
 				      .init_path = spec->slot->sv->init_path,
 				      .mounts = spec->storage->mounts,
 				      .mount_count = spec->storage->mount_count };
@@ -236,7 +287,30 @@ static int write_config(const struct slot_files_spec *spec, const struct slot_pa
 	    shared_namespace(spec, spec->service->pid, "pid", &bundle.pid_path, err) < 0)
 		return -1;
 	config = bundle_config(spec->arena, &bundle, err);
-	return config ? write_json(bundle_fd, "config.json", config, out_fd, err) : -1;
+	if (!config || (is_foreign && write_foreign_bundle(spec, config, err) < 0))
+		return -1;
+	return in_memory("config.json", config, out_fd, err);
+}
+
+static const char *foreign_runtime(const struct slot_files_spec *spec)
+{
+	const char *runtime = spec->service->runtime;
+
+	if (!runtime || strcmp(runtime, "runc") == 0 || strcmp(runtime, "stack") == 0)
+		return NULL;
+	return runtime[0] == '/' ? runtime : arena_format(spec->arena, "/usr/bin/%s", runtime);
+}
+
+/* The image's layers, and below them what the container's mounts stand on. */
+static const char **lowers_of(const struct slot_files_spec *spec, struct err *err)
+{
+	const struct snapshot *image = spec->snapshot;
+	const char **lowers = arena_alloc(spec->arena, (image->lower_count + 1) * sizeof(*lowers));
+
+	for (size_t i = 0; i < image->lower_count; i++)
+		lowers[i] = image->lowers[i];
+	lowers[image->lower_count] = skeleton_ensure(spec->arena, spec->slot->sv->roots, err);
+	return lowers[image->lower_count] ? lowers : NULL;
 }
 
 int slot_files_write(const struct slot_files_spec *spec, struct slot_paths *paths,
@@ -245,21 +319,23 @@ int slot_files_write(const struct slot_files_spec *spec, struct slot_paths *path
 	const struct slot *slot = spec->slot;
 	const struct project_dirs *dirs = slot->sv->dirs;
 	const char *own_dir = arena_format(spec->arena, "%s/slots/%s", dirs->state, slot->name);
-	const char *bundle_path = arena_format(spec->arena, "%s/bundle", slot->record->id);
 	const char *hostname = hostname_of(spec);
-	AUTO(fd) int bundle_fd = file_open_dir(dirs->containers_fd, bundle_path, true, err);
+	const char *runtime = foreign_runtime(spec);
+	const char **lowers = lowers_of(spec, err);
 	AUTO(json) struct json_object *monitor = NULL;
 	struct bundle_monitor life;
 
-	if (bundle_fd < 0)
+	if (!lowers)
 		return -1;
 	*paths = (struct slot_paths){
-		.container_dir = arena_format(spec->arena, "%s/containers/%s", dirs->state, slot->record->id),
-		.slot_dir = own_dir,
-		.run_dir = arena_format(spec->arena, "%s/containers/%s", dirs->roots->run, slot->record->id),
+		.container_dir = arena_format(spec->arena, "%s/containers/%s", dirs->state,
+					      slot->record->id),
+		.names_dir = names_dir(spec, slot),
+		.run_dir = arena_format(spec->arena, "%s/containers/%s", dirs->roots->run,
+					slot->record->id),
 	};
 	if (network_path(spec, paths, err) < 0 || write_names(spec, hostname, err) < 0 ||
-	    write_config(spec, paths, hostname, bundle_fd, out_config_fd, err) < 0)
+	    write_config(spec, paths, hostname, runtime != NULL, out_config_fd, err) < 0)
 		return -1;
 	life = (struct bundle_monitor){ .project = dirs->name,
 					.state_dir = paths->container_dir,
@@ -267,16 +343,12 @@ int slot_files_write(const struct slot_files_spec *spec, struct slot_paths *path
 					.run_dir = paths->run_dir,
 					.record = slot->record,
 					.service = spec->service,
-					.lowers = (const char *const *)spec->snapshot->lowers,
-					.lower_count = spec->snapshot->lower_count,
+					.lowers = lowers,
+					.lower_count = spec->snapshot->lower_count + 1,
 					.netns_path = paths->netns,
 					.netns_make = slot->net && paths->netns == slot->net->netns,
-					.want_sockets = spec->want_sockets };
-	if (spec->service->runtime && strcmp(spec->service->runtime, "runc") != 0 &&
-	    strcmp(spec->service->runtime, "stack") != 0)
-		life.runtime = spec->service->runtime[0] == '/'
-				       ? spec->service->runtime
-				       : arena_format(spec->arena, "/usr/bin/%s", spec->service->runtime);
+					.want_sockets = spec->want_sockets,
+					.runtime = runtime };
 	monitor = bundle_monitor(&life, err);
-	return monitor ? write_json(bundle_fd, "monitor.json", monitor, out_monitor_fd, err) : -1;
+	return monitor ? in_memory("monitor.json", monitor, out_monitor_fd, err) : -1;
 }

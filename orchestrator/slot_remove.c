@@ -17,6 +17,7 @@
 #include "orchestrator/image_cache.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
+#include "orchestrator/slot_files.h"
 #include "orchestrator/storage.h"
 #include "volumes/rootfs.h"
 #include "volumes/volume.h"
@@ -101,8 +102,10 @@ static void remove_in_pool(uv_work_t *work)
 	crash_point("remove", "folder");
 	*err = ERR_NONE;
 	if (tree_remove(job->sv->dirs->containers_fd, job->id, err) == 0 &&
-	    !(job->flags & SLOT_KEEP_SLOT))
+	    !(job->flags & SLOT_KEEP_SLOT)) {
+		slot_files_remove(job->sv, job->slot_name);
 		tree_remove(job->sv->dirs->slots_fd, job->slot_name, err);
+	}
 }
 
 static void removed(uv_work_t *work, int status)

@@ -186,7 +186,6 @@ static int write_bundle(void *data, struct err *err)
 					.user = job->user,
 					.snapshot = job->snapshot,
 					.storage = &job->storage,
-					.slot_fd = job->slot_fd,
 					.want_sockets = job->needs_names,
 					.arena = job->arena };
 
