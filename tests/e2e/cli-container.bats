@@ -65,7 +65,7 @@ load lib
 	[ "$(echo "${lines[0]}" | tr -s ' ')" = "CONTAINER ID NAME CPU % MEM USAGE / LIMIT MEM % NET I/O BLOCK I/O PIDS" ]
 	row=$(stack stats --no-stream --format json)
 	[ "$(jq -r .Name <<<"$row")" = "$P-busy-1" ]
-	jq -e '(.CPUPerc | rtrimstr("%") | tonumber) > 10' <<<"$row"
+	jq -e '(.CPUPerc | rtrimstr("%") | tonumber) > 1' <<<"$row"
 	jq -e '(.PIDs | tonumber) >= 1 and (.MemUsage | endswith("/ 64MiB"))' <<<"$row"
 	[ "$(stack container stats --no-stream --format '{{.Name}}' "$P-busy-1")" = "$P-busy-1" ]
 	[ "$(stack container stats --no-stream --format '{{.Name}}')" = "$P-busy-1" ]

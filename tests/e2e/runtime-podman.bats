@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 setup() {
 	command -v podman >/dev/null || skip "podman is not installed"
 	P="podman --root $BATS_TEST_TMPDIR/store --runroot $BATS_TEST_TMPDIR/run --tmpdir $BATS_TEST_TMPDIR/tmp
-		--cgroup-manager cgroupfs --runtime ${STACK_BUILD:?}/stack-runtime --storage-driver vfs --events-backend none"
+		--cgroup-manager cgroupfs --runtime ${STACK_BUILD:?}/stack-runtime --storage-driver vfs --events-backend none --log-level error"
 	OPT="--network none --ulimit nofile=1024:1024 --ulimit nproc=1000:1000"
 	mkdir -p "$BATS_TEST_TMPDIR/image/bin" "$BATS_TEST_TMPDIR/image/etc"
 	cp /bin/busybox "$BATS_TEST_TMPDIR/image/bin/"
