@@ -4,6 +4,7 @@
 #   make units           the units alone (UNITS=specs: one folder's)
 #   make e2e             the real programs in a network namespace of their own (E2E=name: one file)
 #   make check           test, analyzers, format, crash points
+#   make guards          the runtime without each of its guards: the tests must notice
 #   make demo bench fuzz install uninstall clean format
 CC       ?= cc
 BUILD    ?= build

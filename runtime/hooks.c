@@ -229,7 +229,10 @@ void hooks_run_all(const struct config *config, enum hook_kind kind, const char 
 	for (size_t i = 0; i < config->hooks[kind].count; i++) {
 		struct err err = ERR_NONE;
 
-		if (run_one(&config->hooks[kind].at[i], state, cwd, NULL, &err) < 0 && warn)
+		if (run_one(&config->hooks[kind].at[i], state, cwd, NULL, &err) < 0 && warn) {
+			text_plain(err.msg);
+			err_wrap(&err, "error running %s hook #%zu", kind_names[kind], i);
 			warn(context, err.msg);
+		}
 	}
 }

@@ -353,14 +353,17 @@ static int new_one(struct init_job *job, const struct config_mount *mount,
 			rest.attr_set = options->attr_set;
 		} else {
 			tree_fd = old_mount(job, mount, options, target->fd, clean, err);
-			if (tree_fd >= 0)
+			if (tree_fd >= 0) {
+				*err = ERR_NONE;
 				return set_propagation(tree_fd, options, mount->destination, err);
+			}
 		}
 	}
 	if (tree_fd < 0) {
 		*err = first;
 		return -1;
 	}
+	*err = ERR_NONE;
 	if (options->tmpcopyup && strcmp(mount->type, "tmpfs") == 0 &&
 	    copy_up(job, target->fd, tree_fd, clean, err) < 0)
 		return -1;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# Escapes of the last years: one hostile bundle each, refused or harmless.
+# Escapes of the last years: one hostile bundle each, refused or harmless. `make guards` builds the runtime with each
+# guard taken out in turn and sees its test fail.
 # shellcheck shell=bash disable=SC2154,SC2086,SC2016,SC2030,SC2031
 load runtime-lib
 
@@ -89,11 +90,13 @@ load runtime-lib
 	ln -s "$B/host" rootfs/shared/l
 	(cd rootfs/shared && while [ ! -e stop ]; do mv -T d x 2>/dev/null; mv -T l d 2>/dev/null; mv -T d l 2>/dev/null; mv -T x d 2>/dev/null; done) &
 	args true
-	config '.mounts += [{"destination":"/shared/d/d","type":"tmpfs","source":"tmpfs"}]'
+	config '.mounts += [{"destination":"/shared/d/d","type":"tmpfs","source":"tmpfs"},{"destination":"/shared/d/made/deep","type":"tmpfs","source":"tmpfs"},
+		{"destination":"/shared/d/made-file","type":"bind","source":"'"$B"'/config.json","options":["bind"]}]'
 	for _ in $(seq 60); do
 		$R run a </dev/null >/dev/null 2>&1 || true
 		[ "$(cat "$B/host/d/file")" = marker ]
 		[ "$(ls "$B/host/d")" = file ]
+		[ "$(ls "$B/host")" = d ]
 	done
 	touch rootfs/shared/stop
 	wait
@@ -110,7 +113,30 @@ load runtime-lib
 	[[ "$output" == *0000000000000000 ]]
 }
 
-@test "the cgroup mount is read-only when config says so (CVE-2023-25809)" {
+@test "without root and without a cgroup namespace the cgroup mount cannot be written (CVE-2023-25809)" {
+	local user="setpriv --reuid 1000 --regid 1000 --clear-groups" own=$BATS_TEST_TMPDIR/own folder
+	cp "$STACK_BUILD/stack-runtime" "$BATS_TEST_TMPDIR/runtime"
+	chmod -R a+rX "$BATS_TEST_TMPDIR/runtime" "$B"
+	mkdir -m 777 "$own"
+	mkdir -p rootfs/sys/fs/cgroup
+	# Cgroups that the user may write to, as a delegation would give them.
+	for folder in pids memory freezer unified ""; do
+		[ -e "/sys/fs/cgroup/$folder/cgroup.procs" ] || continue
+		mkdir "/sys/fs/cgroup/$folder$CGROUP"
+		chown -R 1000 "/sys/fs/cgroup/$folder$CGROUP"
+	done
+	args sh -c 'for f in $(ls /sys/fs/cgroup) .; do mkdir /sys/fs/cgroup/$f/x; done 2>/dev/null; ls -d /sys/fs/cgroup/x /sys/fs/cgroup/*/x 2>/dev/null; ls -d /sys/fs/cgroup/*/cgroup.procs /sys/fs/cgroup/cgroup.procs 2>/dev/null | head -n 1'
+	config ".root.path = \"$B/rootfs\" | .linux.namespaces = ([.linux.namespaces[] | select(.type != \"cgroup\" and .type != \"network\")] + [{\"type\":\"user\"}])
+		| .linux.uidMappings = [{\"containerID\":0,\"hostID\":1000,\"size\":1}] | .linux.gidMappings = .linux.uidMappings | del(.linux.resources)
+		| .mounts = [.mounts[] | select(.destination == \"/proc\" or .type == \"tmpfs\")] + [{\"destination\":\"/sys/fs/cgroup\",\"type\":\"cgroup\",\"source\":\"cgroup\",\"options\":[\"rw\"]}]"
+	cp config.json "$own/"
+	run $user "$BATS_TEST_TMPDIR/runtime" --root "$own/root" run -b "$own" a
+	echo "$output"
+	[[ "$output" == *cgroup.procs* ]]
+	[[ "$output" != *"/x"* ]]
+}
+
+@test "the cgroup mount is read-only when config says so" {
 	args sh -c 'echo 1 >/sys/fs/cgroup/memory/memory.limit_in_bytes; mkdir /sys/fs/cgroup/pids/x'
 	run $R run a
 	[ "$status" -ne 0 ]
@@ -122,13 +148,13 @@ load runtime-lib
 	args true
 	for fd in $(seq 3 24); do
 		config ".process.cwd = \"/proc/self/fd/$fd\""
-		run -1 $R run a
+		run -1 $R run a 9</ 15</sys/fs/cgroup 23<"$B"
 	done
 	config '.process.cwd = "/"'
 	args sleep 100
 	$R run -d a </dev/null >/dev/null 2>&1
 	for fd in $(seq 3 24); do
-		run -255 $R exec --cwd "/proc/self/fd/$fd" a true
+		run -255 $R exec --cwd "/proc/self/fd/$fd" a true 9</ 15</sys/fs/cgroup 23<"$B"
 		run -255 $R exec a "/proc/self/fd/$fd/../../../../bin/true"
 	done
 }
@@ -156,6 +182,13 @@ load runtime-lib
 	run -0 $R run a </dev/null
 	[[ "${lines[0]}" == "character special file"* ]]
 	[ "$(cat "$B/host")" = marker ]
+	# A link to a file of the container: the terminal is not laid over what it points to.
+	echo inside >rootfs/inside
+	rm rootfs/dev/console
+	ln -s /inside rootfs/dev/console
+	args cat /inside
+	run -0 $R run a </dev/null
+	[[ "$output" == inside* ]]
 	config '.mounts = [.mounts[] | select(.destination != "/dev/pts")]'
 	run -1 $R run a </dev/null
 	[[ "$output" == *"/dev/pts"* ]]
@@ -169,6 +202,15 @@ load runtime-lib
 	run -0 $R run a
 	[ "$output" = 33 ]
 	[ "$(cat /proc/sys/net/ipv4/ip_default_ttl)" = "$before" ]
+	# A hook lays a file over the container's own view of it: written is what the kernel has all the same.
+	echo marker >"$B/fake"
+	args busybox sh -c 'umount /proc/sys/net/ipv4/ip_default_ttl 2>/dev/null; cat /proc/sys/net/ipv4/ip_default_ttl'
+	config '.process.capabilities |= map_values(. + ["CAP_SYS_ADMIN"]) | .linux.readonlyPaths = []
+		| .hooks = {"createContainer": [{"path": "/bin/mount", "args": ["mount", "--bind", "'"$B/fake"'", "'"$B/rootfs"'/proc/sys/net/ipv4/ip_default_ttl"]}]}'
+	run -0 $R run a
+	[ "$output" = 33 ]
+	[ "$(cat "$B/fake")" = marker ]
+	config 'del(.hooks)'
 	config '.linux.sysctl = {"kernel.panic": "33"}'
 	run -1 $R run a
 	[[ "$output" == *"linux.sysctl"* ]]
