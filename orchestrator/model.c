@@ -4,9 +4,11 @@
  */
 #include "orchestrator/model.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -77,12 +79,27 @@ struct model *model_load_current(const struct project_dirs *dirs, struct err *er
 	return load(dirs, "model.json", err);
 }
 
+/* history/N.json is model.json under a second name: its content is on disk already, and a name that
+ * a power cut takes is given again by the next save. */
+static int keep_in_history(const struct project_dirs *dirs, int history_fd, uint64_t seq,
+			   bool is_new, struct err *err)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "%llu.json", (unsigned long long)seq);
+	if (is_new) /* of a life before model.json was lost */
+		unlinkat(history_fd, name, 0);
+	if (linkat(dirs->state_fd, "model.json", history_fd, name, 0) == 0 || errno == EEXIST ||
+	    errno == ENOENT)
+		return 0;
+	return err_sys(err, errno, "keep the model as history/%s", name);
+}
+
 int model_save(const struct project_dirs *dirs, struct model *model, const struct model *before,
 	       struct err *err)
 {
 	AUTO(fd) int history_fd = -1;
 	AUTO(free) char *text = NULL;
-	char name[40];
 
 	if (before && strcmp(before->text, model->text) == 0) {
 		model->seq = before->seq;
@@ -94,8 +111,8 @@ int model_save(const struct project_dirs *dirs, struct model *model, const struc
 		return -1;
 	text = xformat("{\"version\":1,\"seq\":%llu,\"model\":%s}\n",
 		       (unsigned long long)model->seq, model->text);
-	snprintf(name, sizeof(name), "%llu.json", (unsigned long long)model->seq);
-	if (file_write_atomic(history_fd, name, text, strlen(text), err) < 0)
+	if ((before && keep_in_history(dirs, history_fd, before->seq, false, err) < 0) ||
+	    file_write_atomic(dirs->state_fd, "model.json", text, strlen(text), err) < 0)
 		return -1;
-	return file_write_atomic(dirs->state_fd, "model.json", text, strlen(text), err);
+	return keep_in_history(dirs, history_fd, model->seq, true, err);
 }
