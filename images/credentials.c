@@ -240,6 +240,23 @@ int credentials_find(const char *domain, const char *path, struct credential *ou
 	return result;
 }
 
+bool credentials_have_helpers(void)
+{
+	char *files[FILES_MAX];
+	size_t count = list_files(files);
+	bool found = false;
+
+	for (size_t i = 0; i < count; i++) {
+		struct err ignored = ERR_NONE;
+		AUTO(json) struct json_object *root = read_auth_file(files[i], &ignored);
+
+		found = found || *json_text_or(root, "credsStore", "") ||
+			json_object_at(root, "credHelpers");
+		free(files[i]);
+	}
+	return found;
+}
+
 /* ---- keeping ---- */
 
 /* Opens the folder of a path, made when absent; *out_name borrowed from path. */

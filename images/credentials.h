@@ -34,3 +34,6 @@ int credentials_store(const char *domain, const char *user, const char *secret, 
 		      struct err *err);
 /* *out_had: there was something to erase. */
 int credentials_erase(const char *domain, bool *out_had, struct err *err);
+/* Whether any of the files names a helper, for whatever registry: a program that may want to write
+ * files of its own. */
+bool credentials_have_helpers(void);

@@ -21,6 +21,7 @@
 #include "orchestrator/pull.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/storage.h"
+#include "orchestrator/transfer.h"
 #include "orchestrator/values.h"
 #include "specs/hash.h"
 #include "volumes/volume.h"
@@ -108,7 +109,18 @@ static void add_text(struct arena *arena, struct texts *texts, const char *text)
 		*(const char **)arena_grow(arena, &texts->items, &texts->count, sizeof(char *)) = text;
 }
 
-/* What must be fetched: always those of policy always; else those that are not here. */
+/* An image that is here: does its policy ask the registry again? */
+static bool is_due(struct change *change, const char *ref, const char *policy)
+{
+	enum transfer_policy parsed;
+	uint64_t max_age_s;
+	struct err other = ERR_NONE; /* never, build: words that are no pull */
+
+	return transfer_policy_parse(policy, &parsed, &max_age_s, &other) == 0 &&
+	       transfer_policy_is_due(change->sv->images, ref, parsed, max_age_s);
+}
+
+/* What must be fetched: always what its policy says is due; else what is not here. */
 static int collect_images(struct change *change, struct texts *always, struct texts *missing,
 			  struct err *err)
 {
@@ -125,7 +137,7 @@ static int collect_images(struct change *change, struct texts *always, struct te
 		if (!is_selected(change, project, i))
 			continue;
 		here = store_resolve(change->sv->images, ref, id, &absent) == 0;
-		if (here && (strcmp(policy, "always") != 0 || service->build))
+		if (here && (service->build || !is_due(change, ref, policy)))
 			continue;
 		if (!here && absent.code != ERR_NOT_FOUND) {
 			*err = absent;
@@ -139,7 +151,7 @@ static int collect_images(struct change *change, struct texts *always, struct te
 			return err_set(err, ERR_NOT_FOUND,
 				       "service %s: image %s is not on this machine (pull_policy: never)",
 				       service->name, ref);
-		add_text(change->arena, strcmp(policy, "always") == 0 ? always : missing, ref);
+		add_text(change->arena, here ? always : missing, ref);
 	}
 	return 0;
 }

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/stamp.h"
+#include "images/credentials.h"
 #include "orchestrator/transfer_state.h"
 
 /* Waiting for another process's layer holds a thread, so there are more than layers. */
@@ -124,6 +125,18 @@ static int pull_all(struct pull *pull, const char *const *refs, size_t ref_count
 	return err->code ? -1 : 0;
 }
 
+/* Credential helpers are other people's programs with files of their own: with them files stay
+ * open. */
+static int give_up_rights(const struct transfer_options *options, struct store *store,
+			  struct err *err)
+{
+	const char *const folders[] = { store_path(store), store_runtime_path(store) };
+
+	if (!(options->flags & TRANSFER_CONFINED))
+		return 0;
+	return transfer_drop_rights(folders, credentials_have_helpers() ? 0 : 2, err);
+}
+
 int transfer_pull(const char *const *refs, size_t ref_count, const struct transfer_options *options,
 		  struct err *err)
 {
@@ -142,7 +155,7 @@ int transfer_pull(const char *const *refs, size_t ref_count, const struct transf
 		return -1;
 	store = transfer_store_open(options->root, options->runtime_root, options->config_path,
 				    err);
-	if (!store)
+	if (!store || give_up_rights(options, store, err) < 0)
 		return -1;
 	pull.settings = settings;
 	pull.store = store;

@@ -59,6 +59,10 @@ typedef void (*transfer_progress_fn)(void *ctx, const struct transfer_progress *
 
 /* Ready-made: a JSON line (above) on the FILE that ctx is; flushed. */
 void transfer_progress_json(void *ctx, const struct transfer_progress *progress);
+/* Back from such a line: texts are borrowed from it, absent ones NULL. An unknown status counts as
+ * RESOLVING. */
+struct json_object;
+void transfer_progress_read(struct json_object *line, struct transfer_progress *out);
 /* The word of a status ("downloading"). Never NULL. */
 const char *transfer_status_name(enum transfer_status status);
 
@@ -68,11 +72,16 @@ enum transfer_policy {
 	TRANSFER_AGED,    /* what is absent, or was asked for longer ago than max_age_s */
 };
 
+#define TRANSFER_CONFINED                                                                          \
+	1u /* the process does nothing after this pull: it gives up its rights                     \
+	    */
+
 struct transfer_options {
 	const char *root, *runtime_root, *config_path; /* NULL: environment, then defaults */
 	const char *platform; /* NULL: STACK_DEFAULT_PLATFORM or the host */
 	enum transfer_policy policy;
 	uint64_t max_age_s;
+	unsigned flags;
 	transfer_progress_fn progress; /* may be NULL */
 	void *progress_ctx;
 };
@@ -82,10 +91,16 @@ struct transfer_options {
 int transfer_policy_parse(const char *word, enum transfer_policy *out_policy,
 			  uint64_t *out_max_age_s, struct err *err);
 
-/* For a pull worker, before transfer_pull, while the process has one thread: no new privileges, and
- * of root's capabilities only those that unpacking needs. Not for commands that go on to run
- * containers. */
-int transfer_drop_rights(struct err *err);
+/* Whether an image that is here must be asked for again: always, or, for TRANSFER_AGED, when it was
+ * last asked for too long ago. ref: as in a stack file. */
+bool transfer_policy_is_due(struct store *store, const char *ref, enum transfer_policy policy,
+			    uint64_t max_age_s);
+
+/* What transfer_pull does with TRANSFER_CONFINED, once the store is open and while the process has
+ * one thread: no new privileges, of root's capabilities only those that unpacking needs, and (where
+ * the kernel has landlock) nothing written outside the folders and no program run. count 0: files
+ * stay as they are. There is no way back. */
+int transfer_drop_rights(const char *const *folders, size_t count, struct err *err);
 
 /* Pulls all of them at once; equal references and equal layers once. Returns 0, or -1 with *err the
  * first failure ("image nginx:1.99: not found in …"), the others having been told through progress.

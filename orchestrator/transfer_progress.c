@@ -3,6 +3,7 @@
  * Owns: the words and keys of the lines. May not touch: the transfer.
  */
 #include <json-c/json.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/json.h"
@@ -63,6 +64,43 @@ void transfer_progress_json(void *ctx, const struct transfer_progress *progress)
 							     JSON_C_TO_STRING_NOSLASHESCAPE));
 	fflush(out);
 	json_object_put(line);
+}
+
+static enum transfer_status status_of(struct json_object *line, const char *word)
+{
+	if (json_text_or(line, "error", NULL))
+		return TRANSFER_IMAGE_FAILED;
+	if (json_text_or(line, "id", NULL))
+		return TRANSFER_IMAGE_DONE;
+	for (size_t i = 0; i < sizeof(status_names) / sizeof(status_names[0]); i++)
+		if (strcmp(status_names[i], word) == 0)
+			return (enum transfer_status)i;
+	return TRANSFER_RESOLVING;
+}
+
+void transfer_progress_read(struct json_object *line, struct transfer_progress *out)
+{
+	const char *word = json_text_or(line, "status", "");
+	const char *error = json_text_or(line, "error", NULL);
+
+	*out = (struct transfer_progress){
+		.status = status_of(line, word),
+		.image = json_text_or(line, "image", ""),
+		.layer = json_text_or(line, "layer", NULL),
+		.number = (unsigned)json_int_or(line, "number", 0),
+		.layer_count = (unsigned)json_int_or(line, "layers", 0),
+		.current_bytes = (uint64_t)json_int_or(line, "current", 0),
+		.total_bytes = (uint64_t)json_int_or(line, "total", 0),
+		.id = json_text_or(line, "id", NULL),
+		.digest = json_text_or(line, "digest", NULL),
+		.name = json_text_or(line, "name", NULL),
+		.text = json_text_or(line, "text", NULL),
+		.code = json_text_or(line, "code", NULL),
+	};
+	if (out->status == TRANSFER_IMAGE_FAILED)
+		out->text = error;
+	else if (out->status == TRANSFER_IMAGE_DONE)
+		out->text = word;
 }
 
 void transfer_report(struct image_pull *image, const struct transfer_progress *progress)

@@ -20,6 +20,7 @@
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/human.h"
 #include "orchestrator/cli/output.h"
+#include "orchestrator/cli/transfer_view.h"
 #include "orchestrator/transfer.h"
 
 /* clang-format off */
@@ -42,7 +43,7 @@ const struct option_row image_ls_options[] = {
 const struct option_row image_pull_options[] = {
 	OPT_FLAG("quiet", 'q', "Print the reference only"),
 	OPT_TEXT("platform", 0, "OS/ARCH", "Platform of the image"),
-	OPT_CHOICE("policy", 0, "always|missing", "Ask the registry, or take what is here", .fallback = "always"),
+	OPT_TEXT("policy", 0, "always|missing|daily|weekly|every_TIME", "When to ask the registry for what is here", .fallback = "always"),
 	OPT_END,
 };
 const struct option_row image_rm_options[] = { OPT_FLAG("force", 'f', "All names, also of an image by ID"), OPT_END };
@@ -73,90 +74,39 @@ static struct store *open_store(struct cli *cli, struct err *err)
 
 /* ---- pull ---- */
 
-static enum progress_state state_of(enum transfer_status status)
+/* All of the command: this process gives up its rights for it. */
+static int pull(struct cli *cli, const char *const *refs, size_t count,
+		struct transfer_options *transfer, bool quiet, struct err *err)
 {
-	switch (status) {
-	case TRANSFER_DONE:
-	case TRANSFER_EXISTS:
-	case TRANSFER_IMAGE_DONE:
-		return PROGRESS_DONE;
-	case TRANSFER_IMAGE_FAILED:
-		return PROGRESS_FAILED;
-	case TRANSFER_WARNING:
-	case TRANSFER_RETRYING:
-		return PROGRESS_WARNING;
-	default:
-		return PROGRESS_WORKING;
-	}
-}
-
-struct puller {
-	struct progress *progress;
-	enum progress_form form;
-	bool quiet;
-};
-
-static void show_transfer(void *ctx, const struct transfer_progress *p)
-{
-	struct puller *puller = ctx;
-	char short_id[HUMAN_LEN];
-	struct progress_event event = {
-		.kind = p->layer ? "" : "Image",
-		.name = p->layer ? human_short_id(p->layer, short_id) : p->image,
-		.parent = p->layer ? p->image : NULL,
-		.verb = p->status == TRANSFER_IMAGE_DONE     ? p->text
-			: p->status == TRANSFER_IMAGE_FAILED ? "Error"
-							     : transfer_status_name(p->status),
-		.detail = p->status == TRANSFER_IMAGE_FAILED || p->status == TRANSFER_RETRYING ||
-					  p->status == TRANSFER_WARNING
-				  ? p->text
-				  : NULL,
-		.state = state_of(p->status),
-		.current = p->current_bytes,
-		.total = p->total_bytes
-	};
-
-	if (p->status == TRANSFER_IMAGE_DONE && !puller->quiet && puller->form == PROGRESS_PLAIN)
-		event.detail = p->digest;
-	if (p->layer && puller->form == PROGRESS_PLAIN)
-		return;
-	progress_event(puller->progress, &event);
-	progress_tick(puller->progress);
-}
-
-static int pull(struct cli *cli, const char *const *refs, size_t count, enum transfer_policy policy,
-		const char *platform, bool quiet, struct err *err)
-{
-	struct puller puller = { .form = quiet ? PROGRESS_QUIET : cli->progress, .quiet = quiet };
-	struct transfer_options transfer = { .root = cli->roots->state,
-					     .runtime_root = cli->roots->run,
-					     .config_path = options_text(
-						     options_globals(cli->options), "config"),
-					     .platform = platform,
-					     .policy = policy,
-					     .progress = show_transfer,
-					     .progress_ctx = &puller };
+	struct transfer_view view = { .form = quiet ? PROGRESS_QUIET : cli->progress };
 	int status;
 
+	transfer->root = cli->roots->state;
+	transfer->runtime_root = cli->roots->run;
+	transfer->config_path = options_text(options_globals(cli->options), "config");
+	transfer->flags = TRANSFER_CONFINED;
 	if (cli->progress == PROGRESS_JSON) { /* what the supervisor reads of its worker */
-		transfer.progress = transfer_progress_json;
-		transfer.progress_ctx = stdout;
-		return transfer_pull(refs, count, &transfer, err);
+		transfer->progress = transfer_progress_json;
+		transfer->progress_ctx = stdout;
+		return transfer_pull(refs, count, transfer, err);
 	}
-	puller.progress = progress_new(stderr, puller.form, "Pulling", 0);
-	status = transfer_pull(refs, count, &transfer, err);
-	progress_free(puller.progress);
+	transfer->progress = transfer_view_show;
+	transfer->progress_ctx = &view;
+	view.progress = progress_new(stderr, view.form, "Pulling", 0);
+	status = transfer_pull(refs, count, transfer, err);
+	progress_free(view.progress);
 	return status;
 }
 
 int image_pull_command(struct cli *cli, const struct options *options, struct err *err)
 {
-	bool missing = strcmp(options_text(options, "policy"), "missing") == 0;
 	const char *const *refs = options_arguments(options);
+	struct transfer_options transfer = { .platform = options_text(options, "platform") };
 
-	if (cli_roots(cli, err) < 0 ||
-	    pull(cli, refs, options_argument_count(options),
-		 missing ? TRANSFER_MISSING : TRANSFER_ALWAYS, options_text(options, "platform"),
+	if (transfer_policy_parse(options_text(options, "policy"), &transfer.policy,
+				  &transfer.max_age_s, err) < 0 ||
+	    cli_roots(cli, err) < 0 ||
+	    pull(cli, refs, options_argument_count(options), &transfer,
 		 options_flag(options, "quiet"), err) < 0)
 		return -1;
 	for (; *refs && cli->progress != PROGRESS_JSON; refs++)
@@ -168,12 +118,15 @@ int image_pull_command(struct cli *cli, const struct options *options, struct er
 int pull_command(struct cli *cli, const struct options *options, struct err *err)
 {
 	const char *policy = options_text(options, "policy");
+	struct transfer_options transfer = { .policy = TRANSFER_ALWAYS };
 	struct load_result loaded;
 	const char **refs;
 	size_t count = 0;
 	int status;
 
-	if (cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 ||
+	if ((policy &&
+	     transfer_policy_parse(policy, &transfer.policy, &transfer.max_age_s, err) < 0) ||
+	    cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 ||
 	    cli_roots(cli, err) < 0)
 		return -1;
 	refs = arena_alloc(cli->arena, (loaded.project->service_count + 1) * sizeof(*refs));
@@ -189,11 +142,7 @@ int pull_command(struct cli *cli, const struct options *options, struct err *err
 			continue;
 		refs[count++] = service->image;
 	}
-	status = count ? pull(cli, refs, count,
-			      policy && strcmp(policy, "missing") == 0 ? TRANSFER_MISSING
-								       : TRANSFER_ALWAYS,
-			      NULL, options_flag(options, "quiet"), err)
-		       : 0;
+	status = count ? pull(cli, refs, count, &transfer, options_flag(options, "quiet"), err) : 0;
 	if (status < 0 && options_flag(options, "ignore-pull-failures")) {
 		cli_warn("%s", err->msg);
 		*err = ERR_NONE;

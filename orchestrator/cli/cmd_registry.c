@@ -1,6 +1,7 @@
 /* orchestrator/cli/cmd_registry - what goes to registries: image push, login, logout.
  *
- * Owns: their flags, the asking for a password. May not touch: how credentials are kept (images/credentials).
+ * Owns: their flags, the asking for a password. May not touch: how credentials are kept
+ * (images/credentials).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "orchestrator/cli/commands.h"
-#include "orchestrator/cli/human.h"
+#include "orchestrator/cli/transfer_view.h"
 #include "orchestrator/transfer.h"
 
 #define SECRET_MAX 65536
@@ -31,48 +32,19 @@ const struct option_row login_options[] = {
 };
 /* clang-format on */
 
-struct pusher {
-	struct progress *progress;
-	enum progress_form form;
-};
-
-static void show_push(void *ctx, const struct transfer_progress *p)
-{
-	struct pusher *pusher = ctx;
-	char short_id[HUMAN_LEN];
-	bool failed = p->status == TRANSFER_IMAGE_FAILED;
-	bool over = p->status == TRANSFER_DONE || p->status == TRANSFER_EXISTS ||
-		    p->status == TRANSFER_IMAGE_DONE;
-	struct progress_event event = { .kind = p->layer ? "" : "Image",
-					.name = p->layer ? human_short_id(p->layer, short_id) : p->image,
-					.parent = p->layer ? p->image : NULL,
-					.verb = p->status == TRANSFER_IMAGE_DONE ? p->text
-						: failed			 ? "Error"
-									 : transfer_status_name(p->status),
-					.detail = failed ? p->text : NULL,
-					.state = failed ? PROGRESS_FAILED
-						 : over ? PROGRESS_DONE
-							: PROGRESS_WORKING,
-					.current = p->current_bytes,
-					.total = p->total_bytes };
-
-	if (p->layer && pusher->form == PROGRESS_PLAIN)
-		return; /* layer by layer is for terminals and programs */
-	progress_event(pusher->progress, &event);
-	progress_tick(pusher->progress);
-}
-
 static struct transfer_options transfer_of(struct cli *cli)
 {
 	return (struct transfer_options){ .root = cli->roots->state,
 					  .runtime_root = cli->roots->run,
-					  .config_path = options_text(options_globals(cli->options), "config") };
+					  .config_path = options_text(options_globals(cli->options),
+								      "config") };
 }
 
 int image_push_command(struct cli *cli, const struct options *options, struct err *err)
 {
 	struct transfer_push_options push = { .compression = options_text(options, "compression") };
-	struct pusher pusher = { .form = options_flag(options, "quiet") ? PROGRESS_QUIET : cli->progress };
+	struct transfer_view view = { .form = options_flag(options, "quiet") ? PROGRESS_QUIET
+									     : cli->progress };
 	struct transfer_options transfer;
 	const char *ref = options_argument(options, 0);
 	int status;
@@ -85,11 +57,11 @@ int image_push_command(struct cli *cli, const struct options *options, struct er
 		transfer.progress_ctx = stdout;
 		return transfer_push(ref, &push, &transfer, err);
 	}
-	pusher.progress = progress_new(stderr, pusher.form, "Pushing", 0);
-	transfer.progress = show_push;
-	transfer.progress_ctx = &pusher;
+	view.progress = progress_new(stderr, view.form, "Pushing", 0);
+	transfer.progress = transfer_view_show;
+	transfer.progress_ctx = &view;
 	status = transfer_push(ref, &push, &transfer, err);
-	progress_free(pusher.progress);
+	progress_free(view.progress);
 	if (status == 0)
 		puts(ref);
 	return status;
@@ -106,7 +78,8 @@ static int read_line(const char *prompt, bool hidden, char **out, struct err *er
 
 	if (!is_terminal)
 		return err_set(err, ERR_INVALID,
-			       "%s is needed: stdin is no terminal (see -u and --password-stdin)", prompt);
+			       "%s is needed: stdin is no terminal (see -u and --password-stdin)",
+			       prompt);
 	fprintf(stderr, "%s: ", prompt);
 	fflush(stderr);
 	if (hidden) {
@@ -138,7 +111,8 @@ static int find_secret(const struct options *options, char **out, struct err *er
 		return 0;
 	}
 	if (options_text(options, "password")) {
-		cli_warn("a password on the command line can be seen by others: use --password-stdin");
+		cli_warn("a password on the command line can be seen by others: use "
+			 "--password-stdin");
 		*out = xstrdup(options_text(options, "password"));
 		return 0;
 	}

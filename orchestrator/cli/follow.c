@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "orchestrator/cli/client.h"
 #include "orchestrator/cli/dry_run.h"
-#include "orchestrator/cli/human.h"
+#include "orchestrator/cli/transfer_view.h"
 
 struct follower {
 	struct cli *cli;
@@ -24,44 +24,21 @@ static enum progress_state state_of(const char *word)
 	return PROGRESS_WORKING;
 }
 
-/* A line of a pull worker (orchestrator/transfer.h). */
-static void take_pull(struct follower *follower, struct json_object *line)
-{
-	const char *layer = json_text_or(line, "layer", NULL),
-		   *image = json_text_or(line, "image", "");
-	const char *status = json_text_or(line, "status", ""),
-		   *error = json_text_or(line, "error", NULL);
-	char short_id[HUMAN_LEN];
-	struct progress_event event = { .kind = layer ? "" : "Image",
-					.name = layer ? human_short_id(layer, short_id) : image,
-					.parent = layer ? image : NULL,
-					.verb = error ? "Error" : status,
-					.detail = error,
-					.current = (uint64_t)json_int_or(line, "current", 0),
-					.total = (uint64_t)json_int_or(line, "total", 0) };
-
-	event.state = error ? PROGRESS_FAILED
-		      : strcmp(status, "done") == 0 || strcmp(status, "exists") == 0 ||
-				      strcmp(status, "pulled") == 0
-			      ? PROGRESS_DONE
-			      : PROGRESS_WORKING;
-	if (layer && follower->cli->progress == PROGRESS_PLAIN)
-		return; /* layer by layer is for terminals and programs */
-	progress_event(follower->progress, &event);
-}
-
 static void take_event(void *ctx, struct json_object *event)
 {
 	struct follower *follower = ctx;
 	struct progress_event shown = { 0 };
 	struct json_object *pull = json_object_at(event, "pull");
+	struct transfer_view view = { follower->progress, follower->cli->progress };
+	struct transfer_progress transfer;
 
 	if (!event) {
 		progress_tick(follower->progress);
 		return;
 	}
 	if (pull) {
-		take_pull(follower, pull);
+		transfer_progress_read(pull, &transfer);
+		transfer_view_show(&view, &transfer);
 		return;
 	}
 	if (json_text_or(event, "notice", NULL)) {

@@ -281,11 +281,25 @@ static void a_helper_keeps_and_forgets(void **state)
 	assert_false(had);
 }
 
+static void helpers_are_known_without_running_them(void **state)
+{
+	(void)state;
+	assert_false(credentials_have_helpers());
+	put("config.json", "{\"auths\":{\"a\":{\"auth\":\"dTpw\"}}}", 0600);
+	assert_false(credentials_have_helpers());
+	put("config.json", "{\"credHelpers\":{\"a\":\"test\"}}", 0600);
+	assert_true(credentials_have_helpers());
+	put("config.json", "{\"credsStore\":\"test\"}", 0600);
+	assert_true(credentials_have_helpers());
+	assert_null(get("asked"));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(every_form_of_key_finds_its_host),
+		TEST(helpers_are_known_without_running_them),
 		TEST(the_first_file_that_knows_wins),
 		TEST(a_broken_file_is_a_warning_and_is_passed_over),
 		TEST(tokens_are_taken_as_such),

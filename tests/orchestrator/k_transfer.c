@@ -13,7 +13,9 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -491,6 +494,75 @@ static void policies_are_words(void **state)
 	}
 }
 
+/* In a process of its own: there is no way back. */
+static int confined_pull(void)
+{
+	const char *const refs[] = { HOST "/plain/x:1" };
+	const struct transfer_options options = { .root = root,
+						  .runtime_root = run,
+						  .flags = TRANSFER_CONFINED };
+	AUTO(free) char *outside = xformat("%s/outside", dir);
+	AUTO(free) char *inside = xformat("%s/images/tmp/inside", root);
+	struct err err = ERR_NONE;
+	int fd;
+
+	if (transfer_pull(refs, 1, &options, &err) < 0)
+		return 1;
+	fd = open(outside, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 || errno != EACCES)
+		return 2;
+	if (mkdir(outside, 0700) == 0 || symlink("x", outside) == 0 || unlink(log_path) == 0)
+		return 3;
+	fd = open(inside, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return 4;
+	close(fd);
+	execl("/bin/true", "true", NULL);
+	if (errno != EACCES)
+		return 5;
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 || prctl(PR_GET_DUMPABLE) != 0)
+		return 6;
+	return socket(AF_INET, SOCK_RAW, 1) < 0 && errno == EPERM ? 0 : 7; /* CAP_NET_RAW is gone */
+}
+
+static long landlock_version(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
+
+static void a_worker_writes_nothing_outside_the_store(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+	if (landlock_version() < 2)
+		skip();
+	child = fork();
+	if (child == 0)
+		_exit(confined_pull());
+	waitpid(child, &status, 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_int_equal(images_in_store(), 1);
+}
+
+static void images_are_due_by_age(void **state)
+{
+	struct err err = ERR_NONE;
+	AUTO(store) struct store *store = NULL;
+
+	(void)state;
+	pull_well("plain");
+	store = transfer_store_open(root, run, NULL, &err);
+	assert_non_null(store);
+	assert_true(transfer_policy_is_due(store, HOST "/plain/x:1", TRANSFER_ALWAYS, 0));
+	assert_false(transfer_policy_is_due(store, HOST "/plain/x:1", TRANSFER_MISSING, 0));
+	assert_false(transfer_policy_is_due(store, HOST "/plain/x:1", TRANSFER_AGED, 86400));
+	assert_true(transfer_policy_is_due(store, HOST "/plain/x:1", TRANSFER_AGED, 0));
+	assert_false(transfer_policy_is_due(store, "never/pulled:1", TRANSFER_AGED, 0));
+}
+
 static void waits_are_told(void **state)
 {
 	struct seen seen = { 0 };
@@ -608,6 +680,8 @@ int main(void)
 		TEST(a_cut_push_sends_only_the_rest),
 		TEST(a_push_of_what_is_not_here_or_to_nobody_is_told),
 		TEST(policies_are_words),
+		TEST(images_are_due_by_age),
+		TEST(a_worker_writes_nothing_outside_the_store),
 		TEST(waits_are_told),
 		TEST(faults_are_told_in_one_line_and_leave_nothing),
 		TEST(a_wrong_password_is_told_and_never_kept),
