@@ -242,8 +242,10 @@ static int run(struct job *job, struct err *err)
 	if (chain_make(job->lease, job->diff_ids, job->record->layer_count, err) < 0)
 		return -1;
 	crash_point("pull", "layers");
-	if (put_blobs(job, err) < 0 || stage(job, &record, &name, err) < 0 ||
-	    store_sync(job->store, err) < 0 || mark_synced(job, err) < 0)
+	if (put_blobs(job, err) < 0 || stage(job, &record, &name, err) < 0)
+		return -1;
+	crash_point("pull", "staged");
+	if (store_sync(job->store, err) < 0 || mark_synced(job, err) < 0)
 		return -1;
 	crash_point("pull", "sync");
 	return place(job, &record, &name, err) < 0 ? -1 : make_durable(job, err);

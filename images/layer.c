@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/crash.h"
 #include "images/layer_writer.h"
 
 #define RING_BYTES     (1u << 20)
@@ -272,6 +273,7 @@ int layer_open(struct lease *lease, const struct layer_spec *spec, struct layer 
 		return 0;
 	}
 	if (rc == 0 && open_target(layer, err) == 0 && start_threads(layer, err) == 0) {
+		crash_point("layer", "opened");
 		*out = layer;
 		return 0;
 	}
@@ -390,6 +392,7 @@ int layer_finish(struct layer *layer, struct layer_result *out, struct err *err)
 		rc = failed(layer, err);
 		clean_up(layer, err->code);
 	} else {
+		crash_point("layer", "finished");
 		if (*layer->part_name)
 			unlinkat(layer->store->partial_fd, layer->part_name, 0);
 		store_empty_trash(layer->store);

@@ -69,8 +69,8 @@ uint64_t layer_tar_bytes(const struct layer *layer);
 
 /* Ends the stream if layer_end did not, waits for the workers, verifies, makes the layer visible
  * and frees the writer in every case. ERR_INVALID: digest, size, diff-id, archive or limit; the
- * part file is gone. ERR_NO_SPACE: the part stays when there is room. Crash points layer:verified,
- * layer:renamed. out may be NULL. */
+ * part file is gone. ERR_NO_SPACE: the part stays when there is room. Crash points layer:opened,
+ * verified, noted, renamed, finished. out may be NULL. */
 int layer_finish(struct layer *layer, struct layer_result *out, struct err *err);
 /* Gives up and frees; the part file stays for a later try unless the bytes were found bad. NULL is
  * fine. */

@@ -122,14 +122,16 @@ static int publish(struct layer *layer, struct layer_meta *meta, struct err *err
 	meta->entry_count = layer->result.entry_count;
 	meta->needs_lower = apply_needs_lower(layer->apply);
 	snprintf(meta->missing_link, sizeof(meta->missing_link), "%s", missing ? missing : "");
+	/* Noted first: a note without its layer means nothing, a layer that nobody noted would stay
+	 * so.
+	 */
 	if (lease_add(layer->lease, meta->diff_id, err) < 0 ||
 	    layer_meta_write(layer->tmp_fd, meta, layer->store, err) < 0 ||
-	    layer_keep_blob(layer, err) < 0)
+	    layer_keep_blob(layer, err) < 0 || note_digest(layer, err) < 0)
 		return -1;
-	if (layer_publish(layer->store, layer->tmp_name, layer->store->layers_fd,
-			  store_key(meta->diff_id, key), err) < 0)
-		return -1;
-	return note_digest(layer, err);
+	crash_point("layer", "noted");
+	return layer_publish(layer->store, layer->tmp_name, layer->store->layers_fd,
+			     store_key(meta->diff_id, key), err);
 }
 
 static int make(struct layer *layer, struct err *err)

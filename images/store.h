@@ -120,7 +120,7 @@ struct image_commit {
 
 /* Checks that every layer is there, resolves what layers leave to those below them, makes all of it
  * durable, then writes record and name. out_id gets the image's id. ERR_INVALID refuses the image:
- * end the lease with LEASE_DROP. Crash points pull:layers, pull:sync, pull:record, pull:name. */
+ * end the lease with LEASE_DROP. Crash points pull:layers, staged, sync, record, name. */
 int store_commit_image(struct lease *lease, const struct image_commit *commit,
 		       char out_id[DIGEST_TEXT_MAX], struct err *err);
 

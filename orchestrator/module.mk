@@ -15,6 +15,7 @@ SRCS_orchestrator += $(addprefix orchestrator/,adopt_net.c names_ports.c network
 	network_fill.c network_foreign.c network_prepare.c network_repair.c reattach.c repair.c)
 SRCS_orchestrator += $(addprefix orchestrator/,notify.c reload.c restore.c values.c)
 KTESTS += tests/orchestrator/k_transfer
+KTESTS += tests/orchestrator/k_transfer_crash
 TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile test_flow \
 	test_records test_profile_seccomp test_bundle_seccomp test_events test_spawn test_control \
 	test_model test_desired test_roots test_observe test_bundle test_bundle_monitor test_plan_reason \

@@ -43,9 +43,7 @@ def layer(files):
     return out.getvalue()
 
 
-def make_image():
-    rng = random.Random(7)
-    tars = [layer([("big", rng.randbytes(3 << 20))]), layer([("small", b"hello\n")])]
+def make_image(tars):
     blobs = [gzip.compress(tar, 1, mtime=0) for tar in tars]
     config = json.dumps({
         "architecture": "amd64", "os": "linux", "config": {"Cmd": ["/small"]},
@@ -62,7 +60,10 @@ def make_image():
     return manifest, store, digest(blobs[0])
 
 
-IMAGE, BLOBS, BIG = make_image()
+TARS = [layer([("big", random.Random(7).randbytes(3 << 20))]), layer([("small", b"hello\n")])]
+IMAGE, BLOBS, BIG = make_image(TARS)
+SMALL_IMAGE, SMALL_BLOBS, _ = make_image(TARS[1:])
+BLOBS.update(SMALL_BLOBS)
 
 
 class State:
@@ -164,6 +165,12 @@ class Faults(BaseHTTPRequestHandler):
     # ---- faults: each takes ("manifests" or "blobs", the tag or digest) ----
 
     def do_plain(self, kind, target):
+        self.plain(kind, target)
+
+    def do_small(self, kind, target):
+        """An image of the small layer alone."""
+        if kind == "manifests" and target == "1":
+            return self.manifest(SMALL_IMAGE)
         self.plain(kind, target)
 
     def do_cut(self, kind, target):
