@@ -16,7 +16,7 @@ has_crash_points() {
 
 nothing_left() {
 	[ -z "$(ls "$BATS_TEST_TMPDIR/root" 2>/dev/null)" ]
-	! ls -d /sys/fs/cgroup/*"$CGROUP/c" 2>/dev/null
+	! ls -d /sys/fs/cgroup"$CGROUP/c" /sys/fs/cgroup/*"$CGROUP/c" 2>/dev/null
 	! pgrep -f "$BATS_TEST_TMPDIR/root"
 }
 

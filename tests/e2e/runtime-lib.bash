@@ -27,7 +27,7 @@ teardown() {
 		$R delete -f "$id"
 	done
 	[ -z "$(ls "$BATS_TEST_TMPDIR/root" 2>/dev/null)" ] || { ls "$BATS_TEST_TMPDIR/root"; return 1; }
-	for folder in /sys/fs/cgroup/*"$CGROUP"; do
+	for folder in /sys/fs/cgroup"$CGROUP" /sys/fs/cgroup/*"$CGROUP"; do
 		[ ! -d "$folder" ] || rmdir "$folder" || { find "$folder" -type d; return 1; }
 	done
 	! grep "$BATS_TEST_TMPDIR" /proc/self/mountinfo
@@ -56,4 +56,16 @@ eventually() { # SECONDS COMMAND...
 
 is_status() { # ID STATUS
 	[ "$(status_of "$1")" = "$2" ]
+}
+
+has_only_v2() {
+	[ -e /sys/fs/cgroup/cgroup.procs ]
+}
+
+limit() { # CONTROLLER V1-FILE V2-FILE: what the container's cgroup says
+	if has_only_v2; then
+		cat "/sys/fs/cgroup$CGROUP/c/$3"
+	else
+		cat "/sys/fs/cgroup/$1$CGROUP/c/$2"
+	fi
 }

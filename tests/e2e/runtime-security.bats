@@ -138,6 +138,7 @@ load runtime-lib
 
 @test "the cgroup mount is read-only when config says so" {
 	args sh -c 'echo 1 >/sys/fs/cgroup/memory/memory.limit_in_bytes; mkdir /sys/fs/cgroup/pids/x'
+	if has_only_v2; then args sh -c 'echo 1 >/sys/fs/cgroup/memory.max; mkdir /sys/fs/cgroup/x'; fi
 	run $R run a
 	[ "$status" -ne 0 ]
 	[[ "$output" == *"Read-only file system"* ]]

@@ -329,7 +329,9 @@ static void there_is_a_limit_of_clients(void **state)
 	assert_int_equal(err.code, ERR_BUSY);
 	for (int i = 0; i < ATTACH_CLIENT_COUNT; i++)
 		close(fds[i]);
-	settle(&bench);
+	for (int i = 0; i < 500 && attach_hub_count(bench.hub);
+	     i++) /* a slow machine sees some at a time */
+		settle(&bench);
 	assert_int_equal(attach_hub_count(bench.hub), 0);
 	bench_close(&bench);
 }
