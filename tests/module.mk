@@ -6,7 +6,7 @@ E2E      ?=
 FUZZ     ?=
 FUZZ_SECONDS ?= 20
 
-.PHONY: test units e2e floors deps demo check fuzz list-tests list-programs test-binaries san-binaries
+.PHONY: test test-vm units e2e floors deps demo check fuzz list-tests list-programs test-binaries san-binaries
 test: deps
 	@$(MAKE) --no-print-directory all
 	@env -u MAKEFLAGS -u MFLAGS BUILD=$(BUILD) tests/run
@@ -34,6 +34,15 @@ units: floors san-binaries
 
 e2e: all
 	@tests/run e2e $(BUILD) $(E2E)
+
+# A kernel with cgroup v2 alone, systemd as init, power cuts: in qemu. VM="e2e:network": other jobs (tests/vm/run).
+VM ?=
+test-vm:
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/vm CRASH=1 $(BUILD)/vm/stack-runtime
+	@$(MAKE) --no-print-directory $(SANBUILD) UNITS=runtime/k_ test-binaries
+	@$(MAKE) --no-print-directory $(SANBUILD) UNITS=base/k_ test-binaries
+	@env -u MAKEFLAGS -u MFLAGS BUILD=$(BUILD) tests/vm/run $(VM)
 
 # The example of the README, from the packages to `down`, in a namespace of its own.
 demo: deps
