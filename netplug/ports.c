@@ -401,6 +401,24 @@ int ports_release_slots(const struct netplug *np, const char *const *slots, size
 	return strike(np, NULL, slots, count, err);
 }
 
+int ports_move(const struct netplug *np, const char *from, const char *to, struct err *err)
+{
+	AUTO(arena) struct arena *arena = arena_new();
+	AUTO(fd) int lock = file_lock(np->state_fd, BOOK_LOCK, true, err);
+	struct book book = { .arena = arena };
+	bool any = false;
+
+	if (lock < 0 || read_book(np, &book, err) < 0)
+		return -1;
+	for (size_t i = 0; i < book.count; i++) {
+		if (strcmp(book.rows[i].slot, from) != 0)
+			continue;
+		book.rows[i].slot = to;
+		any = true;
+	}
+	return any ? write_book(np, &book, err) : 0;
+}
+
 int ports_trim(const struct netplug *np, const char *slot, const struct port_entry *kept,
 	       size_t count, struct err *err)
 {

@@ -68,6 +68,9 @@ int ports_release(const struct netplug *np, const char *project, const char *slo
 int ports_release_slots(const struct netplug *np, const char *const *slots, size_t count,
 			struct err *err);
 
+/* Rows of one slot become another's, numbers and sockets stay. */
+int ports_move(const struct netplug *np, const char *from, const char *to, struct err *err);
+
 /* Strikes the rows of one slot that are not among these (by address, port and protocol). */
 int ports_trim(const struct netplug *np, const char *slot, const struct port_entry *kept,
 	       size_t count, struct err *err);

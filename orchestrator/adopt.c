@@ -107,6 +107,16 @@ static void undo_start(struct slot *slot)
 	slot_write_record(slot);
 }
 
+/* The newcomer of a start-first update that was cut off; the next `up` begins it anew. */
+static bool is_unsettled(const struct record *record)
+{
+	struct json_object *info = record_info(record);
+	bool result = json_text_or(info, "update_of", NULL) != NULL;
+
+	json_object_put(info);
+	return result;
+}
+
 static void adopt_slot(struct slot *slot)
 {
 	struct record *record = slot->record;
@@ -157,6 +167,7 @@ int adopt_project(struct supervisor *sv, struct err *err)
 		slot->model = model_of(sv, records[i]);
 		if (slot->oneoff)
 			adopt_run(slot);
+		slot->unsettled = is_unsettled(records[i]);
 		adopt_slot(slot);
 	}
 	free(records);

@@ -63,7 +63,7 @@ static void want_network(struct adoption *a, struct slot *slot, const struct ser
 	want->service = connections_service(a->arena, service, slot->record);
 	want->slot = slot->name;
 	want->number = slot->number;
-	want->with_ports = !slot->oneoff || has_ports(slot);
+	want->with_ports = slot->oneoff ? has_ports(slot) : !slot->unsettled;
 	want->adopts = true;
 	want->former = remembered(slot);
 	want->out_net = slot_net_new();

@@ -12,8 +12,10 @@
 #include "base/log.h"
 #include "base/stamp.h"
 #include "orchestrator/change.h"
+#include "orchestrator/limits.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/record_make.h"
+#include "orchestrator/settle.h"
 #include "orchestrator/slot.h"
 #include "volumes/volume.h"
 
@@ -37,6 +39,8 @@ static const struct {
 	[ACTION_CREATE_VOLUME] = { "Volume",    "Creating", "Created"},
 	[ACTION_CREATE] = { "Container", "Creating", "Created"},
 	[ACTION_START] = { "Container", "Starting", "Started"},
+	[ACTION_UPDATE] = { "Container", "Updating", "Updated"},
+	[ACTION_SETTLE] = { "Container", "Proving", "Settled"},
 	[ACTION_STOP] = { "Container", "Stopping", "Stopped"},
 	[ACTION_REMOVE] = { "Container", "Removing", "Removed"},
 	[ACTION_REMOVE_NETWORK] = { "Network",   "Removing", "Removed"},
@@ -144,6 +148,18 @@ static void created(uv_work_t *work, int status)
 	step_over(step, &err);
 }
 
+/* Until it has taken over, the record says whom it follows. */
+static void mark_unsettled(struct step *step, const struct action *action)
+{
+	struct json_object *info = record_info(step->record);
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", action->from);
+	json_add_text(info, "update_of", number);
+	record_put_info(step->record, info);
+	step->slot->unsettled = true;
+}
+
 static void begin_create(struct step *step, const struct action *action)
 {
 	struct change *change = step->change;
@@ -153,8 +169,64 @@ static void begin_create(struct step *step, const struct action *action)
 	step->slot = slot_make(change->sv, action->service, action->slot, NULL);
 	step->record = record_make(change, &project->services[index], &change->wanted[index],
 				   step->slot, action->name);
+	if (action->from)
+		mark_unsettled(step, action);
 	uv_queue_work(change->sv->loop, &step->work, create_in_pool, created);
 }
+
+/* ---- updates ---- */
+
+static void update_in_pool(uv_work_t *work)
+{
+	struct step *step = work->data;
+
+	if (slot_is_live(step->slot))
+		limits_apply(step->change->sv, step->slot->record->id,
+			     project_find_service(step->change->model->project,
+						  step->slot->service),
+			     &step->err);
+}
+
+static void take_new_model(struct slot *slot, struct change *change)
+{
+	const struct project *project = change->model->project;
+	const struct service *service = project_find_service(project, slot->service);
+	const struct plan_wanted *wanted = &change->wanted[service - project->services];
+	struct json_object *info = record_info(slot->record);
+
+	json_add_int(info, "model", (int64_t)change->model->seq);
+	json_add_text(info, "restart", service->restart);
+	json_add_text(json_object_at(info, "labels"), "com.docker.compose.config-hash",
+		      wanted->config_hash);
+	if (service->stop_signal)
+		json_add_text(info, "stop_signal", service->stop_signal);
+	record_put_info(slot->record, info);
+	free(slot->record->config_hash);
+	slot->record->config_hash = xstrdup(wanted->config_hash);
+	model_unref(slot->model);
+	slot->model = model_ref(change->model);
+	slot_write_record(slot);
+}
+
+static void updated(uv_work_t *work, int status)
+{
+	struct step *step = work->data;
+	struct err err = step->err;
+
+	(void)status;
+	if (err.code == ERR_OK) {
+		take_new_model(step->slot, step->change);
+		slot_event(step->slot, "update", step->change->plan.actions[step->at].reason);
+	}
+	step_over(step, &err);
+}
+
+static void settled(void *ctx, const struct err *err)
+{
+	step_over(ctx, err);
+}
+
+/* ---- one container ---- */
 
 static struct slot *slot_of(const struct change *change, const struct action *action)
 {
@@ -172,7 +244,7 @@ static bool takes_anonymous(const struct change *change, const struct action *ac
 static void begin_slot(struct step *step, const struct action *action)
 {
 	struct change *change = step->change;
-	bool by_hand = !action->replaces && change->op && strcmp(change->op, "up") != 0 &&
+	bool by_hand = !action->replaces && change->options.op != PLAN_UP &&
 		       !(change->flags & CHANGE_CUTS_OFF);
 
 	step->slot = slot_of(change, action);
@@ -182,6 +254,12 @@ static void begin_slot(struct step *step, const struct action *action)
 		return;
 	}
 	switch (action->kind) {
+	case ACTION_UPDATE:
+		uv_queue_work(change->sv->loop, &step->work, update_in_pool, updated);
+		return;
+	case ACTION_SETTLE:
+		settle_begin(change, action, settled, step);
+		return;
 	case ACTION_START:
 		step->slot->record->restarts = 0;
 		step->slot->streak = 0;
@@ -292,83 +370,6 @@ static void begin(struct change *change, size_t at)
 		begin_object(step, action);
 }
 
-/* ---- conditions ---- */
-
-static int started(const struct slot *slot, const struct plan_wait *wait, struct err *err)
-{
-	(void)wait;
-	(void)err;
-	return slot->state == SLOT_RUNNING || slot->state == SLOT_EXITED ||
-	       slot->state == SLOT_BACKOFF;
-}
-
-static int healthy(const struct slot *slot, const struct plan_wait *wait, struct err *err)
-{
-	const struct record *record = slot->record;
-
-	(void)wait;
-	if (slot->state == SLOT_EXITED && record->life)
-		return err_set(err, ERR_SYSTEM,
-			       "dependency failed to start: container %s exited (%d)", record->name,
-			       record->last_exit.code);
-	if (slot->state != SLOT_RUNNING)
-		return 0;
-	if (record->health == HEALTH_BAD)
-		return err_set(err, ERR_SYSTEM,
-			       "dependency failed to start: container %s is unhealthy",
-			       record->name);
-	if (record->health == HEALTH_NONE)
-		return err_set(err, ERR_INVALID,
-			       "dependency failed to start: container %s has no healthcheck",
-			       record->name);
-	return record->health == HEALTH_GOOD;
-}
-
-static int completed(const struct slot *slot, const struct plan_wait *wait, struct err *err)
-{
-	if (slot->state != SLOT_EXITED || !slot->record->life)
-		return 0;
-	if (slot->record->last_exit.code != 0)
-		return err_set(err, ERR_SYSTEM,
-			       "service \"%s\" didn't complete successfully: exit %d",
-			       wait->service, slot->record->last_exit.code);
-	return 1;
-}
-
-static const struct {
-	const char *name;
-	int (*holds)(const struct slot *slot, const struct plan_wait *wait, struct err *err);
-} conditions[] = {
-	{"service_started",                 started  },
-	{ "service_healthy",                healthy  },
-	{ "service_completed_successfully", completed},
-};
-
-int apply_condition(struct supervisor *sv, const struct plan_wait *wait, struct err *err)
-{
-	struct slot *slot;
-	int result = 1, any = 0;
-	size_t kind = 0;
-
-	for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++)
-		if (wait->condition && strcmp(conditions[i].name, wait->condition) == 0)
-			kind = i;
-	LIST_FOREACH(slot, &sv->slots, link)
-	{
-		int one;
-
-		if (slot->oneoff || !slot->record || strcmp(slot->service, wait->service) != 0)
-			continue;
-		any = 1;
-		one = conditions[kind].holds(slot, wait, err);
-		if (one < 0)
-			return wait->required ? -1 : 1;
-		if (one < result)
-			result = one;
-	}
-	return any ? result : !wait->required;
-}
-
 /* ---- the walk ---- */
 
 /* 1: may begin; 0: not yet; -1: never, *err says why. */
@@ -453,6 +454,7 @@ void apply_look(struct change *change)
 	if (!change->applying)
 		return;
 	change->applying = false; /* what begins may end at once and come back here */
+	settles_look(change);
 	while (moved) {
 		moved = open = false;
 		for (size_t i = 0; i < change->plan.count; i++) {
@@ -517,6 +519,7 @@ int apply_cancel(void *data, struct err *err)
 		if (slot->starting)
 			slot_cancel(slot);
 	}
+	settles_cancel(change);
 	change->applying = true;
 	return STAGE_WAITS;
 }

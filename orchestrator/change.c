@@ -13,12 +13,14 @@
 #include "base/log.h"
 #include "orchestrator/change_connect.h"
 #include "orchestrator/change_net.h"
+#include "orchestrator/change_observe.h"
 #include "orchestrator/change_ready.h"
 #include "orchestrator/change_run.h"
 #include "orchestrator/desired.h"
 #include "orchestrator/plan_json.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/pull.h"
+#include "orchestrator/rollback.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/storage.h"
 #include "orchestrator/transfer.h"
@@ -55,7 +57,7 @@ void change_notice(struct change *change, const char *text)
 	control_event(change->request, event);
 }
 
-static bool makes_containers(const struct change *change)
+bool change_makes_containers(const struct change *change)
 {
 	return change->run || change->options.op == PLAN_UP || change->options.op == PLAN_CREATE;
 }
@@ -134,7 +136,7 @@ static int collect_images(struct change *change, struct texts *always, struct te
 		struct err absent = ERR_NONE;
 		bool here;
 
-		if (!is_selected(change, project, i))
+		if (!is_selected(change, project, i) || rollback_pin(change, service->name))
 			continue;
 		here = store_resolve(change->sv->images, ref, id, &absent) == 0;
 		if (here && (service->build || !is_due(change, ref, policy)))
@@ -162,7 +164,7 @@ static int fetch_images(void *data, struct err *err)
 	struct texts always = { NULL, 0 }, missing = { NULL, 0 };
 	struct pull_handler handler = { pull_progress, pull_done, change };
 
-	if (!makes_containers(change) || change->flags & CHANGE_DRY_RUN)
+	if (!change_makes_containers(change) || change->flags & CHANGE_DRY_RUN)
 		return 0;
 	if (collect_images(change, &always, &missing, err) < 0)
 		return -1;
@@ -191,142 +193,18 @@ static int stop_fetching(void *data, struct err *err)
 	return STAGE_WAITS;
 }
 
-/* ---- what is, what should be ---- */
-
-static int want_service(struct change *change, size_t i, struct err *err)
-{
-	const struct project *project = change->model->project;
-	const struct service *service = &project->services[i];
-	struct plan_wanted *wanted = &change->wanted[i];
-	char hash[SERVICE_HASH_LEN + 1], id[DIGEST_TEXT_MAX], contents[65];
-	struct err absent = ERR_NONE;
-
-	service_hash(service, hash);
-	wanted->config_hash = arena_strdup(change->arena, hash);
-	if (store_resolve(change->sv->images,
-			  service_image_name(change->arena, project, service), id, &absent) == 0)
-		wanted->image_id = arena_strdup(change->arena, id);
-	if (!makes_containers(change))
-		return 0;
-	if (storage_contents(change->sv->volumes, project, service, contents, err) < 0)
-		return -1;
-	if (contents[0])
-		wanted->contents = arena_strdup(change->arena, contents);
-	return 0;
-}
-
-static int observe_volumes(struct change *change, struct err *err)
-{
-	const char **copy;
-	char **names;
-	size_t count;
-
-	if (volume_names(change->sv->volumes, &names, &count, err) < 0)
-		return -1;
-	copy = arena_alloc(change->arena, (count + 1) * sizeof(char *));
-	for (size_t i = 0; i < count; i++)
-		copy[i] = arena_strdup(change->arena, names[i]);
-	volume_names_free(names, count);
-	change->seen.volumes = copy;
-	change->seen.volume_count = count;
-	return 0;
-}
-
-static int observe(void *data, struct err *err)
-{
-	struct change *change = data;
-	const struct project *project = change->model->project;
-	struct seen_network *networks;
-	struct net_seen *seen;
-	size_t count;
-
-	change->wanted = arena_alloc(change->arena, (project->service_count + 1) * sizeof(struct plan_wanted));
-	for (size_t i = 0; i < project->service_count; i++)
-		if (want_service(change, i, err) < 0)
-			return -1;
-	if (observe_volumes(change, err) < 0 ||
-	    net_observe(change->sv->net, project, &seen, &count, err) < 0)
-		return -1;
-	networks = arena_alloc(change->arena, (count + 1) * sizeof(*networks));
-	for (size_t i = 0; i < count; i++) {
-		networks[i].name = arena_strdup(change->arena, seen[i].name);
-		networks[i].changed = seen[i].changed;
-	}
-	net_seen_free(seen, count);
-	change->seen.networks = networks;
-	change->seen.network_count = count;
-	return 0;
-}
-
-static enum seen_state seen_state_of(const struct slot *slot)
-{
-	switch (slot->state) {
-	case SLOT_RUNNING:
-	case SLOT_STARTING:
-	case SLOT_STOPPING:
-		return SEEN_RUNNING;
-	case SLOT_BACKOFF:
-		return SEEN_RESTARTING;
-	case SLOT_EXITED:
-		return SEEN_EXITED;
-	default:
-		return slot->record->state == RECORD_CREATING || slot->record->state == RECORD_REMOVING
-			       ? SEEN_BROKEN
-			       : SEEN_CREATED;
-	}
-}
-
-static int by_service_and_slot(const void *a, const void *b)
-{
-	const struct seen_container *left = a, *right = b;
-	int order = strcmp(left->service, right->service);
-
-	if (order)
-		return order;
-	return left->slot < right->slot ? -1 : left->slot > right->slot;
-}
-
-static void see_containers(struct change *change)
-{
-	struct seen_container *list = NULL;
-	struct slot *slot;
-	size_t count = 0;
-
-	LIST_FOREACH(slot, &change->sv->slots, link) {
-		struct seen_container *seen;
-
-		if (!slot->record)
-			continue;
-		seen = arena_grow(change->arena, &list, &count, sizeof(*seen));
-		*seen = (struct seen_container){ .id = arena_strdup(change->arena, slot->record->id),
-						 .name = arena_strdup(change->arena, slot->record->name),
-						 .service = arena_strdup(change->arena, slot->service),
-						 .slot = slot->number,
-						 .oneoff = slot->oneoff != NULL,
-						 .config_hash = arena_strdup(change->arena,
-									     slot->record->config_hash),
-						 .image_id = arena_strdup(change->arena,
-									  slot->record->image_id),
-						 .contents = arena_strdup(change->arena,
-									  slot->record->contents),
-						 .state = seen_state_of(slot) };
-	}
-	if (count)
-		qsort(list, count, sizeof(*list), by_service_and_slot);
-	change->seen.containers = list;
-	change->seen.container_count = count;
-}
+/* ---- plan and model ---- */
 
 static int make_plan(void *data, struct err *err)
 {
 	struct change *change = data;
 
-	see_containers(change);
+	observe_slots(change);
 	change->seen.before = change->sv->model ? change->sv->model->project : NULL;
 	if (plan_make(change->arena, change->model->project, change->wanted, &change->seen,
 		      &change->options, &change->plan, err) < 0)
 		return -1;
-	for (size_t i = 0; i < change->plan.kept_count && makes_containers(change); i++)
+	for (size_t i = 0; i < change->plan.kept_count && change_makes_containers(change); i++)
 		change_progress(change, "Container", change->plan.kept[i], "Running", "done", NULL);
 	if (change->plan.orphan_count) {
 		char *text = NULL;
@@ -363,12 +241,40 @@ static int check(void *data, struct err *err)
 	return 0;
 }
 
+#define HISTORY_DEFAULT 20
+
+/* What the references of the services mean now; of those that are not here, what they meant before. */
+static char *images_text(const struct change *change)
+{
+	AUTO(json) struct json_object *images = json_object_new_object();
+	const struct project *project = change->model->project;
+
+	for (size_t i = 0; i < project->service_count; i++)
+		if (change->wanted[i].image_id)
+			json_add_text(images, project->services[i].name,
+				      change->wanted[i].image_id);
+	return xstrdup(json_object_to_json_string_ext(images, JSON_C_TO_STRING_PLAIN));
+}
+
+static int save(struct change *change, struct err *err)
+{
+	const struct opt_int *keep = &change->model->project->history;
+
+	free(change->model->images);
+	change->model->images = images_text(change);
+	if (model_save(change->sv->dirs, change->model, change->sv->model, err) < 0)
+		return -1;
+	model_prune(change->sv->dirs, change->model->seq,
+		    keep->is_set && keep->value >= 0 ? (uint64_t)keep->value + 1 : HISTORY_DEFAULT + 1,
+		    change->seqs, change->seq_count);
+	return 0;
+}
+
 static int save_model(void *data, struct err *err)
 {
 	struct change *change = data;
 
-	if (change->brings_model &&
-	    model_save(change->sv->dirs, change->model, change->sv->model, err) < 0)
+	if (change->brings_model && save(change, err) < 0)
 		return -1;
 	if (change->brings_model && values_keep(change->sv->dirs, change->model, err) < 0)
 		return -1;
@@ -383,6 +289,7 @@ static int adopt_model(void *data, struct err *err)
 
 	(void)err;
 	if (change->brings_model) {
+		change->before = change->sv->model ? model_ref(change->sv->model) : NULL;
 		model_unref(change->sv->model);
 		change->sv->model = model_ref(change->model);
 	}
@@ -410,7 +317,7 @@ static const struct stage change_stages[] = {
 	/* name              where    run            undo           timeout_ms */
 	{ "begin",           IN_POOL, NULL,          net_clean,     0 },
 	{ "fetch-images",    ON_LOOP, fetch_images,  stop_fetching, 0 },
-	{ "observe",         IN_POOL, observe,       NULL,          0 },
+	{ "observe",         IN_POOL, observe_rest,  NULL,          0 },
 	{ "plan",            ON_LOOP, make_plan,     NULL,          0 },
 	{ "check",           IN_POOL, check,         NULL,          0 },
 	{ "claim-slots",     ON_LOOP, net_claim,     net_unclaim,   0 },
@@ -426,7 +333,7 @@ static const struct stage change_stages[] = {
 	{ NULL,              ON_LOOP, NULL,          NULL,          0 },
 };
 static const struct stage plan_stages[] = {
-	{ "observe",         IN_POOL, observe,       NULL,          0 },
+	{ "observe",         IN_POOL, observe_rest,  NULL,          0 },
 	{ "plan",            ON_LOOP, make_plan,     NULL,          0 },
 	{ NULL,              ON_LOOP, NULL,          NULL,          0 },
 };
@@ -437,6 +344,7 @@ void change_free(struct change *change)
 	if (change->run)
 		model_unref(change->run->model);
 	model_unref(change->model);
+	model_unref(change->before);
 	arena_free(change->arena);
 	free(change);
 }
@@ -464,6 +372,18 @@ static void answer(struct change *change, const struct err *err)
 	change->request = NULL;
 }
 
+/* The answer is why it went back, and how that went. */
+static void tell_rolled_back(const struct change *change, struct err *result)
+{
+	struct err own = *result;
+
+	*result = change->because;
+	if (own.code)
+		err_wrap(result, "rolling back failed (%s), after", own.msg);
+	else
+		err_wrap(result, "rolled back");
+}
+
 static void change_done(struct flow *flow, const struct err *err)
 {
 	struct change *change = flow->job;
@@ -475,10 +395,13 @@ static void change_done(struct flow *flow, const struct err *err)
 	if (flow->undo_err.code)
 		log_warn("walk-back", KV_S("op", change->op), KV_S("error", flow->undo_err.msg));
 	net_forget(change);
+	if (change->because.code)
+		tell_rolled_back(change, &result);
 	if (change->flags & CHANGE_END_AFTER && !result.code)
 		supervisor_end(sv, true);
 	TAILQ_REMOVE(&sv->changes, change, link);
-	answer(change, &result);
+	if (!result.code || !change->roll_back || !rollback_after(change, &result))
+		answer(change, &result);
 	publish_names(sv, NULL);
 	uv_close((uv_handle_t *)&change->wait_timer, timer_closed);
 	begin_next(sv);
@@ -520,6 +443,11 @@ void change_submit(struct change *change)
 		TAILQ_INSERT_TAIL(&sv->changes, change, link);
 	}
 	begin_next(sv);
+}
+
+void change_submit_next(struct change *change)
+{
+	TAILQ_INSERT_HEAD(&change->sv->changes, change, link);
 }
 
 void change_cancel(struct change *change)

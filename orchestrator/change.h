@@ -64,6 +64,8 @@ struct change {
 	const char *pull;                /* always missing never, or NULL: by service */
 	struct run_request *run;         /* op run, else NULL */
 	struct connect_request *connect; /* op connect or disconnect, else NULL */
+	struct pairs pins;               /* images that services are held at (rollback), by name */
+	struct err because;              /* rollback after this failure: the answer in the end */
 
 	/* while it is applied */
 	struct flow flow;
@@ -72,6 +74,12 @@ struct change {
 	struct plan plan;
 	enum action_state *states;
 	size_t running;
+	LIST_HEAD(settle_list, settle) settles; /* of a rolling update, on their way */
+	size_t failed_updates;
+	struct model *before;            /* in force until then; own reference */
+	uint64_t *seqs;                  /* models that containers are made from */
+	size_t seq_count;
+	const char *roll_back;           /* service to go back to what it was; NULL: none */
 	struct err failure;              /* the first one */
 	struct net_want *net_wants;
 	size_t net_want_count;
@@ -87,6 +95,10 @@ struct change {
 
 /* Takes over change (xcalloc, with its arena); begins at once or waits for its turn. */
 void change_submit(struct change *change);
+/* As above, but first of those that wait. */
+void change_submit_next(struct change *change);
+/* up, create and run make containers; the others take what is there. */
+bool change_makes_containers(const struct change *change);
 /* One that was not submitted. */
 void change_free(struct change *change);
 /* Ctrl-C of the client that asked, or an overtaking change: walked back, answered with ERR_CANCELLED. */

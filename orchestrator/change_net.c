@@ -116,7 +116,7 @@ int net_claim(void *data, struct err *err)
 				       connections_service(
 					       change->arena, service,
 					       action->kind == ACTION_CREATE ? NULL : slot->record),
-				       true);
+				       !action->from);
 	}
 	if (change->run && check_mode(change->run->service, err) < 0)
 		return -1;

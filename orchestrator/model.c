@@ -44,6 +44,7 @@ void model_unref(struct model *model)
 		return;
 	arena_free(model->arena);
 	free(model->text);
+	free(model->images);
 	free(model);
 }
 
@@ -61,8 +62,12 @@ static struct model *load(const struct project_dirs *dirs, const char *path, str
 		return NULL;
 	}
 	model = model_from_json(content, err);
-	if (model)
-		model->seq = (uint64_t)json_int_or(json, "seq", 0);
+	if (!model)
+		return NULL;
+	model->seq = (uint64_t)json_int_or(json, "seq", 0);
+	if (json_object_at(json, "images"))
+		model->images = xstrdup(json_object_to_json_string_ext(
+			json_object_at(json, "images"), JSON_C_TO_STRING_PLAIN));
 	return model;
 }
 
@@ -77,6 +82,27 @@ struct model *model_load(const struct project_dirs *dirs, uint64_t seq, struct e
 struct model *model_load_current(const struct project_dirs *dirs, struct err *err)
 {
 	return load(dirs, "model.json", err);
+}
+
+/* Not known counts as the same: older files say nothing. */
+static bool same_images(const struct model *a, const struct model *b)
+{
+	return !a->images || !b->images || strcmp(a->images, b->images) == 0;
+}
+
+void model_prune(const struct project_dirs *dirs, uint64_t newest, uint64_t keep,
+		 const uint64_t *in_use, size_t in_use_count)
+{
+	for (uint64_t seq = newest > keep ? newest - keep : 0; seq > 0; seq--) {
+		bool used = false;
+		char path[64];
+
+		for (size_t i = 0; i < in_use_count && !used; i++)
+			used = in_use[i] == seq;
+		snprintf(path, sizeof(path), "history/%llu.json", (unsigned long long)seq);
+		if (!used && unlinkat(dirs->state_fd, path, 0) < 0 && newest - keep - seq > in_use_count + 64)
+			return; /* a long row of them is gone already */
+	}
 }
 
 /* history/N.json is model.json under a second name: its content is on disk already, and a name that
@@ -101,7 +127,7 @@ int model_save(const struct project_dirs *dirs, struct model *model, const struc
 	AUTO(fd) int history_fd = -1;
 	AUTO(free) char *text = NULL;
 
-	if (before && strcmp(before->text, model->text) == 0) {
+	if (before && strcmp(before->text, model->text) == 0 && same_images(before, model)) {
 		model->seq = before->seq;
 		return 0;
 	}
@@ -109,8 +135,9 @@ int model_save(const struct project_dirs *dirs, struct model *model, const struc
 	history_fd = file_open_dir(dirs->state_fd, "history", true, err);
 	if (history_fd < 0)
 		return -1;
-	text = xformat("{\"version\":1,\"seq\":%llu,\"model\":%s}\n",
-		       (unsigned long long)model->seq, model->text);
+	text = xformat("{\"version\":1,\"seq\":%llu,\"images\":%s,\"model\":%s}\n",
+		       (unsigned long long)model->seq, model->images ? model->images : "{}",
+		       model->text);
 	if ((before && keep_in_history(dirs, history_fd, before->seq, false, err) < 0) ||
 	    file_write_atomic(dirs->state_fd, "model.json", text, strlen(text), err) < 0)
 		return -1;

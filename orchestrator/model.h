@@ -17,7 +17,8 @@ struct model {
 	uint64_t seq;
 	struct arena *arena;
 	struct project *project;
-	char *text; /* canonical JSON, for "is it the same" */
+	char *text;   /* canonical JSON, for "is it the same" */
+	char *images; /* {"SERVICE":"sha256:..."}: what its references meant then; NULL: not known */
 };
 
 /* From JSON (model_json_write with MODEL_JSON_STATE), seq 0, one reference. */
@@ -33,3 +34,6 @@ struct model *model_load_current(const struct project_dirs *dirs, struct err *er
  * (synced) when it returns. */
 int model_save(const struct project_dirs *dirs, struct model *model, const struct model *before,
 	       struct err *err);
+/* Former models beyond the last `keep`, those in_use (seqs) apart, are forgotten; a failure is only told. */
+void model_prune(const struct project_dirs *dirs, uint64_t newest, uint64_t keep,
+		 const uint64_t *in_use, size_t in_use_count);

@@ -13,7 +13,7 @@ SRCS_orchestrator += $(addprefix orchestrator/,transfer.c transfer_image.c trans
 	transfer_upload.c)
 SRCS_orchestrator += $(addprefix orchestrator/,adopt_net.c names_ports.c network_back.c network_drop.c \
 	network_fill.c network_foreign.c network_prepare.c network_repair.c reattach.c repair.c)
-SRCS_orchestrator += $(addprefix orchestrator/,notify.c reload.c restore.c values.c)
+SRCS_orchestrator += $(addprefix orchestrator/,change_observe.c condition.c limits.c notify.c plan_rolling.c reload.c restore.c rollback.c settle.c values.c)
 KTESTS += tests/orchestrator/k_transfer
 KTESTS += tests/orchestrator/k_transfer_crash
 TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile test_flow \

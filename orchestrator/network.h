@@ -106,6 +106,12 @@ int net_unprepare(struct project_net *net, struct net_want *wants, size_t count,
  * sockets that netd may close. */
 int net_complete(struct project_net *net, struct net_want *wants, size_t count, struct arena *arena,
 		 struct texts *out_keys, struct err *err);
+/* Ports of wants[0] (with_ports false) go to wants[1] (with_ports true), rules in one transaction: packets find the one
+ * or the other. Else as net_prepare and net_complete; on failure all is as before. */
+int net_hand_over(struct project_net *net, const struct project *project, struct net_want wants[2],
+		  const struct texts *held, struct arena *arena, struct net_hold **out_holds,
+		  size_t *out_hold_count, struct texts *out_notices, struct texts *out_keys,
+		  struct err *err);
 /* Networks that the last net_prepare made and nobody uses go again; with the last one all traces of the project. */
 int net_undo_made(struct project_net *net, struct err *err);
 

@@ -112,3 +112,28 @@ int net_complete(struct project_net *net, struct net_want *wants, size_t count, 
 	}
 	return status;
 }
+
+int net_hand_over(struct project_net *net, const struct project *project, struct net_want wants[2],
+		  const struct texts *held, struct arena *arena, struct net_hold **out_holds,
+		  size_t *out_hold_count, struct texts *out_notices, struct texts *out_keys,
+		  struct err *err)
+{
+	const char *from = wants[0].out_net->key, *to = wants[1].out_net->key;
+	const struct slot_net *former = wants[0].former;
+	struct err ignored = ERR_NONE;
+	char key[NET_KEY_MAX];
+
+	if (ports_move(&net->np, from, to, err) < 0)
+		return -1;
+	if (net_prepare(net, project, wants, 2, held, arena, out_holds, out_hold_count, out_notices,
+			err) < 0) {
+		ports_move(&net->np, to, from, &ignored);
+		return -1;
+	}
+	for (size_t p = 0; p < former->port_count; p++)
+		if (!net_has_port(wants[1].out_net, &former->ports[p]))
+			*(const char **)arena_grow(arena, &out_keys->items, &out_keys->count,
+						   sizeof(char *)) =
+				arena_strdup(arena, net_port_key(&former->ports[p], key));
+	return trim(net, wants[1].out_net, err);
+}

@@ -19,6 +19,7 @@
 #include "orchestrator/publish.h"
 #include "orchestrator/reload.h"
 #include "orchestrator/restore.h"
+#include "orchestrator/rollback.h"
 #include "orchestrator/run_request.h"
 #include "orchestrator/slot.h"
 #include "specs/model_json.h"
@@ -368,6 +369,18 @@ static void op_reload(struct supervisor *sv, struct control_request *request, co
 	reload_begin(sv, request);
 }
 
+static void op_rollback(struct supervisor *sv, struct control_request *request, const struct op *op,
+			struct json_object *message)
+{
+	struct arena *arena = arena_new();
+	size_t count;
+	const char **names = read_names(arena, json_array_at(message, "services"), &count);
+
+	(void)op;
+	rollback_begin(sv, request, names, count);
+	arena_free(arena);
+}
+
 static const struct op ops[] = {
 	{ "up", op_change, PLAN_UP, 0 },
 	{ "create", op_change, PLAN_CREATE, 0 },
@@ -388,6 +401,7 @@ static const struct op ops[] = {
 	{ "end", op_end, PLAN_NOTHING, 0 },
 	{ "restore", op_restore, PLAN_NOTHING, 0 },
 	{ "reload", op_reload, PLAN_NOTHING, 0 },
+	{ "rollback", op_rollback, PLAN_NOTHING, 0 },
 };
 
 void ops_request(void *ctx, struct control_request *request, const char *op, struct json_object *message)

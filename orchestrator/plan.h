@@ -33,6 +33,7 @@ enum plan_op {
 #define PLAN_REMOVE_ORPHANS  32u
 #define PLAN_VOLUMES         64u
 #define PLAN_STOP_FIRST      128u
+#define PLAN_ROLLBACK        512u /* deploy.rollback_config instead of update_config */
 #define PLAN_ONLY_NAMED      256u /* the named services alone, their conditions still hold */
 
 struct plan_scale {
@@ -56,6 +57,7 @@ struct plan_options {
 /* What a service would be made of now; one for each project->services[i], same order. */
 struct plan_wanted {
 	const char *config_hash;
+	const char *fixed_hash; /* of the keys that cannot be changed in place */
 	const char *image_id; /* NULL: not on this machine (pulled or built first) */
 	const char *contents; /* digest of its configs' and secrets' contents; NULL: none */
 };
@@ -66,7 +68,8 @@ struct seen_container {
 	const char *id, *name, *service;
 	unsigned slot;
 	bool oneoff;
-	const char *config_hash, *image_id, *contents;
+	const char *config_hash, *fixed_hash, *image_id, *contents;
+	bool unsettled; /* a start-first newcomer that has not taken over */
 	enum seen_state state;
 };
 
@@ -90,6 +93,8 @@ enum action_kind {
 	ACTION_CREATE_VOLUME,
 	ACTION_CREATE,
 	ACTION_START,
+	ACTION_UPDATE, /* policy and limits of a container that stays */
+	ACTION_SETTLE, /* an updated replica proves itself; start-first: takes over the ports */
 	ACTION_STOP,
 	ACTION_REMOVE,
 	ACTION_REMOVE_NETWORK,
@@ -113,6 +118,9 @@ struct action {
 	const char *name;      /* container, network (key), volume (key) */
 	const char *container; /* ID of the existing container; NULL: a new one */
 	bool replaces;         /* this is half of a recreate */
+	bool late;             /* a stop of a rolling update: holds no other stop back */
+	unsigned from;         /* CREATE, SETTLE: slot of the one that it follows start-first; 0: none */
+	const struct update_config *gate; /* SETTLE: what proving itself means */
 	const char *reason;    /* in words: "environment: +DEBUG" */
 	size_t *after;         /* actions that must be over */
 	size_t after_count;

@@ -69,8 +69,10 @@ static bool comes_after(const struct project *project, const struct action *a,
 		       b->kind == ACTION_CREATE_NETWORK ||
 		       (b->kind == ACTION_STOP && same_container(a, b)) ||
 		       (b->kind == ACTION_START && needs(project, a->service, b->service));
+	case ACTION_SETTLE:
+		return b->kind == ACTION_START && same_slot(a, b);
 	case ACTION_STOP:
-		return b->kind == ACTION_STOP && a->service && b->service &&
+		return b->kind == ACTION_STOP && !b->late && a->service && b->service &&
 		       needs(project, b->service, a->service);
 	case ACTION_REMOVE:
 		return b->kind == ACTION_STOP && same_container(a, b);

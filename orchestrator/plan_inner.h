@@ -50,6 +50,9 @@ bool planner_has_volume(const struct planner *p, const char *name);
 unsigned planner_replicas(const struct planner *p, const struct service *service);
 /* Fills restarts: who depends on a recreated service in a way that asks for it. */
 void planner_mark_restarts(struct planner *p);
+/* A new container; from: the slot that it follows start-first, or 0. With `up` it is started, too. */
+void planner_add_create(struct planner *p, const struct service *service, unsigned slot,
+			bool replaces, unsigned from, const char *reason);
 /* One container that stays; restart: a service below it is recreated. */
 void planner_plan_kept(struct planner *p, const struct service *service,
 		       const struct seen_container *seen, bool restart);

@@ -145,7 +145,8 @@ static void fill_endpoint(struct arena *arena, const struct slot *slot, struct z
 	out->container = arena_strdup(arena, slot->record->name);
 	out->short_id = arena_strndup(arena, slot->record->id, 12);
 	out->live = slot_is_live(slot);
-	out->unhealthy = slot->record->health == HEALTH_BAD;
+	/* A newcomer that has not taken over is asked for only when there is nobody else. */
+	out->unhealthy = slot->record->health == HEALTH_BAD || slot->unsettled;
 	fill_attachments(arena, slot->net, out);
 	if (service) {
 		fill_links(arena, &service->links, out);

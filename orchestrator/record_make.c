@@ -70,7 +70,6 @@ static void add_labels(struct json_object *info, const struct change *change,
 void record_add_networks(struct json_object *info, const struct slot_net *net)
 {
 	struct json_object *networks = json_add_array(info, "networks");
-	struct json_object *ports = json_add_array(info, "ports");
 
 	for (size_t i = 0; net && i < net->link_count; i++) {
 		struct json_object *one = json_object_new_object();
@@ -83,6 +82,15 @@ void record_add_networks(struct json_object *info, const struct slot_net *net)
 		json_add_text(one, "gateway4", net->links[i].gateway4);
 		json_object_array_add(networks, one);
 	}
+	record_note_ports(info, net);
+}
+
+void record_note_ports(struct json_object *info, const struct slot_net *net)
+{
+	struct json_object *ports;
+
+	json_object_object_del(info, "ports");
+	ports = json_add_array(info, "ports");
 	for (size_t i = 0; net && i < net->port_count; i++) {
 		struct json_object *one = json_object_new_object();
 
@@ -151,6 +159,7 @@ struct record *record_make(const struct change *change, const struct service *se
 	record->config_hash = xstrdup(wanted->config_hash);
 	record->contents = xstrdup(wanted->contents);
 	json_add_int(info, "model", (int64_t)change->model->seq);
+	json_add_text(info, "fixed_hash", wanted->fixed_hash);
 	add_labels(info, change, service, wanted, slot);
 	record_add_networks(info, slot->net);
 	add_mounts(info, change->model->project, service);

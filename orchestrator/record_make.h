@@ -4,6 +4,9 @@
 #include "orchestrator/change.h"
 #include "orchestrator/records.h"
 
+/* The member "ports" of info: those of the slot as they hold now. */
+void record_note_ports(struct json_object *info, const struct slot_net *net);
+
 /* On the loop; slot->net may be NULL. Never NULL. */
 struct record *record_make(const struct change *change, const struct service *service,
 			   const struct plan_wanted *wanted, const struct slot *slot,

@@ -352,6 +352,14 @@ int record_read_exit(int containers_fd, const char *id, uint64_t life, struct re
 	return 1;
 }
 
+void record_put_info(struct record *record, struct json_object *info)
+{
+	free(record->info);
+	record->info = xstrdup(json_object_to_json_string_ext(
+		info, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(info);
+}
+
 struct json_object *record_info(const struct record *record)
 {
 	struct err err = ERR_NONE;

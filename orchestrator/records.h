@@ -83,6 +83,8 @@ int record_read_exit(int containers_fd, const char *id, uint64_t life, struct re
 
 /* "web.3", "web.run-0123456789ab": the slot's folder and namespace part. Returns out. */
 char *record_slot_name(const struct record *record, char *out, size_t size);
+/* Takes the object over as the new info. */
+void record_put_info(struct record *record, struct json_object *info);
 /* The info member as an object, to be put. Never NULL. */
 struct json_object *record_info(const struct record *record);
 const char *record_state_name(enum record_state state);

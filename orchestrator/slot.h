@@ -57,6 +57,7 @@ struct slot {
 	bool kept_down;       /* stopped by hand: policy does not start it again */
 	bool hold_start;      /* wait between "created" and "release" until slot_go (run) */
 	bool remove_after;    /* run --rm */
+	bool unsettled;       /* the newcomer of a start-first update: has no ports yet */
 	bool awaits_needs;    /* in BACKOFF: starts as soon as what it depends on is as it must be */
 	bool use_aliases;     /* a one-off that answers to its service's names */
 	bool discarding;      /* slot_discard is on its way: a removal asked for meanwhile ends with it */

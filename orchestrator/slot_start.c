@@ -171,10 +171,7 @@ static void note_facts(struct start_job *job)
 	for (size_t i = 0; i < job->storage.volume_count; i++)
 		json_push_text(names, job->storage.volumes[i]);
 	note_volumes(info, &job->storage);
-	free(job->slot->record->info);
-	job->slot->record->info = xstrdup(json_object_to_json_string_ext(
-		info, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(info);
+	record_put_info(job->slot->record, info);
 }
 
 static int write_bundle(void *data, struct err *err)

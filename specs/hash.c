@@ -18,6 +18,10 @@ static const char *const left_out[] = { "build",   "pull_policy", "pull_refresh_
 					"scale",   "depends_on",  "profiles",
 					"develop", "attach" };
 
+static const char *const in_place[] = { "restart",   "stop_signal",	 "stop_grace_period", "pre_stop",
+					"mem_limit", "cpus", "cpu_quota", "cpu_period", "cpu_shares",
+					"pids_limit" };
+
 static int compare_keys(const void *left, const void *right)
 {
 	const char *const *a = left, *const *b = right;
@@ -98,18 +102,55 @@ static void finish(struct json_object *json, char *out)
 	json_object_put(json);
 }
 
+static void delete_keys(struct json_object *json, const char *const *keys, size_t count)
+{
+	for (size_t i = 0; json && i < count; i++)
+		json_object_object_del(json, keys[i]);
+}
+
+/* An object that has become empty counts as absent. */
+static void delete_empty(struct json_object *json, const char *key)
+{
+	struct json_object *inner = json_object_at(json, key);
+
+	if (inner && json_object_object_length(inner) == 0)
+		json_object_object_del(json, key);
+}
+
+static struct json_object *hashed_part(const struct service *service)
+{
+	static const char *const of_deploy[] = { "replicas" };
+	struct json_object *json = model_json_service(service, MODEL_JSON_STATE);
+
+	delete_keys(json, left_out, sizeof(left_out) / sizeof(*left_out));
+	delete_keys(json_object_at(json, "deploy"), of_deploy, 1);
+	delete_empty(json, "deploy");
+	return json;
+}
+
 void service_hash(const struct service *service, char out[SERVICE_HASH_LEN + 1])
 {
-	struct json_object *json = model_json_service(service, MODEL_JSON_STATE);
-	struct json_object *deploy = json_object_at(json, "deploy");
+	finish(hashed_part(service), out);
+}
 
-	for (size_t i = 0; i < sizeof(left_out) / sizeof(*left_out); i++)
-		json_object_object_del(json, left_out[i]);
-	if (deploy) {
-		json_object_object_del(deploy, "replicas");
-		if (json_object_object_length(deploy) == 0)
-			json_object_object_del(json, "deploy");
-	}
+void service_fixed_hash(const struct service *service, char out[SERVICE_HASH_LEN + 1])
+{
+	static const char *const of_deploy[] = { "update_config", "rollback_config",
+						 "restart_policy" };
+	static const char *const of_stack[] = { "on_unhealthy" };
+	static const char *const of_limits[] = { "cpus", "memory", "pids" };
+	struct json_object *json = hashed_part(service), *resources;
+
+	delete_keys(json, in_place, sizeof(in_place) / sizeof(*in_place));
+	resources = json_object_at(json_object_at(json, "deploy"), "resources");
+	delete_keys(json_object_at(resources, "limits"), of_limits, 3);
+	delete_empty(resources, "limits");
+	delete_empty(json_object_at(json, "deploy"), "resources");
+	delete_empty(json_object_at(json, "deploy"), "placement");
+	delete_keys(json_object_at(json, "deploy"), of_deploy, 3);
+	delete_empty(json, "deploy");
+	delete_keys(json_object_at(json, "x-stack"), of_stack, 1);
+	delete_empty(json, "x-stack");
 	finish(json, out);
 }
 

@@ -76,6 +76,23 @@ int restore_command(struct cli *cli, const struct options *options, struct err *
 	return status;
 }
 
+/* ---- rollback ---- */
+
+int rollback_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	AUTO(client) struct client *client = NULL;
+	struct json_object *inner;
+	const char *name;
+
+	if (cli_roots(cli, err) < 0 || cli_project_name(cli, &name, err) < 0)
+		return -1;
+	client = client_open(cli, name, true, err);
+	return client ? client_follow(cli, client, "rollback",
+				      request_new(options_arguments(options), &inner), "Running",
+				      NULL, err)
+		      : -1;
+}
+
 /* ---- enable, disable ---- */
 
 int enable_command(struct cli *cli, const struct options *options, struct err *err)

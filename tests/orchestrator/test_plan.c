@@ -1,9 +1,10 @@
 /* tests/orchestrator/test_plan - mirrors orchestrator/plan: situations as rows of small texts.
  *
  * file:  "db web<db:h app*2<web" services; *N replicas, <NAME:CONDITION+... dependencies (s h c; r: restart true;
- *        o: not required), /NETWORK networks, @VOLUME volumes, !N container_name.
+ *        o: not required), /NETWORK networks, @VOLUME volumes, !N container_name, %update_config: s start-first,
+ *        a digit its parallelism.
  * there: "web.1=r" containers; state c created, r running, e exited, x broken, b restarting; then ~h another hash,
- *        ~i another image, ~c other contents. "run:web.5=r" is a one-off one.
+ *        ~i another image, ~c other contents, ~l other limits, ~u a newcomer that has not taken over. "run:web.5=r" is a one-off one.
  * wanted: "create web.1 start web.1" in the plan's order; "kept N" and "orphans N" at the end where not 0.
  */
 #include <setjmp.h>
@@ -101,10 +102,24 @@ static void add_volume(struct world *w, struct service *service, const char *key
 	volume->external = key[0] == 'x';
 }
 
+static void add_update(struct arena *arena, struct service *service, const char *text)
+{
+	struct update_config *update = arena_alloc(arena, sizeof(*update));
+
+	service->deploy = arena_alloc(arena, sizeof(*service->deploy));
+	service->deploy->update_config = update;
+	for (; *text; text++) {
+		if (*text == 's')
+			update->order = "start-first";
+		else
+			update->parallelism = (struct opt_int){ *text - '0', true };
+	}
+}
+
 /* One word of the file: NAME and marks, each with its text up to the next mark. */
 static void add_service(struct world *w, char *word)
 {
-	static const char marks[] = "*</@!";
+	static const char marks[] = "*</@!%";
 	struct service *service = arena_grow(w->arena, &w->project.services, &w->project.service_count,
 					     sizeof(*service));
 	size_t len = strcspn(word, marks);
@@ -126,10 +141,14 @@ static void add_service(struct world *w, char *word)
 			add_network(w, service, text);
 		else if (mark == '@')
 			add_volume(w, service, text);
+		else if (mark == '%')
+			add_update(w->arena, service, text);
 		else
 			service->container_name = text;
 	}
-	w->wanted[w->project.service_count - 1] = (struct plan_wanted){ "hash", "image", NULL };
+	w->wanted[w->project.service_count - 1] = (struct plan_wanted){
+		.config_hash = "hash", .fixed_hash = "fixed", .image_id = "image"
+	};
 }
 
 static int by_name(const void *a, const void *b)
@@ -186,7 +205,9 @@ static void add_container(struct world *w, char *word)
 	seen->slot = (unsigned)atoi(dot + 1);
 	seen->oneoff = oneoff;
 	seen->state = state_of(sign[1]);
-	seen->config_hash = strstr(sign + 2, "~h") ? "other" : "hash";
+	seen->config_hash = strstr(sign + 2, "~h") || strstr(sign + 2, "~l") ? "other" : "hash";
+	seen->fixed_hash = strstr(sign + 2, "~h") ? "other" : "fixed";
+	seen->unsettled = strstr(sign + 2, "~u") != NULL;
 	seen->image_id = strstr(sign + 2, "~i") ? "other" : "image";
 	seen->contents = strstr(sign + 2, "~c") ? "other" : NULL;
 }
@@ -435,7 +456,7 @@ static const struct row rows[] = {
 	/* two things at once */
 	{ PLAN_UP, 0, NULL, "db*2 web<db", "db.1=r~h web.1=e", "stop db.1 remove db.1 create db.1 start db.1 create db.2 start db.2 start web.1" },
 	{ PLAN_UP, 0, NULL, "web*2", "web.1=x web.2=e~i", "remove web.1 create web.1 start web.1 remove web.2 create web.2 start web.2" },
-	{ PLAN_UP, 0, NULL, "web*2", "web.1=r~h web.2=r web.3=r", "stop web.1 remove web.1 create web.1 start web.1 stop web.3 remove web.3 kept 1" },
+	{ PLAN_UP, 0, NULL, "web*2", "web.1=r~h web.2=r web.3=r", "stop web.1 remove web.1 kept 2" },
 	{ PLAN_UP, 0, NULL, "web*2", "web.2=e web.5=r", "start web.2 kept 1" },
 	{ PLAN_UP, 0, NULL, "web*4", "web.2=r web.4=r", "create web.1 start web.1 create web.3 start web.3 kept 2" },
 	{ PLAN_UP, PLAN_FORCE_RECREATE, NULL, "web*2", "web.1=r", "stop web.1 remove web.1 create web.1 start web.1 create web.2 start web.2" },
@@ -464,8 +485,60 @@ static const struct row rows[] = {
 	{ PLAN_DOWN, 0, NULL, "web/default", "run:web.0=r net:default", "" },
 	{ PLAN_DOWN, 0, NULL, "web", "web.1=b", "stop web.1 remove web.1" },
 	{ PLAN_NOTHING, 0, NULL, "web", "web.1=r", "" },
+	/* restore: the named ones alone, conditions hold */
+	{ PLAN_UP, PLAN_ONLY_NAMED | PLAN_NO_RECREATE, "web", "db web<db", "db.1=e web.1=e~h", "start web.1" },
+	{ PLAN_UP, PLAN_ONLY_NAMED | PLAN_NO_RECREATE, "web db", "db web<db", "db.1=e web.1=e", "start db.1 start web.1" },
+	/* policy and limits in place */
+	{ PLAN_UP, 0, NULL, "web", "web.1=r~l", "update web.1 kept 1" },
+	{ PLAN_UP, 0, NULL, "web", "web.1=e~l", "update web.1 start web.1" },
+	{ PLAN_CREATE, 0, NULL, "web", "web.1=r~l", "update web.1 kept 1" },
+	{ PLAN_UP, 0, NULL, "web", "web.1=r~l~i", "stop web.1 remove web.1 create web.1 start web.1" },
+	{ PLAN_UP, 0, NULL, "web", "web.1=x~l", "remove web.1 create web.1 start web.1" },
+	{ PLAN_UP, PLAN_NO_RECREATE, NULL, "web", "web.1=r~l", "kept 1" },
+	{ PLAN_UP, PLAN_FORCE_RECREATE, NULL, "web", "web.1=r~l", "stop web.1 remove web.1 create web.1 start web.1" },
+	{ PLAN_UP, 0, NULL, "web*2", "web.1=r~l web.2=r~l", "update web.1 update web.2 kept 2" },
+	/* rolling updates */
+	{ PLAN_UP, 0, NULL, "web%1", "web.1=r~h", "stop web.1 remove web.1 create web.1 start web.1 settle web.1" },
+	{ PLAN_UP, 0, NULL, "web%s", "web.1=r~h", "create web.2 start web.2 settle web.2 stop web.1 remove web.1" },
+	{ PLAN_UP, 0, NULL, "web%s", "web.2=r~h", "create web.1 start web.1 settle web.1 stop web.2 remove web.2" },
+	{ PLAN_UP, 0, NULL, "web%s*2", "web.1=r~h web.2=r~h", "create web.3 start web.3 settle web.3 stop web.1 remove web.1 create web.4 start web.4 settle web.4 stop web.2 remove web.2" },
+	{ PLAN_UP, 0, NULL, "web%s", "web.1=e~h", "remove web.1 create web.1 start web.1" },
+	{ PLAN_UP, 0, NULL, "web%s", "web.1=r", "kept 1" },
+	{ PLAN_UP, 0, NULL, "web%s!only", "web.1=r~h", "stop web.1 remove web.1 create web.1 start web.1 settle web.1" },
+	{ PLAN_CREATE, 0, NULL, "web%s", "web.1=r~h", "stop web.1 remove web.1 create web.1" },
+	{ PLAN_UP, PLAN_ROLLBACK, NULL, "web%s", "web.1=r~h", "stop web.1 remove web.1 create web.1 start web.1" },
+	{ PLAN_UP, 0, NULL, "web%s", "web.1=r~h web.2=r", "stop web.1 remove web.1 kept 1" },
+	{ PLAN_UP, 0, NULL, "web%s", "web.1=r web.2=r~h", "stop web.2 remove web.2 kept 1" },
+	{ PLAN_UP, 0, NULL, "web%s", "web.1=r~h web.2=r~u", "create web.3 start web.3 settle web.3 stop web.1 remove web.1 stop web.2 remove web.2" },
+	{ PLAN_UP, 0, NULL, "web%s/front", "web.1=r~h net:front!", "remove-network front create-network front stop web.1 remove web.1 create web.1 start web.1" },
+	{ PLAN_UP, 0, NULL, "db%1 web%s<db", "db.1=r~h web.1=r~h", "stop db.1 remove db.1 create db.1 start db.1 settle db.1 create web.2 start web.2 settle web.2 stop web.1 remove web.1" },
+	{ PLAN_UP, 0, NULL, "db%s web%1*2<db:r", "db.1=r~h web.1=r~h web.2=r~h", "create db.2 start db.2 settle db.2 stop db.1 remove db.1 stop web.1 remove web.1 create web.1 start web.1 settle web.1 stop web.2 remove web.2 create web.2 start web.2 settle web.2" },
+	{ PLAN_UP, 0, NULL, "web%2*3", "web.1=r~h web.2=r~h web.3=r~h", "stop web.1 remove web.1 create web.1 start web.1 settle web.1 stop web.2 remove web.2 create web.2 start web.2 settle web.2 stop web.3 remove web.3 create web.3 start web.3 settle web.3" },
+	{ PLAN_UP, 0, NULL, "web%s*1", "web.1=r~h web.2=r~h", "create web.3 start web.3 settle web.3 stop web.1 remove web.1 stop web.2 remove web.2" },
+	{ PLAN_UP, 0, NULL, "web%s*3", "web.1=r~h", "create web.2 start web.2 settle web.2 stop web.1 remove web.1 create web.3 start web.3 create web.4 start web.4" },
 };
 /* clang-format on */
+
+/* Every action comes to its turn. */
+static bool has_an_order(const struct world *w, const struct plan *plan)
+{
+	bool *over = arena_alloc(w->arena, plan->count + 1);
+	size_t left = plan->count;
+
+	for (bool moved = true; moved && left;) {
+		moved = false;
+		for (size_t i = 0; i < plan->count; i++) {
+			bool may = !over[i];
+
+			for (size_t k = 0; may && k < plan->actions[i].after_count; k++)
+				may = over[plan->actions[i].after[k]];
+			over[i] |= may;
+			moved |= may;
+			left -= may;
+		}
+	}
+	return left == 0;
+}
 
 static void situations(void **state)
 {
@@ -481,6 +554,8 @@ static void situations(void **state)
 		build(&w, rows[i].file, rows[i].there);
 		if (make(&w, &rows[i], &plan, &err) < 0)
 			snprintf(got, sizeof(got), "error: %s", err.msg);
+		else if (!has_an_order(&w, &plan))
+			snprintf(got, sizeof(got), "a circle");
 		else
 			describe(&w, &plan, got, sizeof(got));
 		if (strcmp(got, rows[i].wanted) != 0)
@@ -581,6 +656,33 @@ static void stops_go_the_other_way(void **state)
 	arena_free(w.arena);
 }
 
+static void groups_wait_for_those_before(void **state)
+{
+	struct row row = { .op = PLAN_UP,
+			   .file = "web%2*4",
+			   .there = "web.1=r~h web.2=r~h web.3=r~h web.4=r~h" };
+	struct err err = ERR_NONE;
+	struct world w;
+	struct plan plan;
+	size_t settles[4], stops[4], settle_count = 0, stop_count = 0;
+
+	(void)state;
+	build(&w, row.file, row.there);
+	assert_int_equal(make(&w, &row, &plan, &err), 0);
+	for (size_t i = 0; i < plan.count; i++) {
+		if (plan.actions[i].kind == ACTION_SETTLE)
+			settles[settle_count++] = i;
+		if (plan.actions[i].kind == ACTION_STOP)
+			stops[stop_count++] = i;
+	}
+	assert_int_equal(settle_count, 4);
+	assert_int_equal(stop_count, 4);
+	for (size_t i = 0; i < 4; i++)
+		for (size_t k = 0; k < 4; k++)
+			assert_int_equal(waits(&plan, stops[i], settles[k]), i >= 2 && k < 2);
+	arena_free(w.arena);
+}
+
 static void reasons_are_in_words(void **state)
 {
 	struct row row = { .op = PLAN_UP, .file = "a b", .there = "b.1=r~i" };
@@ -604,6 +706,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_is_refused_by_name),
 		cmocka_unit_test(starts_wait_for_what_they_need),
 		cmocka_unit_test(stops_go_the_other_way),
+		cmocka_unit_test(groups_wait_for_those_before),
 		cmocka_unit_test(reasons_are_in_words),
 	};
 
