@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,20 +61,20 @@ static int raise_fd(int fd)
  * tests. */
 static char **monitor_environment(bool traced)
 {
-	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	static char zone[] = "TZ=", tunables[] = "GLIBC_TUNABLES=glibc.malloc.tcache_count=0";
-	static char trace[] = "STACK_TRACE=6";
+	static const char *const always[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"TZ=", "GLIBC_TUNABLES=glibc.malloc.tcache_count=0"
+	};
 	char **copy;
 	size_t count = 0, n = 0;
 
 	while (environ[count])
 		count++;
 	copy = xcalloc(count + 5, sizeof(*copy));
-	copy[n++] = path;
-	copy[n++] = zone;
-	copy[n++] = tunables;
+	for (; n < sizeof(always) / sizeof(*always); n++)
+		copy[n] = (char *)(uintptr_t)always[n];
 	if (traced)
-		copy[n++] = trace;
+		copy[n++] = (char *)(uintptr_t) "STACK_TRACE=6";
 	for (size_t i = 0; i < count; i++)
 		if (strncmp(environ[i], "STACK_", 6) == 0 &&
 		    strncmp(environ[i], "STACK_TRACE=", 12) != 0)

@@ -22,3 +22,4 @@ TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile tes
 	test_log_reader test_settings)
 TESTS += $(addprefix tests/orchestrator/,test_notify test_restore)
 TESTS += $(addprefix tests/orchestrator/,test_plan_ops test_run_request)
+FUZZERS += tests/fuzz/fuzz_log_line

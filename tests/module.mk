@@ -6,7 +6,7 @@ E2E      ?=
 FUZZ     ?=
 FUZZ_SECONDS ?= 20
 
-.PHONY: test test-vm units e2e floors deps demo check fuzz list-tests list-programs test-binaries san-binaries
+.PHONY: test test-vm units e2e floors deps demo check fuzz list-tests list-programs test-binaries san-binaries list-fuzzers
 test: deps
 	@$(MAKE) --no-print-directory all
 	@env -u MAKEFLAGS -u MFLAGS BUILD=$(BUILD) tests/run
@@ -19,6 +19,8 @@ floors:
 
 list-tests:
 	@printf '%s\n' $(filter tests/$(UNITS)%,$(TESTS) $(KTESTS))
+list-fuzzers:
+	@printf '%s\n' $(FUZZERS)
 
 list-programs:
 	@printf '%s\n' $(PROGRAMS)
