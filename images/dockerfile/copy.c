@@ -18,7 +18,7 @@
 #include "images/digest.h"
 #include "images/dockerfile/context_inner.h"
 #include "images/dockerfile/copy_inner.h"
-#include "images/dockerfile/globs.h"
+#include "images/dockerfile/hash_file.h"
 #include "images/dockerfile/resolve.h"
 #include "images/steps.h"
 #include "images/store_internal.h"
@@ -86,8 +86,6 @@ static int add_file(struct df_sources *sources, const struct df_copy_file *file,
 	struct layer_tree *tree = sources->tree.tree;
 	uint32_t inode = layer_tree_inode(tree, NODE_FILE, err);
 	struct df_content *content;
-	struct digest *digest;
-	char text[DIGEST_TEXT_MAX];
 
 	if (!inode)
 		return -1;
@@ -96,16 +94,7 @@ static int add_file(struct df_sources *sources, const struct df_copy_file *file,
 	tree->inodes[inode].mtime_s = -1; /* the run's time */
 	content = df_tree_content(&sources->tree, inode, DF_CONTENT_MEMORY);
 	content->data = file->text;
-	digest = digest_new(NULL);
-	digest_update(digest, file->text, file->len);
-	digest_text(digest, text);
-	digest_free(digest);
-	for (size_t i = 0; i < sizeof(content->digest); i++) {
-		unsigned byte = 0;
-
-		sscanf(digest_hex(text) + 2 * i, "%2x", &byte);
-		content->digest[i] = (uint8_t)byte;
-	}
+	df_hash_bytes(file->text, file->len, content->digest);
 	content->has_digest = true;
 	sources->named++;
 	sources->file_count++;

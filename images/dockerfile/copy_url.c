@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/num.h"
 #include "base/text.h"
 #include "images/digest.h"
 #include "images/dockerfile/copy_inner.h"
@@ -40,6 +41,7 @@ static bool read_note(struct df_copy *copy, const char *url, struct known *out)
 	char key[DF_KEY_SIZE], text[1024];
 	struct err ignored = ERR_NONE;
 	struct slice rest, part[NOTE_PARTS] = { { 0 } };
+	uint64_t seconds;
 	size_t n = 0;
 
 	memset(out, 0, sizeof(*out));
@@ -54,7 +56,9 @@ static bool read_note(struct df_copy *copy, const char *url, struct known *out)
 	snprintf(out->digest, sizeof(out->digest), "%.*s", SLICE_ARG(part[0]));
 	snprintf(out->etag, sizeof(out->etag), "%.*s", SLICE_ARG(part[1]));
 	snprintf(out->modified, sizeof(out->modified), "%.*s", SLICE_ARG(part[2]));
-	out->modified_s = strtoll(part[3].at, NULL, 10);
+	if (num_parse_u64("time", part[3].at, part[3].len, 0, INT64_MAX, &seconds, &ignored) < 0)
+		return false;
+	out->modified_s = *out->modified ? (int64_t)seconds : -1;
 	return true;
 }
 
@@ -69,7 +73,7 @@ static void write_note(struct df_copy *copy, const struct copy_part *part,
 		return; /* nothing to ask with the next time */
 	note_key(part->url, key);
 	text = xformat("%s\n%s\n%s\n%lld", part->digest, got->etag, got->modified,
-		       (long long)got->modified_s);
+		       (long long)(got->modified_s < 0 ? 0 : got->modified_s));
 	steps_note_save(lease_store(copy->spec.lease), key, text, &ignored);
 }
 

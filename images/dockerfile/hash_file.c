@@ -58,6 +58,11 @@ static int digest_fd(int fd, uint64_t size, uint8_t out[HASHES_BYTES], struct er
 	return 0;
 }
 
+void df_hash_bytes(const void *data, size_t len, uint8_t out[HASHES_BYTES])
+{
+	EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL);
+}
+
 int df_hash_file(struct df_hashes *hashes, int dir_fd, const char *name, const struct stat *st,
 		 uint8_t out[HASHES_BYTES], struct err *err)
 {

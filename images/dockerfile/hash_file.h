@@ -11,3 +11,6 @@
  * errno. */
 int df_hash_file(struct df_hashes *hashes, int dir_fd, const char *name, const struct stat *st,
 		 uint8_t out[HASHES_BYTES], struct err *err);
+
+/* sha256 of bytes. */
+void df_hash_bytes(const void *data, size_t len, uint8_t out[HASHES_BYTES]);

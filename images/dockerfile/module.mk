@@ -9,5 +9,5 @@ SRCS_images/dockerfile += $(addprefix images/dockerfile/,capture.c chmod.c codec
 USES_images/dockerfile := images base
 TESTS += $(addprefix tests/images/dockerfile/,test_expand test_graph test_ignore test_key test_lex \
 	test_lint test_parse test_scope)
-KTESTS += $(addprefix tests/images/dockerfile/k_,copy)
+KTESTS += $(addprefix tests/images/dockerfile/,k_copy k_capture)
 FUZZERS += tests/fuzz/fuzz_dockerfile
