@@ -43,6 +43,9 @@ void df_state_end(struct df_state *state);
  * Warns: UndefinedVar. */
 int df_state_expand(struct df_state *state, const struct df_word *word, const char **out,
 		    struct err *err);
+/* The same, parted at blanks, also those out of a value: EXPOSE $PORTS. */
+int df_state_expand_words(struct df_state *state, const struct df_word *word,
+			  const char ***out_words, size_t *out_count, struct err *err);
 /* The flag's value, expanded where the table says so; NULL when it was not given. */
 int df_state_flag(struct df_state *state, const struct df_instr *instr, enum df_flag_kind kind,
 		  const char **out, struct err *err);

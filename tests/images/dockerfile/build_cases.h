@@ -193,7 +193,8 @@ static inline char *build_show(struct build_case *it, const char *const *diff_id
 }
 
 /* The things as a layer, over nothing. */
-static inline void build_layer(struct build_case *it, const char *things, char diff_id[DIGEST_TEXT_MAX])
+static inline void build_layer(struct build_case *it, const char *things,
+			       char diff_id[DIGEST_TEXT_MAX])
 {
 	AUTO(free) char *path = xformat("%s/base.XXXXXX", it->test.dir);
 	const char *const all[] = { "." };

@@ -161,7 +161,8 @@ static void check_changes(enum store_backend backend)
 		stack[1] = layer.diff_id;
 		got = build_show(&step.it, stack, 2);
 		if (strcmp(wanted, got) != 0) {
-			print_error("%s:\n  wanted %s\n  got    %s\n", changes[i].name, wanted, got);
+			print_error("%s:\n  wanted %s\n  got    %s\n", changes[i].name, wanted,
+				    got);
 			failed++;
 		}
 		step_close(&step);
@@ -220,7 +221,7 @@ static void equal_changes_give_equal_layers(void **state)
 static void mount_points_leave_no_trace(void **state)
 {
 	static const char *const points[] = { "/etc/resolv.conf", "/etc/hosts", "/run/secrets/x",
-					      "/mnt/cache", "/d/used", "/proc" };
+					      "/mnt/cache",       "/d/used",    "/proc" };
 	struct step step;
 	struct df_layer layer;
 	const char *diff_id = layer.diff_id;
@@ -345,7 +346,8 @@ static void holes_stay_holes(void **state)
 
 	(void)state;
 	step_open(&step, STORE_EROFS);
-	sh(&step, "truncate -s 200M f && printf end | dd of=f bs=1 seek=199000000 conv=notrunc status=none");
+	sh(&step, "truncate -s 200M f && printf end | dd of=f bs=1 seek=199000000 conv=notrunc "
+		  "status=none");
 	step_unmount(&step);
 	layer = capture(&step, NULL, 0);
 	assert_true(layer.tar_bytes < 1 << 20);

@@ -125,7 +125,8 @@ static char *run(struct build_case *it, const struct copy_case *row, const char 
 	struct err err = ERR_NONE;
 	AUTO(df_context) struct df_context *context = df_context_open_dir(it->folder, NULL, &err);
 	AUTO(df_context)
-	struct df_context *stage = df_context_open_layers(it->lease, &below, *below ? 1 : 0, "below");
+	struct df_context *stage =
+		df_context_open_layers(it->lease, &below, *below ? 1 : 0, "below");
 	struct df_copy_spec spec = { .kind = row->is_add ? DF_ADD : DF_COPY,
 				     .context = context,
 				     .sources = list,
