@@ -16,6 +16,7 @@
 #include "orchestrator/change_observe.h"
 #include "orchestrator/change_ready.h"
 #include "orchestrator/change_run.h"
+#include "orchestrator/container_names.h"
 #include "orchestrator/desired.h"
 #include "orchestrator/plan_json.h"
 #include "orchestrator/publish.h"
@@ -237,8 +238,12 @@ static int check(void *data, struct err *err)
 		    storage_check(change->sv->volumes, change->model->project, service, change->arena,
 				  &change->notices, err) < 0)
 			return -1;
+		if (action->kind == ACTION_CREATE && service &&
+		    container_name_check(change->sv->roots, service->container_name, change->sv->dirs->name,
+					 service->name, err) < 0)
+			return -1;
 	}
-	return 0;
+	return change->run ? container_name_check(change->sv->roots, change->run->name, NULL, NULL, err) : 0;
 }
 
 #define HISTORY_DEFAULT 20

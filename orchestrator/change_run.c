@@ -45,7 +45,7 @@ void run_add_result(const struct change *change, struct json_object *result)
 
 void run_look(struct change *change, struct slot *slot)
 {
-	struct json_object *event;
+	struct json_object *event, *init;
 
 	if (!change->run || slot != change->run_slot || slot->state != SLOT_STARTING ||
 	    !slot->hold_start || !slot->record || !slot->record->init.pid || !change->request)
@@ -53,6 +53,9 @@ void run_look(struct change *change, struct slot *slot)
 	event = json_object_new_object();
 	json_add_text(event, "attach", slot->record->id);
 	json_add_text(event, "name", slot->record->name);
+	init = json_add_object(event, "init");
+	json_add_int(init, "pid", slot->record->init.pid);
+	json_add_int(init, "start", (int64_t)slot->record->init.start_ticks);
 	control_event(change->request, event);
 }
 

@@ -21,5 +21,6 @@ TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile tes
 	test_model test_desired test_roots test_observe test_bundle test_bundle_monitor test_plan_reason \
 	test_log_reader test_settings)
 TESTS += $(addprefix tests/orchestrator/,test_notify test_restore)
-TESTS += $(addprefix tests/orchestrator/,test_plan_ops test_run_request)
 FUZZERS += tests/fuzz/fuzz_log_line
+TESTS += $(addprefix tests/orchestrator/,test_container_names test_plan_ops test_run_request)
+SRCS_orchestrator += orchestrator/container_names.c

@@ -15,6 +15,7 @@
 #include "orchestrator/change.h"
 #include "orchestrator/change_connect.h"
 #include "orchestrator/change_run.h"
+#include "orchestrator/container_names.h"
 #include "orchestrator/exec.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/reload.h"
@@ -301,6 +302,29 @@ static void op_freeze(struct supervisor *sv, struct control_request *request, co
 	control_ok(request, result);
 }
 
+/* {"container":ID,"name":NEW}: until it is recreated. */
+static void op_rename(struct supervisor *sv, struct control_request *request, const struct op *op,
+		      struct json_object *message)
+{
+	struct slot *slot = slot_by_container(sv, json_text_or(message, "container", ""));
+	const char *name = json_text_or(message, "name", "");
+	struct err err = ERR_NONE;
+
+	(void)op;
+	if (!slot || !slot->record)
+		err_set(&err, ERR_NOT_FOUND, "no such container");
+	else if (container_name_check(sv->roots, name, NULL, NULL, &err) == 0) {
+		free(slot->record->name);
+		slot->record->name = xstrdup(name);
+		slot_write_record(slot);
+		slot_event(slot, "rename", "asked for");
+		publish_names(sv, NULL);
+		control_ok(request, NULL);
+		return;
+	}
+	control_fail(request, &err);
+}
+
 /* ---- the rest ---- */
 
 static void op_status(struct supervisor *sv, struct control_request *request, const struct op *op,
@@ -396,6 +420,7 @@ static const struct op ops[] = {
 	{ "kill", op_kill, PLAN_NOTHING, 0 },
 	{ "pause", op_freeze, PLAN_NOTHING, 0 },
 	{ "unpause", op_freeze, PLAN_NOTHING, 0 },
+	{ "rename", op_rename, PLAN_NOTHING, 0 },
 	{ "status", op_status, PLAN_NOTHING, 0 },
 	{ "cancel", op_cancel, PLAN_NOTHING, 0 },
 	{ "end", op_end, PLAN_NOTHING, 0 },

@@ -6,6 +6,7 @@
  */
 #include "orchestrator/cli/attach.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -24,9 +26,10 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
+#include "base/text.h"
 
 #define FRAME_HEADER 8
-#define DETACH_KEYS  "\x10\x11" /* ctrl-p ctrl-q */
+#define DETACH_KEYS  "ctrl-p,ctrl-q"
 #define DRAIN_MS     500
 
 struct attach {
@@ -38,7 +41,8 @@ struct attach {
 	sigset_t mask_before;
 	char frame[FRAME_HEADER];
 	size_t header_len, frame_left;
-	size_t keys_seen;
+	char keys[ATTACH_KEYS_MAX];
+	size_t key_count, keys_seen;
 };
 
 static void send_size(struct attach *attach)
@@ -93,6 +97,35 @@ static int ask(struct attach *attach, struct err *err)
 	return 0;
 }
 
+/* The byte of one key; -1: it is none. */
+static int key_byte(struct slice word)
+{
+	if (word.len == 1)
+		return (unsigned char)word.at[0];
+	if (word.len != 6 || strncasecmp(word.at, "ctrl-", 5) != 0)
+		return -1;
+	if (isalpha((unsigned char)word.at[5]))
+		return toupper((unsigned char)word.at[5]) - '@';
+	return strchr("@[\\]^_", word.at[5]) ? word.at[5] - '@' : -1;
+}
+
+int attach_keys(const char *text, char keys[ATTACH_KEYS_MAX], size_t *out_count, struct err *err)
+{
+	struct slice rest = SLICE(text), word;
+
+	*out_count = 0;
+	while (slice_next(&rest, ',', &word)) {
+		int byte = key_byte(word);
+
+		if (byte < 0 || *out_count == ATTACH_KEYS_MAX)
+			return err_set(err, ERR_INVALID,
+				       "--detach-keys: \"%s\" must be keys like ctrl-p,ctrl-q or a",
+				       text);
+		keys[(*out_count)++] = (char)byte;
+	}
+	return *out_count ? 0 : err_set(err, ERR_INVALID, "--detach-keys: no key");
+}
+
 struct attach *attach_open(const struct roots *roots, const struct attach_view *view,
 			   struct err *err)
 {
@@ -102,6 +135,11 @@ struct attach *attach_open(const struct roots *roots, const struct attach_view *
 	sigset_t wanted;
 
 	attach->view = *view;
+	if (attach_keys(view->detach_keys ? view->detach_keys : DETACH_KEYS, attach->keys,
+			&attach->key_count, err) < 0) {
+		free(attach);
+		return NULL;
+	}
 	attach->monitor_fd = attach->stream_fd = attach->signal_fd = -1;
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGWINCH);
@@ -186,11 +224,11 @@ static void read_stream(struct attach *attach)
 static bool is_detach(struct attach *attach, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		attach->keys_seen = bytes[i] == DETACH_KEYS[attach->keys_seen]
+		attach->keys_seen = bytes[i] == attach->keys[attach->keys_seen]
 					    ? attach->keys_seen + 1
-				    : bytes[i] == DETACH_KEYS[0] ? 1
-								 : 0;
-		if (attach->keys_seen == sizeof(DETACH_KEYS) - 1)
+				    : bytes[i] == attach->keys[0] ? 1
+								  : 0;
+		if (attach->keys_seen == attach->key_count)
 			return true;
 	}
 	return false;

@@ -2,6 +2,7 @@
  * monitor. Blocks. */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 #include "base/process.h"
@@ -15,6 +16,10 @@ struct attach_view {
 	const char *detach_keys; /* NULL: ctrl-p,ctrl-q */
 	int replay;              /* lines of the past that come first */
 };
+
+/* "ctrl-p,ctrl-q" or "a,b" to bytes. ERR_INVALID. */
+#define ATTACH_KEYS_MAX 16
+int attach_keys(const char *text, char keys[ATTACH_KEYS_MAX], size_t *out_count, struct err *err);
 
 struct attach;
 

@@ -1,5 +1,5 @@
-/* orchestrator/cli/cmd_containers - the group `container`: ls, inspect, logs, rm, prune over all
- * projects.
+/* orchestrator/cli/cmd_containers - the group `container`: its table; ls, inspect and prune over
+ * all projects.
  *
  * Owns: which container a name means here. May not touch: containers: the project's supervisor
  * removes them.
@@ -12,7 +12,6 @@
 #include "orchestrator/cli/client.h"
 #include "orchestrator/cli/cmd_containers.h"
 #include "orchestrator/cli/commands.h"
-#include "orchestrator/cli/logs.h"
 #include "orchestrator/cli/output.h"
 #include "orchestrator/cli/request.h"
 #include "orchestrator/cli/rows.h"
@@ -31,16 +30,6 @@ static const struct option_row ls_rows[] = {
 };
 static const struct option_row inspect_rows[] = {
 	OPT_TEXT("format", 'f', "json|TEMPLATE", "Form of the output"),
-	OPT_END,
-};
-static const struct option_row logs_rows[] = {
-	OPT_FLAG("follow", 'f', "Go on with what comes"),
-	OPT_FLAG("timestamps", 't', "Show the time of each line"),
-	OPT_END,
-};
-static const struct option_row rm_rows[] = {
-	OPT_FLAG("force", 'f', "Stop it first"),
-	OPT_FLAG("volumes", 'v', "Remove its anonymous volumes, too"),
 	OPT_END,
 };
 static const struct option_row prune_rows[] = { OPT_FLAG("force", 'f', "No question"), OPT_END };
@@ -133,99 +122,17 @@ static int container_inspect_command(struct cli *cli, const struct options *opti
 	return output_inspect(stdout, options_text(options, "format"), array, err);
 }
 
-static int container_logs_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	AUTO(view) struct view *view = NULL;
-	const struct observed_container *container =
-		view_find_container(cli, options_argument(options, 0), &view, err);
-	const char *services[] = { container ? container->record->service : NULL, NULL };
-	struct logs_view logs = {
-		.services = services,
-		.index = container ? container->record->slot : 0,
-		.log = {.follow = options_flag(options, "follow"), .tail = LOG_TAIL_ALL},
-		.timestamps = options_flag(options, "timestamps"),
-		.no_prefix = true,
-		.split_streams = true
-	};
-	bool interrupted;
+/* ---- prune ---- */
 
-	if (!container || logs_show(cli, view->dirs, &logs, &interrupted, err) < 0)
-		return -1;
-	return interrupted ? 130 : 0;
-}
-
-/* ---- rm, prune ---- */
-
-/* A request speaks of services: another container of it that would go, too, forbids it. */
-static int check_alone(const struct view *view, const struct observed_container *container,
-		       bool force, struct err *err)
-{
-	for (size_t i = 0; i < view->observed->count; i++) {
-		const struct observed_container *other = &view->observed->containers[i];
-
-		if (other != container && (force || !other->alive) &&
-		    strcmp(other->record->service, container->record->service) == 0)
-			return err_set(
-				err, ERR_UNSUPPORTED,
-				"%s: service %s has other containers that would go, too (%s); "
-				"use: stack -p %s rm %s",
-				container->record->name, container->record->service,
-				other->record->name, view->dirs->name, container->record->service);
-	}
-	return 0;
-}
-
-static int ask(struct cli *cli, const char *project, const char *op, const char *service,
-	       const struct options *options, struct err *err)
+/* Everything of the project that has ended. */
+static int remove_ended(struct cli *cli, const char *project, struct err *err)
 {
 	AUTO(client) struct client *client = client_open(cli, project, true, err);
-	const char *services[] = { service, NULL };
-	struct json_object *wishes, *request;
+	struct json_object *wishes;
 
-	if (!client)
-		return -1;
-	request = request_new(services, &wishes);
-	if (options)
-		request_add_flags(wishes, options, (const char *const[]){ "volumes", NULL });
-	return client_request(client, op, request, NULL, NULL, NULL, err);
-}
-
-static int remove_one(struct cli *cli, const struct options *options, const char *name,
-		      struct err *err)
-{
-	bool force = options_flag(options, "force");
-	AUTO(view) struct view *view = NULL;
-	const struct observed_container *container = view_find_container(cli, name, &view, err);
-	const struct record *record = container ? container->record : NULL;
-
-	if (!container || check_alone(view, container, force, err) < 0)
-		return -1;
-	if (container->alive && !force)
-		return err_set(err, ERR_BUSY, "container %s runs; stop it first, or --force",
-			       record->name);
-	if (container->alive && ask(cli, view->dirs->name, "stop", record->service, NULL, err) < 0)
-		return -1;
-	if (ask(cli, view->dirs->name, "rm", record->service, options, err) < 0)
-		return -1;
-	puts(name);
-	return 0;
-}
-
-static int container_rm_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	int status = 0;
-
-	for (const char *const *name = options_arguments(options); *name; name++) {
-		struct err one = ERR_NONE;
-
-		if (remove_one(cli, options, *name, &one) == 0)
-			continue;
-		if (status < 0)
-			cli_warn("%s", err->msg);
-		*err = one;
-		status = -1;
-	}
-	return status;
+	return client ? client_request(client, "rm", request_new(NULL, &wishes), NULL, NULL, NULL,
+				       err)
+		      : -1;
 }
 
 static int prune_project(void *ctx, const struct view *view, struct err *err)
@@ -238,7 +145,7 @@ static int prune_project(void *ctx, const struct view *view, struct err *err)
 			json_push_text(gone, view->observed->containers[i].record->id);
 	if (json_array_count(gone) == 0)
 		return 0;
-	if (ask(cli, view->dirs->name, "rm", NULL, NULL, err) < 0) {
+	if (remove_ended(cli, view->dirs->name, err) < 0) {
 		cli_warn("project %s: %s", view->dirs->name, err->msg);
 		*err = ERR_NONE;
 		return 0;
@@ -268,13 +175,43 @@ const struct command container_commands[] = {
 	{ "inspect", NULL, "CONTAINER...", "Show containers in detail", NULL, EXAMPLES("stack container inspect shop-web-1", "by name, or by the first digits of its ID"), NULL,
 	  inspect_rows, NULL, container_inspect_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
 	{ "logs", NULL, "CONTAINER", "Show the output of a container", NULL, EXAMPLES("stack container logs -f shop-web-1", "and what comes"), NULL,
-	  logs_rows, NULL, container_logs_command, 1, 1, ARGUMENT_CONTAINER, 0 },
+	  container_logs_options, NULL, container_logs_command, 1, 1, ARGUMENT_CONTAINER, 0 },
 	{ "stats", NULL, "[CONTAINER...]", "Show what containers use", NULL, EXAMPLES("stack container stats --no-stream", "of all projects, once"), NULL,
 	  stats_options, NULL, container_stats_command, 0, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
+	{ "top", NULL, "CONTAINER", "Show the processes of a container", NULL, EXAMPLES("stack container top shop-web-1", "with host pids"), NULL,
+	  NULL, NULL, container_top_command, 1, 1, ARGUMENT_CONTAINER, 0 },
+	{ "port", NULL, "CONTAINER [PORT[/PROTOCOL]]", "Print published ports", NULL, EXAMPLES("stack container port shop-web-1 80/tcp", "one of them"), NULL,
+	  NULL, NULL, container_port_command, 1, 2, ARGUMENT_CONTAINER, 0 },
+	{ "diff", NULL, "CONTAINER", "Show what a container changed in its file system", NULL, EXAMPLES("stack container diff shop-web-1", "A added, C changed, D removed"), NULL,
+	  NULL, NULL, container_diff_command, 1, 1, ARGUMENT_CONTAINER, 0 },
+	{ "exec", NULL, "CONTAINER COMMAND [ARG...]", "Run a command in a running container", NULL, EXAMPLES("stack container exec -it shop-web-1 sh", "with a terminal"), NULL,
+	  container_exec_options, NULL, container_exec_command, 2, ARGUMENTS_ANY, ARGUMENT_CONTAINER, COMMAND_STOPS },
+	{ "attach", NULL, "CONTAINER", "Join the streams of a container", NULL, EXAMPLES("stack container attach shop-web-1", "ctrl-p ctrl-q leaves it"), NULL,
+	  container_attach_options, NULL, container_attach_command, 1, 1, ARGUMENT_CONTAINER, 0 },
+	{ "cp", NULL, "CONTAINER:PATH DEST|- , SRC|- CONTAINER:PATH", "Copy files in or out of a container", NULL, EXAMPLES("stack container cp shop-web-1:/etc/hosts .", "out"), NULL,
+	  container_cp_options, NULL, container_cp_command, 2, 2, ARGUMENT_FILE, 0 },
 	{ "export", NULL, "CONTAINER", "Write the file system of a container as a tar", NULL, EXAMPLES("stack container export -o web.tar shop-web-1", "without its volumes"), NULL,
 	  container_export_options, NULL, container_export_command, 1, 1, ARGUMENT_CONTAINER, 0 },
+	{ "start", NULL, "CONTAINER...", "Start containers that have ended", NULL, EXAMPLES("stack container start shop-web-2", "one replica"), NULL,
+	  NULL, NULL, container_start_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
+	{ "stop", NULL, "CONTAINER...", "Stop containers", NULL, EXAMPLES("stack container stop -t 5 shop-web-2", "one replica, five seconds of grace"), NULL,
+	  container_stop_options, NULL, container_stop_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
+	{ "restart", NULL, "CONTAINER...", "Stop and start containers", NULL, EXAMPLES("stack container restart shop-web-2", "one replica"), NULL,
+	  container_stop_options, NULL, container_restart_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
+	{ "kill", NULL, "CONTAINER...", "Send a signal to containers", NULL, EXAMPLES("stack container kill -s HUP shop-web-1", "reload"), NULL,
+	  container_kill_options, NULL, container_kill_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
+	{ "pause", NULL, "CONTAINER...", "Freeze containers", NULL, EXAMPLES("stack container pause shop-web-1", "unpause follows"), NULL,
+	  NULL, NULL, container_pause_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
+	{ "unpause", NULL, "CONTAINER...", "Let frozen containers go on", NULL, EXAMPLES("stack container unpause shop-web-1", "after pause"), NULL,
+	  NULL, NULL, container_unpause_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
+	{ "wait", NULL, "CONTAINER...", "Wait until containers end, and print their statuses", NULL, EXAMPLES("stack container wait shop-job-1", "0"), NULL,
+	  NULL, NULL, container_wait_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
+	{ "rename", NULL, "CONTAINER NAME", "Give a container another name, until it is recreated", NULL, EXAMPLES("stack container rename shop-web-1 front", "the names in its networks follow"), NULL,
+	  NULL, NULL, container_rename_command, 2, 2, ARGUMENT_CONTAINER, 0 },
+	{ "update", NULL, "CONTAINER...", "Change limits of running containers, until their next start", NULL, EXAMPLES("stack container update -m 512m --cpus 1.5 shop-web-1", "the file says what holds at the next start"), NULL,
+	  container_update_options, NULL, container_update_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
 	{ "rm", "remove", "CONTAINER...", "Remove containers", NULL, EXAMPLES("stack container rm shop-job-1", "one that has ended"), NULL,
-	  rm_rows, NULL, container_rm_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
+	  container_rm_options, NULL, container_rm_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
 	{ "prune", NULL, "", "Remove stopped containers of all projects", NULL, EXAMPLES("stack container prune -f", "no question"), NULL,
 	  prune_rows, NULL, container_prune_command, 0, 0, ARGUMENT_OTHER, 0 },
 	{ .name = NULL },

@@ -28,6 +28,11 @@ const struct option_row cp_options[] = {
 	OPT_FLAG("all", 0, "One-off containers, too"),
 	OPT_END,
 };
+const struct option_row container_cp_options[] = {
+	OPT_FLAG("archive", 'a', "Keep owners and groups"),
+	OPT_FLAG("follow-link", 'L', "Follow a link at the source itself"),
+	OPT_END,
+};
 const struct option_row export_options[] = {
 	OPT_TEXT("output", 'o', "FILE", "Archive to write (default: stdout)"),
 	OPT_NUMBER("index", 0, "N", "Replica", .min = 1, .max = 1000000),
@@ -125,26 +130,52 @@ static int copy_service(const struct copy_job *job, const char *service, struct 
 	return any ? 0 : err_set(err, ERR_NOT_FOUND, "service \"%s\" has no container", service);
 }
 
-int cp_command(struct cli *cli, const struct options *options, struct err *err)
+/* What the two words mean; *out_who is the service or container, to be freed. */
+static int read_job(const struct options *options, const char *what, struct copy_job *job,
+		    char **out_who, struct err *err)
 {
 	const char *from = options_argument(options, 0), *to = options_argument(options, 1);
 	AUTO(free) char *source = NULL;
 	AUTO(free) char *target = NULL;
-	struct copy_job job = { .cli = cli, .options = options };
 	const char *source_path = from, *target_path = to;
 	bool is_out = copy_word_split(from, &source, &source_path);
 	bool is_in = copy_word_split(to, &target, &target_path);
 
-	if (is_out == is_in)
-		return err_set(err, ERR_INVALID,
-			       is_in ? "copying between services is not supported"
-				     : "one of the two must be SERVICE:PATH");
-	job.goes_in = is_in;
-	job.inside = is_in ? target_path : source_path;
-	job.host = is_in ? from : to;
-	if (!*job.inside)
+	if (is_out && is_in)
+		return err_set(err, ERR_INVALID, "copying between %ss is not supported", what);
+	if (!is_out && !is_in)
+		return err_set(err, ERR_INVALID, "one of the two must be %s:PATH",
+			       strcmp(what, "service") == 0 ? "SERVICE" : "CONTAINER");
+	job->goes_in = is_in;
+	job->inside = is_in ? target_path : source_path;
+	job->host = is_in ? from : to;
+	if (!*job->inside)
 		return err_set(err, ERR_INVALID, "%s: no path behind the colon", is_in ? to : from);
-	return copy_service(&job, is_in ? target : source, err);
+	*out_who = is_in ? TAKE(target) : TAKE(source);
+	return 0;
+}
+
+int cp_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	struct copy_job job = { .cli = cli, .options = options };
+	AUTO(free) char *service = NULL;
+
+	return read_job(options, "service", &job, &service, err) < 0
+		       ? -1
+		       : copy_service(&job, service, err);
+}
+
+int container_cp_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	struct copy_job job = { .cli = cli, .options = options };
+	AUTO(free) char *name = NULL;
+	AUTO(view) struct view *view = NULL;
+	const struct observed_container *container;
+
+	if (read_job(options, "container", &job, &name, err) < 0)
+		return -1;
+	container = view_find_container(cli, name, &view, err);
+	return container ? copy_one(&job, view, container, err) : -1;
 }
 
 /* ---- export ---- */

@@ -16,8 +16,10 @@
 #include "base/json.h"
 #include "images/user.h"
 #include "orchestrator/cli/attach.h"
+#include "orchestrator/cli/cmd_enter.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/observe.h"
+#include "orchestrator/profile.h"
 
 #define EXEC_FAILED    255 /* stack-runtime exec: the program did not run */
 #define NOT_FOUND      127
@@ -39,6 +41,7 @@ const struct option_row exec_options[] = {
 const struct option_row attach_options[] = {
 	OPT_FLAG("no-stdin", 0, "Do not pass stdin on"),
 	OPT_FLAG("sig-proxy", 0, "Pass signals on", .fallback = "true"),
+	OPT_TEXT("detach-keys", 0, "KEYS", "Keys that leave it running (default ctrl-p,ctrl-q)"),
 	OPT_NUMBER("index", 0, "N", "Replica", .min = 1, .max = 1000000),
 	OPT_END,
 };
@@ -103,21 +106,34 @@ static int user_numbers(struct cli *cli, const struct record *record, const char
 	return 0;
 }
 
+/* What --privileged gives: every capability that has a name. */
+static void add_capabilities(struct words *words)
+{
+	const char *name;
+
+	for (unsigned i = 0; (name = profile_capability_name(i)) != NULL; i++) {
+		add(words, "--cap");
+		add(words, name);
+	}
+}
+
 static int exec_words(struct cli *cli, const struct options *options, const struct record *record,
-		      struct words *words, struct err *err)
+		      const char *const *command, unsigned flags, struct words *words,
+		      struct err *err)
 {
 	const char *const *env = options_list(options, "env", NULL);
-	const char *const *command = options_arguments(options) + 1;
 	const char *user = options_text(options, "user");
 
 	add(words, "stack-runtime");
 	add(words, "--root");
 	add(words, arena_format(cli->arena, "%s/containers", cli->roots->run));
 	add(words, "exec");
-	if (wants_terminal(options) && !options_flag(options, "detach"))
+	if (flags & ENTER_TTY && !(flags & ENTER_DETACH))
 		add(words, "--tty");
-	if (options_flag(options, "detach"))
+	if (flags & ENTER_DETACH)
 		add(words, "--detach");
+	if (options_flag(options, "privileged"))
+		add_capabilities(words);
 	if (options_text(options, "workdir")) {
 		add(words, "--cwd");
 		add(words, options_text(options, "workdir"));
@@ -158,7 +174,7 @@ static int status_of_text(const char *text)
 	return 1;
 }
 
-static int run_runtime(struct cli *cli, const struct words *words, struct err *err)
+static int run_runtime(struct cli *cli, const struct words *words, unsigned flags, struct err *err)
 {
 	int status;
 	pid_t pid = fork();
@@ -166,6 +182,11 @@ static int run_runtime(struct cli *cli, const struct words *words, struct err *e
 	if (pid < 0)
 		return err_sys(err, errno, "fork");
 	if (pid == 0) {
+		if (flags & ENTER_NO_STDIN) {
+			close(STDIN_FILENO);
+			if (open("/dev/null", O_RDONLY) < 0)
+				_exit(EXEC_FAILED);
+		}
 		execv(cli->runtime, (char *const *)(uintptr_t)words->items);
 		fprintf(stderr, "start %s: %s\n", cli->runtime, strerrordesc_np(errno));
 		_exit(EXEC_FAILED);
@@ -177,7 +198,7 @@ static int run_runtime(struct cli *cli, const struct words *words, struct err *e
 
 /* stderr of the runtime passes through a pipe only when it must be looked at: never, unless it
  * failed. */
-static int exec_and_map(struct cli *cli, struct words *words, struct err *err)
+static int exec_and_map(struct cli *cli, struct words *words, unsigned flags, struct err *err)
 {
 	char template[] = "/tmp/stack-exec.XXXXXX";
 	AUTO(fd) int log_fd = mkstemp(template);
@@ -193,7 +214,7 @@ static int exec_and_map(struct cli *cli, struct words *words, struct err *err)
 	add(&with_log, template);
 	for (size_t i = 1; i < words->count; i++)
 		add(&with_log, words->items[i]);
-	status = run_runtime(cli, &with_log, err);
+	status = run_runtime(cli, &with_log, flags, err);
 	free(with_log.items);
 	unlink(template);
 	if (status != EXEC_FAILED)
@@ -204,37 +225,39 @@ static int exec_and_map(struct cli *cli, struct words *words, struct err *err)
 	return status_of_text(text);
 }
 
+int enter_exec(struct cli *cli, const struct options *options, const struct record *record,
+	       const char *const *command, unsigned flags, struct err *err)
+{
+	struct words words = { NULL, 0 };
+	int status = exec_words(cli, options, record, command, flags, &words, err);
+
+	if (status == 0)
+		status = exec_and_map(cli, &words, flags, err);
+	free(words.items);
+	return status;
+}
+
 int exec_command(struct cli *cli, const struct options *options, struct err *err)
 {
 	struct observed *found = NULL;
 	AUTO(observed) struct observed *observed = NULL;
 	const struct observed_container *container;
-	struct words words = { NULL, 0 };
+	unsigned flags = (wants_terminal(options) ? ENTER_TTY : 0) |
+			 (options_flag(options, "detach") ? ENTER_DETACH : 0);
 	int status = find_running(cli, options, &found, &container, err);
 
 	observed = found;
-	if (status == 0)
-		status = exec_words(cli, options, container->record, &words, err);
-	if (status == 0)
-		status = exec_and_map(cli, &words, err);
-	free(words.items);
-	return status;
+	return status < 0 ? -1
+			  : enter_exec(cli, options, container->record,
+				       options_arguments(options) + 1, flags, err);
 }
 
 /* ---- attach ---- */
 
-int attach_command(struct cli *cli, const struct options *options, struct err *err)
+int enter_attach(struct cli *cli, const struct options *options,
+		 const struct observed_container *container, struct err *err)
 {
-	struct observed *found = NULL;
-	AUTO(observed) struct observed *observed = NULL;
-	const struct observed_container *container;
-	struct attach *attach;
-	int status = find_running(cli, options, &found, &container, err);
-
-	observed = found;
-	if (status < 0)
-		return -1;
-	attach = attach_open(
+	struct attach *attach = attach_open(
 		cli->roots,
 		&(struct attach_view){
 			.container_id = container->record->id,
@@ -242,8 +265,11 @@ int attach_command(struct cli *cli, const struct options *options, struct err *e
 			.stdin_open = !options_flag(options, "no-stdin"),
 			.tty = json_bool_or(container->info, "tty", false) && isatty(STDIN_FILENO),
 			.proxy_signals = options_flag(options, "sig-proxy"),
+			.detach_keys = options_text(options, "detach-keys"),
 		},
 		err);
+	int status;
+
 	if (!attach)
 		return -1;
 	status = attach_follow(attach, err);
@@ -251,4 +277,15 @@ int attach_command(struct cli *cli, const struct options *options, struct err *e
 	if (status < 0 && err->code == ERR_CANCELLED)
 		return 0;
 	return status;
+}
+
+int attach_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	struct observed *found = NULL;
+	AUTO(observed) struct observed *observed = NULL;
+	const struct observed_container *container;
+	int status = find_running(cli, options, &found, &container, err);
+
+	observed = found;
+	return status < 0 ? -1 : enter_attach(cli, options, container, err);
 }

@@ -34,7 +34,7 @@ const struct option_row events_options[] = {
 };
 /* clang-format on */
 
-static int read_log_options(const struct options *options, struct log_options *out, struct err *err)
+int logs_read_options(const struct options *options, struct log_options *out, struct err *err)
 {
 	const char *tail = options_text(options, "tail"), *text;
 	uint64_t now = stamp_now_ns();
@@ -75,7 +75,7 @@ int logs_command(struct cli *cli, const struct options *options, struct err *err
 	AUTO(project_dirs) struct project_dirs *dirs = NULL;
 	bool interrupted;
 
-	if (read_log_options(options, &view.log, err) < 0 ||
+	if (logs_read_options(options, &view.log, err) < 0 ||
 	    cli_project_dirs(cli, false, &found, err) < 0)
 		return -1;
 	dirs = found;

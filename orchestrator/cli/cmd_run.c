@@ -43,18 +43,24 @@ struct run_state {
 };
 
 /* The container waits one step before its program: join it, then let it go. */
-static void attach_and_go(struct run_state *run, const char *container)
+static void attach_and_go(struct run_state *run, struct json_object *event)
 {
+	const char *container = json_text_or(event, "attach", "");
+	struct json_object *init = json_object_at(event, "init");
 	struct json_object *go = json_object_new_object();
 
 	snprintf(run->container, sizeof(run->container), "%s", container);
 	progress_end(run->progress);
 	run->attach = attach_open(run->cli->roots,
-				  &(struct attach_view){ .container_id = container,
-							 .stdin_open = run->stdin_open,
-							 .tty = run->tty,
-							 .proxy_signals = true,
-							 .replay = -1 },
+				  &(struct attach_view){
+					  .container_id = container,
+					  .init = {(pid_t)json_int_or(init, "pid", 0),
+                                                   (uint64_t)json_int_or(init, "start", 0)},
+					  .stdin_open = run->stdin_open,
+					  .tty = run->tty,
+					  .proxy_signals = true,
+					  .replay = -1
+        },
 				  &run->err);
 	json_add_text(go, "container", container);
 	client_request(run->client, "go", go, NULL, NULL, NULL, &run->err);
@@ -71,7 +77,7 @@ static void run_event(void *ctx, struct json_object *event)
 	}
 	if (json_text_or(event, "attach", NULL)) {
 		if (!run->attach)
-			attach_and_go(run, json_text_or(event, "attach", ""));
+			attach_and_go(run, event);
 		return;
 	}
 	shown.kind = json_text_or(event, "kind", "");

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "orchestrator/cli/client.h"
+#include "orchestrator/cli/cmd_containers.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/request.h"
 #include "orchestrator/cli/view.h"
@@ -53,18 +54,25 @@ static size_t gather(struct waiting *waiting, const char *const *services)
 }
 
 /* The monitor wrote exit.json before it ended; one that was killed did not. */
+static int code_of(const struct view *view, const struct record *record)
+{
+	struct record_exit end = { .code = CODE_MONITOR_DIED };
+	struct err torn = ERR_NONE;
+
+	return record_read_exit(view->dirs->containers_fd, record->id, record->life, &end, &torn) ==
+			       1
+		       ? end.code
+		       : CODE_MONITOR_DIED;
+}
+
 static int tell_end(const struct waiting *waiting, size_t at)
 {
 	const struct record *record = waiting->records[at];
-	struct record_exit end = { .code = CODE_MONITOR_DIED };
-	struct err err = ERR_NONE;
+	int code = code_of(waiting->view, record);
 
-	if (record_read_exit(waiting->view->dirs->containers_fd, record->id, record->life, &end,
-			     &err) != 1)
-		end.code = CODE_MONITOR_DIED;
-	printf("container \"%s\" exited with status code %d\n", record->id, end.code);
+	printf("container \"%s\" exited with status code %d\n", record->id, code);
 	fflush(stdout);
-	return end.code;
+	return code;
 }
 
 /* The status of the last one to end. */
@@ -86,6 +94,19 @@ static int await(struct waiting *waiting, struct err *err)
 		}
 	}
 	return status;
+}
+
+int wait_for_record(const struct view *view, const struct record *record, struct err *err)
+{
+	int fd = process_open(record->monitor);
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+	while (fd >= 0 && poll(&wait, 1, -1) < 0)
+		if (errno != EINTR)
+			return err_sys(err, errno, "wait");
+	if (fd >= 0)
+		close(fd);
+	return code_of(view, record);
 }
 
 static int take_down(struct cli *cli, const struct view *view, struct err *err)

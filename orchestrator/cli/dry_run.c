@@ -34,7 +34,7 @@ static const char *const changing[] = {
 	"container export",
 	"container prune",
 	"container rename",
-	"container rm",
+
 	"container update",
 	"container commit",
 	"container run",

@@ -55,6 +55,8 @@ struct viewer {
 
 static bool is_wanted(const struct viewer *v, const struct record *record)
 {
+	if (v->view->container)
+		return strcmp(record->id, v->view->container) == 0;
 	if (v->view->services && v->view->services[0] &&
 	    !view_is_listed(v->view->services, record->service))
 		return false;

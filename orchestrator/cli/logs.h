@@ -13,8 +13,9 @@ struct logs_view {
 	const char *const *services; /* NULL-terminated; none: all */
 	const char *const *excluded; /* NULL-terminated or NULL */
 	struct log_options log;
-	unsigned index;   /* one replica; 0: all */
-	const char *grep; /* extended regular expression, or NULL */
+	unsigned index;        /* one replica; 0: all */
+	const char *container; /* an ID: that one alone, one-off or not; NULL: by service */
+	const char *grep;      /* extended regular expression, or NULL */
 	bool timestamps, no_prefix, colours;
 	bool split_streams; /* stderr of containers on our stderr (up) */
 	bool stays;         /* goes on when all have ended: somebody starts them again */
@@ -29,6 +30,9 @@ struct logs_view {
  * *out_interrupted. */
 int logs_show(struct cli *cli, const struct project_dirs *dirs, const struct logs_view *view,
 	      bool *out_interrupted, struct err *err);
+
+/* --follow, --tail, --since and --until of a command that has them (cmd_logs). */
+int logs_read_options(const struct options *options, struct log_options *out, struct err *err);
 
 /* After `up` without -d: shows the logs from since_ns on (when the command began); the first INT or
  * TERM stops the project. Exit status of up. */
