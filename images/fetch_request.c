@@ -171,6 +171,9 @@ static void set_method(struct fetch_request *request, CURL *easy)
 		curl->easy_setopt(easy, CURLOPT_SEEKDATA, request);
 		curl->easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, RECEIVE_BYTES);
 		curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, spec->method);
+		/* On a connection that was used before, curl would send a body that was cut off
+		 * once more by itself, to a server that has kept the first part of it. */
+		curl->easy_setopt(easy, CURLOPT_FRESH_CONNECT, spec->body ? 0L : 1L);
 	} else if (strcmp(spec->method, "GET") != 0) {
 		curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, spec->method);
 	}

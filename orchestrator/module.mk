@@ -9,7 +9,7 @@ SRCS_orchestrator := $(addprefix orchestrator/,adopt.c apply.c bundle.c bundle_l
 USES_orchestrator := specs images images/dockerfile netplug volumes base
 PKGS_orchestrator := libuv
 SRCS_orchestrator += $(addprefix orchestrator/,transfer.c transfer_image.c transfer_layer.c \
-	transfer_loop.c transfer_login.c transfer_policy.c transfer_progress.c transfer_push.c transfer_rights.c transfer_store.c \
+	transfer_loop.c transfer_login.c transfer_policy.c transfer_progress.c transfer_push.c transfer_resolve.c transfer_rights.c transfer_store.c \
 	transfer_upload.c)
 SRCS_orchestrator += $(addprefix orchestrator/,adopt_net.c names_ports.c network_back.c network_drop.c \
 	network_fill.c network_foreign.c network_prepare.c network_repair.c reattach.c repair.c)

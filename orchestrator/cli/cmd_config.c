@@ -4,11 +4,13 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "orchestrator/cli/commands.h"
+#include "orchestrator/transfer_resolve.h"
 #include "specs/config_view.h"
 
 /* clang-format off */
@@ -76,6 +78,43 @@ static int write_text(const char *path, const char *text, struct err *err)
 	return 0;
 }
 
+static int by_name(const void *left, const void *right)
+{
+	return strcmp(((const struct pair *)left)->name, ((const struct pair *)right)->name);
+}
+
+/* What the registries have for every image that the files name, those of inactive services apart.
+ */
+static int find_digests(struct cli *cli, const struct load_result *loaded, struct pairs *out,
+			struct err *err)
+{
+	const struct project *project = loaded->project;
+	size_t services = project ? project->service_count : 0, count = 0;
+	const char **refs = arena_alloc(cli->arena, (services + 1) * sizeof(*refs));
+	char **pinned = arena_alloc(cli->arena, (services + 1) * sizeof(*pinned));
+	const struct transfer_options transfer = {
+		.config_path = options_text(options_globals(cli->options), "config"),
+	};
+
+	if (!project)
+		return err_set(err, ERR_INVALID,
+			       "image digests need the resolved model: not with --no-interpolate");
+	for (size_t i = 0; i < services; i++)
+		if (project->services[i].image)
+			refs[count++] = project->services[i].image;
+	if (transfer_resolve(refs, count, &transfer, pinned, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		*(struct pair *)arena_grow(cli->arena, &out->items, &out->count,
+					   sizeof(*out->items)) =
+			(struct pair){ refs[i], arena_strdup(cli->arena, pinned[i]) };
+		free(pinned[i]);
+	}
+	if (count)
+		qsort(out->items, count, sizeof(*out->items), by_name); /* pairs_get searches */
+	return 0;
+}
+
 int config_command(struct cli *cli, const struct options *options, struct err *err)
 {
 	struct config_options view = { .what = CONFIG_MODEL,
@@ -84,10 +123,7 @@ int config_command(struct cli *cli, const struct options *options, struct err *e
 	unsigned flags = 0;
 	const char *text = "";
 
-	if (options_flag(options, "resolve-image-digests") ||
-	    options_flag(options, "lock-image-digests"))
-		return err_set(err, ERR_UNSUPPORTED,
-			       "image digests cannot be resolved by config yet");
+	view.lock_only = options_flag(options, "lock-image-digests");
 	for (size_t i = 0; i < sizeof(load_flags) / sizeof(*load_flags); i++)
 		if (options_flag(options, load_flags[i].flag))
 			flags |= load_flags[i].load;
@@ -102,6 +138,8 @@ int config_command(struct cli *cli, const struct options *options, struct err *e
 	}
 	if (cli_load(cli, flags | config_load_flags(&view), options_arguments(options), &loaded,
 		     err) < 0 ||
+	    ((view.lock_only || options_flag(options, "resolve-image-digests")) &&
+	     find_digests(cli, &loaded, &view.digests, err) < 0) ||
 	    config_view(cli->arena, &loaded, &view, &text, err) < 0)
 		return -1;
 	return write_text(options_text(options, "output"), text, err);
