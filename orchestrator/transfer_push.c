@@ -82,6 +82,19 @@ static const char *type_of_layer(const struct push *push, size_t i)
 					  : push->record->layers[i].media_type;
 }
 
+/* What the image's own manifest says beside its layers (keys of a build cache). */
+static void keep_annotations(const struct push *push, struct json_object *root)
+{
+	struct err ignored = ERR_NONE;
+	AUTO(json)
+	struct json_object *old =
+		json_parse("manifest", push->manifest, push->manifest_len, &ignored);
+	struct json_object *annotations = json_object_at(old, "annotations");
+
+	if (annotations)
+		json_object_object_add(root, "annotations", json_object_get(annotations));
+}
+
 /* A manifest over what was made anew; the layers that were there keep their types. */
 static void make_manifest(struct push *push)
 {
@@ -97,6 +110,7 @@ static void make_manifest(struct push *push)
 		json_object_array_add(layers, descriptor_json(type_of_layer(push, i),
 							      push->layers[i].digest,
 							      push->layers[i].size_bytes));
+	keep_annotations(push, root);
 	free(push->manifest);
 	push->manifest = xstrdup(json_object_to_json_string_ext(
 		root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -1,10 +1,10 @@
 /* images/dockerfile/share - cache_to and cache_from: step records that travel with an image.
  *
  * cache_to makes an image whose manifest carries the annotation "stack.build.keys": a JSON list of
- * [key, position of the layer or -1, created]. The orchestrator pushes it under the reference
- * (type=registry), or it is written as an OCI layout (type=local); type=inline puts the annotation
- * into the image's own manifest. cache_from reads such a manifest; a layer comes only when a step
- * hits. BuildKit's own manifests are not understood (ERR_UNSUPPORTED: warn, go on).
+ * [key, position of the layer or -1, created, diff-id]. The orchestrator pushes it under the
+ * reference (type=registry), or it is written as an OCI layout (type=local); type=inline puts the
+ * annotation into the image's own manifest. cache_from reads such a manifest; a layer comes only
+ * when a step hits. BuildKit's own manifests are not understood (ERR_UNSUPPORTED: warn, go on).
  */
 #pragma once
 #include <stddef.h>
