@@ -5,6 +5,7 @@
 #   make e2e             the real programs in a network namespace of their own (E2E=name: one file)
 #   make check           test, analyzers, format, crash points
 #   make guards          the runtime without each of its guards: the tests must notice
+#   make storm           500 containers, killed at random stages: nothing may stay
 #   make demo bench fuzz install uninstall clean format
 CC       ?= cc
 BUILD    ?= build

@@ -156,6 +156,8 @@ bool log_file_reaped(struct log_file *file, pid_t pid, int wait_status)
 		start_compression(file);
 	} else {
 		unlinkat(file->dir_fd, temp_name(file, temp), 0);
+		if (good) /* rotated away meanwhile: the younger ones wait */
+			start_compression(file);
 	}
 	return true;
 }

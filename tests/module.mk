@@ -60,6 +60,13 @@ check: deps test
 guards: deps
 	@tests/guards/run
 
+# Containers by the hundred, killed at random stages. STORM=N of them; the build has crash points.
+.PHONY: storm
+storm: deps
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/crash CRASH=1 all
+	@tests/images-build/build
+	@STORM=$(or $(STORM),500) STACK_BUILD=$(abspath $(BUILD)/crash) tests/lib/netns bats tests/e2e/runtime-storm.bats tests/e2e/monitor-storm.bats
+
 # Fuzzers: tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput, listed in FUZZERS; they link the folders that they
 # include. FUZZ=name: one of them. New inputs go to the build folder, findings beside them.
 FUZZBUILD = BUILD=$(BUILD)/fuzz CC=clang WARN=-w CFLAGS="-O1 -g $(NO_CPU_LEVELS)" SAN="-fsanitize=fuzzer-no-link,address,undefined"

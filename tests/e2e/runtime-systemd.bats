@@ -26,9 +26,9 @@ manager() { # starts the manager; its words lie in $LOG
 end_manager() {
 	kill "$MANAGER"
 	wait "$MANAGER" || true
-	! grep failed "$LOG"
+	run ! grep ^failed "$LOG"
 	rmdir /sys/fs/cgroup/*/stacktest.slice/stacktest-a.slice /sys/fs/cgroup/*/stacktest.slice 2>/dev/null || true
-	! ls -d /sys/fs/cgroup/*/stacktest.slice /sys/fs/cgroup/stacktest.slice 2>/dev/null
+	run ! ls -d /sys/fs/cgroup/*/stacktest.slice /sys/fs/cgroup/stacktest.slice
 }
 
 was_asked() { # LINE...
@@ -95,7 +95,7 @@ was_asked() { # LINE...
 		run -1 $R run a
 		[[ "$output" == *"linux.cgroupsPath"* ]] || { echo "$path: $output"; return 1; }
 	done
-	! grep -q StartTransientUnit "$LOG"
+	run ! grep -q StartTransientUnit "$LOG"
 	config '.linux.cgroupsPath = "a.slice:b:c" | .annotations = {"org.systemd.property.After":"[x"}'
 	run -1 $R run a
 	[[ "$output" == *"annotations.org.systemd.property.After"* ]]

@@ -34,12 +34,19 @@ static const struct row rows[] = {
 	{ "\"logging\":{\"driver\":\"none\"}", "/log/driver", "\"none\"" },
 	{ "\"logging\":{\"options\":{\"max-size\":\"10m\",\"max-file\":\"3\"}}", "/log", "{\"driver\":\"json-file\",\"max_size\":10485760,\"max_file\":3}" },
 	{ "\"logging\":{\"options\":{\"compress\":\"true\",\"mode\":\"non-blocking\",\"max-buffer-size\":\"1k\",\"tag\":\"t\"}}", "/log",
-	  "{\"driver\":\"json-file\",\"max_buffer\":1024,\"compress\":true,\"mode\":\"non-blocking\",\"tag\":\"t\"}" },
+	  "{\"driver\":\"json-file\",\"max_buffer\":1024,\"compress\":true,\"mode\":\"non-blocking\",\"tag\":\"t\",\"attrs\":{\"tag\":\"t\"}}" },
+	{ "\"logging\":{\"options\":{\"tag\":\"{{.Name}}/{{ .ID }} {{.ImageName}} {{.ImageID}}.\"}}", "/log/tag", "\"shop-web-1/0123456789ab reg/i:1 fedcba987654.\"" },
+	{ "\"labels\":{\"a\":\"1\",\"ab\":\"2\",\"c\":\"3\"},\"logging\":{\"options\":{\"labels\":\"c, none\",\"labels-regex\":\"^a.\"}}", "/log/attrs", "{\"ab\":\"2\",\"c\":\"3\"}" },
+	{ "\"environment\":{\"A\":\"1\",\"B\":\"2\"},\"logging\":{\"options\":{\"env\":\"B\"}}", "/log/attrs", "{\"B\":\"2\"}" },
+	{ "\"labels\":{\"a\":\"1\"},\"logging\":{\"options\":{\"labels\":\"b\"}}", "/log/attrs", NULL },
 	{ "\"logging\":{\"options\":{\"compress\":\"false\"}}", "/log/compress", "false" },
 	{ "", "/runtime", NULL },
 };
 
 static const struct { const char *service, *message; } wrong[] = {
+	{ "\"logging\":{\"options\":{\"tag\":\"{{.Colour}}\"}}", "logging.options.tag: there is no field .Colour" },
+	{ "\"logging\":{\"options\":{\"tag\":\"{{Name}}\"}}", "logging.options.tag: there is no field Name" },
+	{ "\"logging\":{\"options\":{\"env-regex\":\"(\"}}", "logging.options.env-regex" },
 	{ "\"logging\":{\"options\":{\"max-size\":\"large\"}}", "logging.options.max-size" },
 	{ "\"logging\":{\"options\":{\"max-buffer-size\":\"-1\"}}", "logging.options.max-buffer-size" },
 	{ "\"logging\":{\"options\":{\"max-file\":\"three\"}}", "logging.options.max-file: \"three\"" },
@@ -69,6 +76,11 @@ static struct json_object *made(const char *members, struct err *err)
 	struct json_object *monitor;
 
 	record->name = xstrdup("shop-web-1");
+	strcpy(record->id, "0123456789abcdef");
+	free(record->image_ref);
+	free(record->image_id);
+	record->image_ref = xstrdup("reg/i:1");
+	record->image_id = xstrdup("sha256:fedcba9876543210");
 	record->life = 3;
 	monitor = bundle_monitor(&spec, err);
 	model_unref(model);
