@@ -46,6 +46,13 @@ test-vm:
 	@$(MAKE) --no-print-directory $(SANBUILD) UNITS=base/k_ test-binaries
 	@env -u MAKEFLAGS -u MFLAGS BUILD=$(BUILD) tests/vm/run $(VM)
 
+# 200 services, 1,000 restarts, 100 MB/s of logs. CASES=logs: one of them (tests/load/run).
+CASES ?=
+.PHONY: test-load
+test-load: deps all
+	@tests/images-build/build
+	@STACK_BUILD=$(abspath $(BUILD)) CASES="$(CASES)" tests/lib/netns tests/load/run
+
 # The example of the README, from the packages to `down`, in a namespace of its own.
 demo: deps
 	@$(MAKE) --no-print-directory all
