@@ -73,7 +73,8 @@ static void add_project(struct json_object *rows, const struct project_dirs *dir
 	size_t size;
 	FILE *out;
 
-	if (!all && !runs)
+	/* As docker: what has no container is no project; `down` may still be clearing up its folder. */
+	if (observed->count == 0 || (!all && !runs))
 		return;
 	out = open_memstream(&files, &size);
 	for (size_t i = 0; observed->model && i < observed->model->project->files.count; i++)
