@@ -234,6 +234,15 @@ static void sparse_map(struct records *map, const struct tar_entry *entry)
 	fclose(map->stream);
 }
 
+/* Whether ustar alone does not reach: the same questions as collect's. */
+static bool needs_records(const struct tar_entry *entry, uint64_t size)
+{
+	return strlen(entry->path) > 100 || strlen(entry->link) > 100 || entry->uid > ID_OCTAL ||
+	       entry->gid > ID_OCTAL || entry->mtime_ns || entry->mtime_s < 0 ||
+	       (uint64_t)entry->mtime_s > OCTAL_MAX || entry->xattr_count || entry->is_sparse ||
+	       size > OCTAL_MAX;
+}
+
 int tar_out_entry(struct tar_out *out, const struct tar_entry *entry, struct err *err)
 {
 	struct records records = { 0 }, map = { 0 };
@@ -246,11 +255,13 @@ int tar_out_entry(struct tar_out *out, const struct tar_entry *entry, struct err
 		for (size_t i = 0; i < entry->region_count; i++)
 			size += entry->regions[i].len;
 	}
-	records.stream = open_memstream(&records.text, &records.len);
-	collect(&records, entry, entry->path);
-	if (size > OCTAL_MAX)
-		add_number(&records, "size", size);
-	fclose(records.stream);
+	if (needs_records(entry, size)) {
+		records.stream = open_memstream(&records.text, &records.len);
+		collect(&records, entry, entry->path);
+		if (size > OCTAL_MAX)
+			add_number(&records, "size", size);
+		fclose(records.stream);
+	}
 	if (records.len)
 		rc = write_pax(out, &records, err);
 	if (rc == 0)

@@ -43,7 +43,8 @@ static int failed(struct layer *layer, struct err *err)
 
 static void free_layer(struct layer *layer)
 {
-	ring_free(layer->in);
+	if (!layer->is_plain)
+		ring_free(layer->in);
 	ring_free(layer->out);
 	digest_free(layer->blob_hash);
 	digest_free(layer->tar_hash);
@@ -181,20 +182,21 @@ static int open_target(struct layer *layer, struct err *err)
 	return 0;
 }
 
-static int start_threads(struct layer *layer, struct err *err)
+static int start_threads(struct layer *layer, unsigned flags, struct err *err)
 {
 	sigset_t all, old;
 	int rc;
 
-	layer->in = ring_new(RING_BYTES);
+	layer->is_plain = flags & LAYER_PLAIN && layer->blob_fd < 0 && !*layer->digest;
 	layer->out = ring_new(RING_BYTES);
+	layer->in = layer->is_plain ? layer->out : ring_new(RING_BYTES);
 	layer->blob_hash = digest_new(*layer->digest ? layer->digest : NULL);
 	layer->tar_hash = digest_new(*layer->diff_id ? layer->diff_id : NULL);
 	layer->tar = tar_new(&apply_events, layer->apply);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&layer->maker, NULL, layer_make, layer);
-	if (rc == 0) {
+	if (rc == 0 && !layer->is_plain) {
 		rc = pthread_create(&layer->feeder, NULL, layer_feed, layer);
 		if (rc != 0) {
 			ring_close(layer->out, false);
@@ -272,7 +274,8 @@ int layer_open(struct lease *lease, const struct layer_spec *spec, struct layer 
 		free_layer(layer);
 		return 0;
 	}
-	if (rc == 0 && open_target(layer, err) == 0 && start_threads(layer, err) == 0) {
+	if (rc == 0 && open_target(layer, err) == 0 &&
+	    start_threads(layer, spec->flags, err) == 0) {
 		crash_point("layer", "opened");
 		*out = layer;
 		return 0;
@@ -351,7 +354,8 @@ static void join(struct layer *layer)
 {
 	if (!layer->threads)
 		return;
-	pthread_join(layer->feeder, NULL);
+	if (!layer->is_plain)
+		pthread_join(layer->feeder, NULL);
 	pthread_join(layer->maker, NULL);
 	layer->threads = false;
 }

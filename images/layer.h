@@ -26,6 +26,9 @@ struct layer;
 
 #define LAYER_NO_WAIT 1u /* layer_open: ERR_BUSY instead of waiting for another process */
 #define LAYER_FRESH   2u /* layer_open: forget the part file of an earlier try */
+#define LAYER_PLAIN                                                                                \
+	4u /* the bytes are a plain tar that we make ourselves, no digest is wanted: one worker    \
+	      less, hashed once where no blob is kept */
 
 struct layer_spec {
 	const char *digest;      /* of the compressed bytes; NULL: not known (archives, builds) */

@@ -152,6 +152,10 @@ static int make(struct layer *layer, struct err *err)
 	digest_text(layer->tar_hash, layer->result.diff_id);
 	layer->result.tar_bytes = layer->tar_bytes;
 	layer->result.entry_count = tar_entry_count(layer->tar);
+	if (layer->is_plain) {
+		memcpy(layer->result.digest, layer->result.diff_id, sizeof(layer->result.digest));
+		layer->result.size_bytes = layer->tar_bytes;
+	}
 	if (*layer->diff_id && strcmp(layer->result.diff_id, layer->diff_id) != 0)
 		return err_set(err, ERR_INVALID, "diff-id is %.71s, wanted %.71s",
 			       layer->result.diff_id, layer->diff_id);

@@ -25,6 +25,7 @@ struct layer {
 	struct ring *in, *out;
 	pthread_t feeder, maker;
 	bool threads;
+	bool is_plain; /* no feeder: in and out are one queue */
 	int blob_fd;                       /* the part file, or tmp/blob, or -1 */
 	char part_name[STORE_KEY_MAX + 8]; /* "" when the bytes have no known digest */
 	uint64_t offset;

@@ -11,6 +11,9 @@
 #include "base/alloc.h"
 #include "images/digest.h"
 
+#define HEAD_BYTES  9u
+#define SMALL_BYTES 119u /* fields that go with their head in one piece */
+
 /* What a field is. Numbers are never used again: a new meaning is a new number or a new version. */
 enum tag {
 	TAG_VERSION = 1,
@@ -51,12 +54,15 @@ enum tag {
 
 static void put_bytes(struct digest *digest, enum tag tag, const void *data, size_t len)
 {
-	unsigned char head[9] = { (unsigned char)tag };
+	unsigned char bytes[HEAD_BYTES + SMALL_BYTES] = { (unsigned char)tag };
+	bool is_small = len <= SMALL_BYTES;
 
 	for (unsigned i = 0; i < 8; i++)
-		head[1 + i] = (unsigned char)((uint64_t)len >> (8 * i));
-	digest_update(digest, head, sizeof(head));
-	if (len)
+		bytes[1 + i] = (unsigned char)((uint64_t)len >> (8 * i));
+	if (is_small && len)
+		memcpy(bytes + HEAD_BYTES, data, len);
+	digest_update(digest, bytes, HEAD_BYTES + (is_small ? len : 0));
+	if (!is_small)
 		digest_update(digest, data, len);
 }
 

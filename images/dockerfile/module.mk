@@ -10,5 +10,5 @@ SRCS_images/dockerfile += $(addprefix images/dockerfile/,capture.c chmod.c codec
 USES_images/dockerfile := images base
 TESTS += $(addprefix tests/images/dockerfile/,test_configure test_expand test_graph test_ignore test_key test_lex \
 	test_lint test_parse test_scope)
-KTESTS += $(addprefix tests/images/dockerfile/,k_cache k_capture k_copy)
+KTESTS += $(addprefix tests/images/dockerfile/,k_cache k_capture k_copy k_fetch)
 FUZZERS += tests/fuzz/fuzz_dockerfile

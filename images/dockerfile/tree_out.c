@@ -73,6 +73,11 @@ static int changed(const struct df_content *content, struct err *err)
 	return err_set(err, ERR_BUSY, "\"%.120s\" changed while it was copied", content->path);
 }
 
+bool df_has_holes(const struct stat *st)
+{
+	return (uint64_t)st->st_blocks * 512 + HOLE_BYTES < (uint64_t)st->st_size;
+}
+
 static int64_t stamp_ns(const struct timespec *time)
 {
 	return (int64_t)time->tv_sec * NS_PER_S + time->tv_nsec;
@@ -135,15 +140,17 @@ static int write_path(struct writer *writer, const struct df_content *content,
 	int fd = df_open_plain(content->root_fd, content->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	AUTO(free) struct tar_region *regions = NULL;
 	struct stat before, after;
+	bool was_planned = content->ctime_ns != 0;
 	int rc;
 
 	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENOTDIR || errno == EXDEV))
 		return changed(content, err);
-	if (fd < 0 || fstat(fd, &before) < 0)
+	/* What was planned is looked at once more behind the last byte: that covers the first. */
+	if (fd < 0 || (!was_planned && fstat(fd, &before) < 0))
 		return err_sys(err, errno, "open \"%.120s\"", content->path);
-	if (!is_planned(content, &before, entry->size))
+	if (!was_planned && !is_planned(content, &before, entry->size))
 		return changed(content, err);
-	if ((uint64_t)before.st_blocks * 512 + HOLE_BYTES < entry->size &&
+	if ((was_planned ? content->has_holes : df_has_holes(&before)) &&
 	    find_regions(fd, entry->size, &regions, &entry->region_count) == 0) {
 		entry->is_sparse = true;
 		entry->regions = regions;
@@ -154,7 +161,8 @@ static int write_path(struct writer *writer, const struct df_content *content,
 				      : tar_out_copy(writer->tar, fd, 0, entry->size, err);
 	if (rc < 0)
 		return err_wrap(err, "\"%.120s\"", content->path);
-	if (entry->size && (fstat(fd, &after) < 0 || !is_planned(content, &after, entry->size)))
+	if ((entry->size || was_planned) &&
+	    (fstat(fd, &after) < 0 || !is_planned(content, &after, entry->size)))
 		return changed(content, err);
 	return tar_out_done(writer->tar, err);
 }
@@ -363,7 +371,7 @@ static int write_all(struct writer *writer, struct err *err)
 int df_tree_write(struct df_tree *tree, const struct df_layer_spec *spec, struct df_layer *out,
 		  struct err *err)
 {
-	struct layer_spec how = { .size_bytes = -1, .media_type = "" };
+	struct layer_spec how = { .size_bytes = -1, .media_type = "", .flags = LAYER_PLAIN };
 	struct writer writer = { .tree = tree, .spec = spec };
 	struct layer_result result;
 	int rc;
