@@ -431,14 +431,18 @@ static const struct op ops[] = {
 
 void ops_request(void *ctx, struct control_request *request, const char *op, struct json_object *message)
 {
+	const struct supervisor *sv = ctx;
 	struct err err = ERR_NONE;
 
-	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
+	for (size_t i = 0; !sv->ending && i < sizeof(ops) / sizeof(*ops); i++)
 		if (strcmp(ops[i].name, op) == 0) {
 			ops[i].run(ctx, request, &ops[i], message);
 			return;
 		}
-	err_set(&err, ERR_INVALID, "unknown operation \"%s\"", op);
+	if (sv->ending)
+		err_set(&err, ERR_BUSY, "the supervisor ends just now: once more, please");
+	else
+		err_set(&err, ERR_INVALID, "unknown operation \"%s\"", op);
 	control_fail(request, &err);
 }
 

@@ -22,6 +22,7 @@
 #include "base/json.h"
 #include "base/message.h"
 #include "base/process.h"
+#include "base/stamp.h"
 #include "orchestrator/control.h"
 #include "orchestrator/supervisor.h"
 
@@ -29,6 +30,7 @@
 #define LOCK_TRIES                                                                                 \
 	100 /* a supervisor that is about to end lets its lock go within that many ticks */
 #define LOCK_MS 50
+#define END_MAX_US 10000000 /* of a supervisor that said that it ends */
 
 struct client {
 	struct cli *cli;
@@ -366,4 +368,16 @@ int client_request(struct client *client, const char *op, struct json_object *me
 	close(signal_fd);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return status;
+}
+
+void client_await_end(struct client *client)
+{
+	uint64_t end_us = stamp_monotonic_us() + END_MAX_US;
+	char *line = NULL;
+	int status;
+
+	while ((status = read_line(client, -1, &line)) > 0 && stamp_monotonic_us() < end_us) {
+		if (status == 1)
+			free(line);
+	}
 }

@@ -29,3 +29,5 @@ int client_request(struct client *client, const char *op, struct json_object *me
 int client_follow(struct cli *cli, struct client *client, const char *op,
 		  struct json_object *message, const char *title, struct json_object **out,
 		  struct err *err);
+/* After a request "end": until the supervisor has gone, so that the next command meets none. */
+void client_await_end(struct client *client);

@@ -48,10 +48,13 @@ int supervisor_stop_command(struct cli *cli, const struct options *options, stru
 	if (!client)
 		return -1;
 	request = request_new(NULL, &inner);
-	if (!containers)
-		return client_request(client, "end", request, NULL, NULL, NULL, err);
-	json_add_bool(inner, "containers", true);
-	return client_follow(cli, client, "end", request, "Stopping", NULL, err);
+	if (containers)
+		json_add_bool(inner, "containers", true);
+	if ((containers ? client_follow(cli, client, "end", request, "Stopping", NULL, err)
+			: client_request(client, "end", request, NULL, NULL, NULL, err)) < 0)
+		return -1;
+	client_await_end(client);
+	return 0;
 }
 
 /* The older half of a rotated log first. */
