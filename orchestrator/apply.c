@@ -241,6 +241,12 @@ static bool takes_anonymous(const struct change *change, const struct action *ac
 	       (action->replaces && change->options.flags & PLAN_RENEW_ANONYMOUS);
 }
 
+static bool is_stopping_kind(enum action_kind kind)
+{
+	return kind == ACTION_STOP || kind == ACTION_REMOVE || kind == ACTION_REMOVE_NETWORK ||
+	       kind == ACTION_REMOVE_VOLUME;
+}
+
 static void begin_slot(struct step *step, const struct action *action)
 {
 	struct change *change = step->change;
@@ -248,6 +254,10 @@ static void begin_slot(struct step *step, const struct action *action)
 		       !(change->flags & CHANGE_CUTS_OFF);
 
 	step->slot = slot_of(change, action);
+	if (!step->slot && is_stopping_kind(action->kind)) { /* its own end came first */
+		step_over(step, &step->err);
+		return;
+	}
 	if (!step->slot) {
 		err_set(&step->err, ERR_NOT_FOUND, "container %s has gone", action->name);
 		step_over(step, &step->err);
@@ -401,12 +411,6 @@ static void fail_without_beginning(struct change *change, size_t at, const struc
 	if (err->code != ERR_CANCELLED)
 		change_progress(change, verbs[action->kind].kind, object_name(change, action),
 				"Error", "failed", err->msg);
-}
-
-static bool is_stopping_kind(enum action_kind kind)
-{
-	return kind == ACTION_STOP || kind == ACTION_REMOVE || kind == ACTION_REMOVE_NETWORK ||
-	       kind == ACTION_REMOVE_VOLUME;
 }
 
 /* After a failure nothing new is brought up; what is being taken down goes on. */

@@ -278,13 +278,17 @@ static void op_freeze(struct supervisor *sv, struct control_request *request, co
 {
 	bool pause = strcmp(op->name, "pause") == 0;
 	struct json_object *result = json_object_new_object(), *names = json_add_array(result, "names");
+	struct json_object *already = json_add_array(result, "already");
 	struct err err = ERR_NONE;
 	struct slot *slot;
 
 	LIST_FOREACH(slot, &sv->slots, link) {
-		if (!is_meant(slot, message) || slot->state != SLOT_RUNNING ||
-		    slot->record->paused == pause)
+		if (!is_meant(slot, message) || slot->state != SLOT_RUNNING)
 			continue;
+		if (slot->record->paused == pause) {
+			json_push_text(already, slot->record->name);
+			continue;
+		}
 		if (is_dry(message)) {
 			json_push_text(names, slot->record->name);
 			continue;

@@ -59,6 +59,13 @@ demo: deps
 	@tests/images-build/build
 	@STACK_BUILD=$(abspath $(BUILD)) tests/lib/netns tests/demo
 
+# The same command lines through docker compose (from Debian sid, fetched once) and through stack.
+.PHONY: compare-cli
+compare-cli: deps
+	@$(MAKE) --no-print-directory all
+	@tests/images-build/build
+	@tests/compare/cli $(BUILD)
+
 check: deps test
 	@BUILD=$(BUILD) tests/check
 

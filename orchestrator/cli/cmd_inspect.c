@@ -1,5 +1,5 @@
-/* orchestrator/cli/cmd_inspect - commands that look at the containers of a project: ps, images,
- * port, top.
+/* orchestrator/cli/cmd_inspect - commands that look at the containers of a project: ps, port,
+ * top.
  *
  * Owns: their flags, which rows they show. May not touch: anything: they only read.
  */
@@ -11,7 +11,6 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "orchestrator/cli/commands.h"
-#include "orchestrator/cli/human.h"
 #include "orchestrator/cli/output.h"
 #include "orchestrator/cli/rows.h"
 #include "orchestrator/cli/top.h"
@@ -31,11 +30,6 @@ const struct option_row ps_options[] = {
 	OPT_FLAG("no-trunc", 0, "Full IDs and commands"),
 	OPT_FLAG("orphans", 0, "Containers of services that the file does not know, too", .fallback = "true"),
 	OPT_FLAG("size", 's', "Bytes of the writable layer and of the log"),
-	OPT_END,
-};
-const struct option_row images_options[] = {
-	OPT_FLAG("quiet", 'q', "IDs only"),
-	OPT_FORMAT("table|json"),
 	OPT_END,
 };
 const struct option_row port_options[] = {
@@ -185,72 +179,7 @@ int ps_command(struct cli *cli, const struct options *options, struct err *err)
 	return output_rows(stdout, &view, options_text(options, "format"), rows, err);
 }
 
-/* ---- images, port, top ---- */
-
-static const struct output_column images_columns[] = {
-	{"ContainerName", "CONTAINER",  0},
-	{ "Repository",   "REPOSITORY", 0},
-	{ "Tag",          "TAG",        0},
-	{ "ID",           "IMAGE ID",   0},
-	{ NULL,           NULL,         0},
-};
-
-static char *images_cell(const char *field, struct json_object *row)
-{
-	char text[HUMAN_LEN];
-
-	return strcmp(field, "ID") == 0 ? xstrdup(human_short_id(json_text_or(row, "ID", ""), text))
-					: NULL;
-}
-
-static struct json_object *image_row(const struct record *record)
-{
-	struct json_object *row = json_object_new_object();
-	const char *slash = strrchr(record->image_ref, '/');
-	const char *colon = strrchr(slash ? slash : record->image_ref, ':');
-	AUTO(free)
-	char *repository = colon ? xstrndup(record->image_ref, (size_t)(colon - record->image_ref))
-				 : xstrdup(record->image_ref);
-
-	json_add_text(row, "ID", record->image_id);
-	json_add_text(row, "ContainerName", record->name);
-	json_add_text(row, "Repository", repository);
-	json_add_text(row, "Tag", colon ? colon + 1 : "latest");
-	return row;
-}
-
-int images_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	struct output_view view = { .columns = images_columns,
-				    .cell = images_cell,
-				    .flags = OUTPUT_JSON_ARRAY | OUTPUT_WIDE };
-	AUTO(json) struct json_object *rows = json_object_new_array();
-	struct project_dirs *found = NULL;
-	AUTO(project_dirs) struct project_dirs *dirs = NULL;
-	AUTO(observed) struct observed *observed = NULL;
-
-	if (cli_project_dirs(cli, false, &found, err) < 0)
-		return -1;
-	dirs = found;
-	observed = dirs ? observe_project(dirs, err) : NULL;
-	if (dirs && !observed)
-		return -1;
-	for (size_t i = 0; observed && i < observed->count; i++) {
-		const struct record *record = observed->containers[i].record;
-
-		if (options_argument_count(options) &&
-		    !view_is_listed(options_arguments(options), record->service))
-			continue;
-		if (options_flag(options, "quiet"))
-			puts(strncmp(record->image_id, "sha256:", 7) == 0 ? record->image_id + 7
-									  : record->image_id);
-		else
-			json_object_array_add(rows, image_row(record));
-	}
-	return options_flag(options, "quiet")
-		       ? 0
-		       : output_rows(stdout, &view, options_text(options, "format"), rows, err);
-}
+/* ---- port, top ---- */
 
 int port_command(struct cli *cli, const struct options *options, struct err *err)
 {

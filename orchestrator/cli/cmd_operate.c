@@ -82,10 +82,16 @@ static int freeze(struct cli *cli, const struct options *options, const char *op
 		  struct err *err)
 {
 	AUTO(json) struct json_object *result = NULL;
+	struct json_object *already;
 
 	if (operate(cli, options, op, "Running", no_flags, false, &result, err) < 0)
 		return -1;
 	tell(cli, json_array_at(result, "names"), verb);
+	already = json_array_at(result, "already");
+	if (json_array_count(already))
+		return err_set(err, ERR_INVALID, "container %s is %s already",
+			       json_object_get_string(json_object_array_get_idx(already, 0)),
+			       strcmp(op, "pause") == 0 ? "paused" : "not paused");
 	return 0;
 }
 

@@ -112,6 +112,16 @@ static int check_exclusive(const struct options *options, struct err *err)
 	return 0;
 }
 
+static int check_exit_code_from(const struct options *options, const struct project *project,
+				struct err *err)
+{
+	const char *name = options_text(options, "exit-code-from");
+
+	return !name || project_find_service(project, name)
+		       ? 0
+		       : err_set(err, ERR_NOT_FOUND, "no such service: %s", name);
+}
+
 /* Opens the machine to the outside, in words: what `up` says once. */
 static void tell_exposed(const struct project *project)
 {
@@ -201,6 +211,8 @@ int up_command(struct cli *cli, const struct options *options, struct err *err)
 		return -1;
 	if (options_flag(options, "build"))
 		return err_set(err, ERR_UNSUPPORTED, "building images is not yet possible");
+	if (check_exit_code_from(options, loaded.project, err) < 0)
+		return -1;
 	tell_exposed(loaded.project);
 	if (options_flag(options, "watch") && !cli->dry_run &&
 	    watch_prepare(cli, loaded.project, options_arguments(options), err) < 0)

@@ -304,7 +304,7 @@ int logs_show(struct cli *cli, const struct project_dirs *dirs, const struct log
 struct foreground {
 	const char *exit_code_from;
 	bool any_exit, any_failure;
-	bool ended;
+	bool ended, has_status;
 	int status;
 };
 
@@ -313,14 +313,27 @@ static bool container_ended(void *ctx, const char *service, const char *name, in
 	struct foreground *f = ctx;
 
 	(void)name;
-	if (f->exit_code_from && strcmp(service, f->exit_code_from) == 0)
+	if (f->exit_code_from && strcmp(service, f->exit_code_from) == 0) {
 		f->status = code;
+		f->has_status = true;
+	}
 	if (f->ended || !(f->any_exit || (f->any_failure && code != 0)))
 		return false;
 	f->ended = true;
 	if (!f->exit_code_from)
 		f->status = code;
 	return true;
+}
+
+/* How the service ended when we stopped it. */
+static int code_of(const struct project_dirs *dirs, const char *service)
+{
+	struct err ignored = ERR_NONE;
+	AUTO(observed) struct observed *observed = observe_project(dirs, &ignored);
+	const struct observed_container *container =
+		observed ? observed_find(observed, service, 0) : NULL;
+
+	return container ? container->record->last_exit.code : 0;
 }
 
 static int stop_all(struct cli *cli, const struct options *options, struct client *client,
@@ -383,5 +396,7 @@ int logs_foreground(struct cli *cli, const struct options *options, const struct
 		if (again)
 			client_request(again, "kill", NULL, NULL, NULL, NULL, err);
 	}
+	if (f.exit_code_from && !f.has_status)
+		f.status = code_of(dirs, f.exit_code_from);
 	return interrupted ? 130 : f.status;
 }

@@ -25,6 +25,10 @@ int operate(struct cli *cli, const struct options *options, const char *op, cons
 		if (options_argument_count(options))
 			return err_set(err, ERR_NOT_FOUND, "no such service: %s",
 				       options_argument(options, 0));
+		if (strcmp(op, "start") == 0)
+			return err_set(
+				err, ERR_NOT_FOUND,
+				"the project has no container to start (stack up makes them)");
 		if (strcmp(op, "down") == 0)
 			cli_warn("no resource found to remove");
 		return 0;
