@@ -130,7 +130,9 @@ static int find_sources(struct df_copy *copy, struct copy_part *part, struct df_
 					.path_count = count,
 					.excludes = copy->spec.excludes,
 					.exclude_count = copy->spec.exclude_count,
-					.flags = flags };
+					.flags = flags,
+					.max_bytes =
+						lease_store(copy->spec.lease)->max_layer_bytes };
 
 	if (copy->spec.flags & DF_COPY_PARENTS)
 		spec.flags |= DF_SOURCES_PARENTS;

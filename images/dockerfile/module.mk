@@ -8,7 +8,7 @@ SRCS_images/dockerfile += $(addprefix images/dockerfile/,capture.c chmod.c codec
 	configure.c duration.c image.c image_commit.c run.c state.c \
 	resolve.c share.c sources.c sources_key.c tree_out.c)
 USES_images/dockerfile := images base
-TESTS += $(addprefix tests/images/dockerfile/,test_configure test_expand test_graph test_ignore test_key test_lex \
+TESTS += $(addprefix tests/images/dockerfile/,test_configure test_expand test_graph test_hashes test_ignore test_key test_lex \
 	test_lint test_parse test_scope)
-KTESTS += $(addprefix tests/images/dockerfile/,k_cache k_capture k_copy k_fetch)
+KTESTS += $(addprefix tests/images/dockerfile/,k_cache k_capture k_context k_copy k_fetch)
 FUZZERS += tests/fuzz/fuzz_dockerfile

@@ -86,7 +86,10 @@ static int set_content(struct find *find, uint32_t inode, int dir_fd, const char
 	content->path = arena_strdup(find->out->tree.arena, find->path);
 	find->out->file_count++;
 	find->out->bytes += (uint64_t)st->st_size;
-	content->has_holes = df_has_holes(st);
+	if (find->spec->max_bytes && find->out->bytes > find->spec->max_bytes)
+		return err_set(err, ERR_INVALID,
+			       "\"%.120s\": the files are larger than the limit of %llu bytes",
+			       find->path, (unsigned long long)find->spec->max_bytes);
 	if (hashes) {
 		content->device = st->st_dev;
 		content->inode = st->st_ino;

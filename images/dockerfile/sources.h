@@ -32,6 +32,7 @@ struct df_sources_spec {
 	const char *const *excludes;
 	size_t exclude_count;
 	unsigned flags;
+	uint64_t max_bytes; /* of all files together; 0: no limit */
 };
 
 /* Errors as df_copy_plan. */

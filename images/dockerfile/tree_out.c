@@ -73,7 +73,7 @@ static int changed(const struct df_content *content, struct err *err)
 	return err_set(err, ERR_BUSY, "\"%.120s\" changed while it was copied", content->path);
 }
 
-bool df_has_holes(const struct stat *st)
+static bool has_holes(const struct stat *st)
 {
 	return (uint64_t)st->st_blocks * 512 + HOLE_BYTES < (uint64_t)st->st_size;
 }
@@ -140,17 +140,15 @@ static int write_path(struct writer *writer, const struct df_content *content,
 	int fd = df_open_plain(content->root_fd, content->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	AUTO(free) struct tar_region *regions = NULL;
 	struct stat before, after;
-	bool was_planned = content->ctime_ns != 0;
 	int rc;
 
 	if (fd < 0 && (errno == ENOENT || errno == ELOOP || errno == ENOTDIR || errno == EXDEV))
 		return changed(content, err);
-	/* What was planned is looked at once more behind the last byte: that covers the first. */
-	if (fd < 0 || (!was_planned && fstat(fd, &before) < 0))
+	if (fd < 0 || fstat(fd, &before) < 0)
 		return err_sys(err, errno, "open \"%.120s\"", content->path);
-	if (!was_planned && !is_planned(content, &before, entry->size))
+	if (!is_planned(content, &before, entry->size))
 		return changed(content, err);
-	if ((was_planned ? content->has_holes : df_has_holes(&before)) &&
+	if (has_holes(&before) &&
 	    find_regions(fd, entry->size, &regions, &entry->region_count) == 0) {
 		entry->is_sparse = true;
 		entry->regions = regions;
@@ -161,8 +159,7 @@ static int write_path(struct writer *writer, const struct df_content *content,
 				      : tar_out_copy(writer->tar, fd, 0, entry->size, err);
 	if (rc < 0)
 		return err_wrap(err, "\"%.120s\"", content->path);
-	if ((entry->size || was_planned) &&
-	    (fstat(fd, &after) < 0 || !is_planned(content, &after, entry->size)))
+	if (entry->size && (fstat(fd, &after) < 0 || !is_planned(content, &after, entry->size)))
 		return changed(content, err);
 	return tar_out_done(writer->tar, err);
 }

@@ -8,7 +8,6 @@
  */
 #pragma once
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "images/dockerfile/capture.h"
@@ -24,7 +23,6 @@ struct df_content {
 	const char *path;
 	uint64_t device, inode;
 	int64_t ctime_ns, mtime_ns;
-	bool has_holes;
 	uint8_t digest[32]; /* sha256, where the planner asked for it */
 	bool has_digest;
 	/* MEMORY */
@@ -54,7 +52,5 @@ struct df_content *df_tree_content(struct df_tree *tree, uint32_t inode, enum df
 int df_tree_write(struct df_tree *tree, const struct df_layer_spec *spec, struct df_layer *out,
 		  struct err *err);
 
-/* Whether a file has fewer blocks than bytes: then its holes are looked for. */
-bool df_has_holes(const struct stat *st);
 /* The clock, or what the spec has instead. */
 uint64_t df_layer_now(const struct df_layer_spec *spec);
