@@ -147,9 +147,9 @@ static int collect_images(struct change *change, struct texts *always, struct te
 			return -1;
 		}
 		if (!here && service->build && !service->image)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "service %s: image %s is not there and building it is not yet possible",
-				       service->name, ref);
+			return err_set(err, ERR_NOT_FOUND,
+				       "service %s: image %s is not built: stack build %s",
+				       service->name, ref, service->name);
 		if (!here && strcmp(policy, "never") == 0)
 			return err_set(err, ERR_NOT_FOUND,
 				       "service %s: image %s is not on this machine (pull_policy: never)",

@@ -22,6 +22,7 @@
 #include "images/maintain.h"
 #include "netplug/leftovers.h"
 #include "netplug/naming.h"
+#include "orchestrator/build_work.h"
 
 #define KERNEL_MIN     512 /* 5.12: mount_setattr */
 #define FREE_MIN_BYTES (1ull << 30)
@@ -176,10 +177,14 @@ static bool exists(const struct checker *c, const char *path)
 	return faccessat(c->roots->state_fd, path, F_OK, 0) == 0;
 }
 
+/* A builder is its own project while it lives. */
 static bool has_project(void *ctx, const char *project)
 {
+	const struct checker *c = ctx;
 	char path[PATH_BYTES];
 
+	if (build_work_is_alive(c->roots, project))
+		return true;
 	snprintf(path, sizeof(path), "projects/%s", project);
 	return exists(ctx, path);
 }
@@ -192,6 +197,9 @@ static bool has_slot(void *ctx, const char *slot)
 
 	if (!second)
 		return false;
+	snprintf(path, sizeof(path), "%.*s", (int)(first - slot), slot);
+	if (build_work_is_alive(((const struct checker *)ctx)->roots, path))
+		return true;
 	snprintf(path, sizeof(path), "projects/%.*s/slots/%.*s.%s", (int)(first - slot), slot,
 		 (int)(second - first - 1), first + 1, second + 1);
 	return exists(ctx, path);
@@ -246,6 +254,9 @@ static void look_at_namespace(struct checker *c, int dir_fd, const char *name)
 	char path[PATH_BYTES], line[400];
 
 	if (!dot)
+		return;
+	snprintf(path, sizeof(path), "%.*s", (int)(dot - name), name);
+	if (build_work_is_alive(c->roots, path))
 		return;
 	snprintf(path, sizeof(path), "projects/%.*s/slots/%s", (int)(dot - name), name, dot + 1);
 	if (exists(c, path))

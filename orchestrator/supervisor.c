@@ -4,7 +4,6 @@
  */
 #include "orchestrator/supervisor.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -23,6 +22,7 @@
 #include "base/tree.h"
 #include "images/snapshot.h"
 #include "orchestrator/adopt.h"
+#include "orchestrator/cgroup_folders.h"
 #include "orchestrator/change.h"
 #include "orchestrator/image_cache.h"
 #include "orchestrator/notify.h"
@@ -206,26 +206,6 @@ static void catch_up(struct supervisor *sv)
 		repair_soon(sv);
 }
 
-/* The group of the project in every hierarchy; one that still has members stays. */
-static void drop_cgroups(const char *project)
-{
-	DIR *dir = opendir("/sys/fs/cgroup");
-	struct dirent *entry;
-	char path[600];
-
-	snprintf(path, sizeof(path), "/sys/fs/cgroup/stack/%s", project);
-	rmdir(path);
-	while (dir && (entry = readdir(dir)) != NULL) {
-		snprintf(path, sizeof(path), "/sys/fs/cgroup/%.200s/stack/%s", entry->d_name, project);
-		if (entry->d_name[0] != '.' && rmdir(path) == 0) {
-			snprintf(path, sizeof(path), "/sys/fs/cgroup/%.200s/stack", entry->d_name);
-			rmdir(path); /* the last project takes the common one with it */
-		}
-	}
-	if (dir)
-		closedir(dir);
-}
-
 /* A project that is down and has nothing left keeps no folder, no socket, no netd. */
 static void leave(struct process *process)
 {
@@ -246,7 +226,7 @@ static void leave(struct process *process)
 	net_seen_free(networks, network_count);
 	if (network_count)
 		return; /* `down` has not been asked for */
-	drop_cgroups(sv->dirs->name);
+	cgroup_folders_drop(sv->dirs->name);
 	unlinkat(sv->dirs->run_fd, "zone", 0);
 	values_forget(sv->dirs);
 	tree_remove(sv->roots->state_fd, sv->dirs->state + strlen(sv->roots->state) + 1, &ignored);

@@ -169,7 +169,7 @@ static const struct key build_rows[] = {
 	{ "args", KEY_PAIRS, 0, AT(args), .doc = "A NAME alone: the caller's value, else dropped" },
 	{ "provenance", KEY_LOOSE, KEY_WARNED, AT(provenance), .doc = "D attestation; no effect" },
 	{ "sbom", KEY_LOOSE, KEY_WARNED, AT(sbom), .doc = "D attestation; no effect" },
-	{ "ssh", KEY_SSH, 0, AT(ssh), .doc = "C agent or key for RUN --mount=type=ssh" },
+	{ "ssh", KEY_SSH, 0, AT(ssh), .doc = "C agent for RUN --mount=type=ssh" },
 	{ "labels", KEY_PAIRS, KEY_NULL_TO_EMPTY, AT(labels), .doc = "B labels of the image" },
 	{ "cache_from", KEY_TEXTS, 0, AT(cache_from), .doc = "C registry or local cache" },
 	{ "cache_to", KEY_TEXTS, 0, AT(cache_to), .doc = "C registry or local cache" },
@@ -182,7 +182,7 @@ static const struct key build_rows[] = {
 	{ "extra_hosts", KEY_HOSTS, KEY_UNIQUE, AT(extra_hosts),
 	  .doc = "C lines of /etc/hosts in RUN" },
 	{ "isolation", KEY_TEXT, KEY_WARNED, AT(isolation), .doc = "D Windows only" },
-	{ "network", KEY_TEXT, 0, AT(network), .doc = "B network of RUN: none, host, NAME" },
+	{ "network", KEY_TEXT, 0, AT(network), .doc = "B network of RUN: default, none, host" },
 	{ "target", KEY_TEXT, 0, AT(target), .doc = "A stage to build" },
 	{ "secrets", KEY_OBJECTS, 0, AT(secrets), &file_use_table,
 	  .doc = "B for RUN --mount=type=secret" },
@@ -191,7 +191,7 @@ static const struct key build_rows[] = {
 	  .doc = "B further names of the image" },
 	{ "ulimits", KEY_ULIMITS, 0, AT(ulimits), &ulimit_table, .doc = "C limits of RUN" },
 	{ "platforms", KEY_TEXTS, KEY_UNIQUE, AT(platforms), .check = check_platform,
-	  .doc = "C own architecture only" },
+	  .doc = "C one of them is built; another architecture needs binfmt" },
 	{ "privileged", KEY_BOOL, 0, AT(privileged), .doc = "C RUN with all rights" },
 };
 const struct table build_table = {

@@ -111,12 +111,14 @@ int profiles_apply(struct loader *loader, struct node *root, struct selection *o
 	return 0;
 }
 
-/* Adds a service and what it depends on. */
+/* Adds a service, what it depends on, and what its image is built from ("service:NAME" of
+ * additional_contexts). */
 static void keep(struct loader *loader, const struct node *services, const char *name,
 		 struct texts *kept)
 {
 	const struct node *service = node_get(services, name);
 	const struct node *depends_on = node_get(service, "depends_on");
+	const struct node *contexts = node_get(node_get(service, "build"), "additional_contexts");
 	size_t before = kept->count;
 
 	if (!service)
@@ -126,6 +128,12 @@ static void keep(struct loader *loader, const struct node *services, const char 
 		return;
 	for (size_t i = 0; depends_on && i < depends_on->count; i++)
 		keep(loader, services, depends_on->members[i].key, kept);
+	for (size_t i = 0; contexts && i < contexts->count; i++) {
+		const char *text = contexts->members[i].value->text;
+
+		if (text && text_starts(text, "service:"))
+			keep(loader, services, text + strlen("service:"), kept);
+	}
 }
 
 int profiles_select(struct loader *loader, struct node *root, struct selection *selection)

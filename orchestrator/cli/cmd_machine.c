@@ -11,6 +11,8 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "images/maintain.h"
+#include "images/steps.h"
+#include "orchestrator/build.h"
 #include "orchestrator/cli/cmd_containers.h"
 #include "orchestrator/cli/cmd_maintenance.h"
 #include "orchestrator/cli/cmd_network.h"
@@ -142,11 +144,16 @@ static int measure_volumes(struct cli *cli, struct use *use, struct err *err)
 	return 0;
 }
 
-static int measure_nothing(struct cli *cli, struct use *use, struct err *err)
+/* All of it may go: what a running build uses is spared by the prune. */
+static int measure_build_cache(struct cli *cli, struct use *use, struct err *err)
 {
-	(void)cli;
-	(void)use;
-	(void)err;
+	AUTO(store) struct store *store = image_command_store(cli, err);
+	struct steps_use cache = { 0 };
+
+	if (!store || steps_df(store, &cache, err) < 0)
+		return -1;
+	use->count = cache.step_count + cache.folder_count;
+	use->bytes = use->free_bytes = cache.bytes;
 	return 0;
 }
 
@@ -157,7 +164,7 @@ static const struct {
 	{"Images",         measure_images    },
 	{ "Containers",    measure_containers},
 	{ "Local Volumes", measure_volumes   },
-	{ "Build Cache",   measure_nothing   }, /* the builder keeps none yet */
+	{ "Build Cache",   measure_build_cache},
 };
 
 static struct json_object *use_row(const struct use *use)
@@ -235,7 +242,10 @@ static int prune_all(struct cli *cli, const struct options *options, uint64_t *b
 		if (!store || volume_prune(cli, store, false, no_filters, bytes, err) < 0)
 			return -1;
 	}
-	return image_prune(cli, &images, bytes, err);
+	if (image_prune(cli, &images, bytes, err) < 0)
+		return -1;
+	return build_cache_prune(cli->roots, options_text(options_globals(cli->options), "config"),
+				 cli->runtime, 0, bytes, err);
 }
 
 int system_prune_command(struct cli *cli, const struct options *options, struct err *err)
@@ -247,7 +257,7 @@ int system_prune_command(struct cli *cli, const struct options *options, struct 
 	if (!options_flag(options, "force")) {
 		fprintf(stderr,
 			"This removes all stopped containers, networks that no container uses, "
-			"%simages%s.\n",
+			"%simages%s, and the build cache.\n",
 			options_flag(options, "volumes")
 				? "anonymous volumes that no container uses, "
 				: "",

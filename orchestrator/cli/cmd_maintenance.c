@@ -15,6 +15,7 @@
 #include "images/archive.h"
 #include "images/maintain.h"
 #include "images/ref.h"
+#include "orchestrator/build.h"
 #include "orchestrator/cli/cmd_maintenance.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/human.h"
@@ -29,6 +30,7 @@
 const struct option_row image_prune_options[] = {
 	OPT_FLAG("all", 'a', "Every image that no container uses, not only those without a name"),
 	OPT_FLAG("force", 'f', "No question"),
+	OPT_FLAG("build-cache", 0, "The cache of builds, too"),
 	OPT_LIST("filter", 0, "KEY=VALUE", "until=24h, label=KEY[=VALUE]"),
 	OPT_END,
 };
@@ -120,6 +122,10 @@ int image_prune_command(struct cli *cli, const struct options *options, struct e
 					   : "Remove all images without a name?"))
 		return 0;
 	status = image_prune(cli, &how, &bytes, err);
+	if (status == 0 && options_flag(options, "build-cache"))
+		status = build_cache_prune(cli->roots,
+					   options_text(options_globals(cli->options), "config"),
+					   cli->runtime, how.until_unix_ns, &bytes, err);
 	printf("Total reclaimed space: %s\n", human_size(bytes, text));
 	return status;
 }

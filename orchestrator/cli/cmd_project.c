@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/stamp.h"
+#include "orchestrator/cli/build_follow.h"
 #include "orchestrator/cli/client.h"
 #include "orchestrator/cli/cmd_watch.h"
 #include "orchestrator/cli/commands.h"
@@ -58,6 +59,7 @@ const struct option_row up_options[] = {
 const struct option_row create_options[] = {
 	OPT_FLAG("build", 0, "Build images first"),
 	OPT_FLAG("no-build", 0, "Never build an image"),
+	OPT_FLAG("quiet-build", 0, "Build without progress"),
 	OPT_CHOICE("pull", 0, "always|missing|never|build", "When to pull, over pull_policy"),
 	OPT_FLAG("quiet-pull", 0, "Pull without progress"),
 	OPT_FLAG("force-recreate", 0, "Recreate containers even if nothing changed"),
@@ -209,11 +211,12 @@ int up_command(struct cli *cli, const struct options *options, struct err *err)
 	    cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 ||
 	    project_check_supported(loaded.project, err) < 0 || cli_roots(cli, err) < 0)
 		return -1;
-	if (options_flag(options, "build"))
-		return err_set(err, ERR_UNSUPPORTED, "building images is not yet possible");
 	if (check_exit_code_from(options, loaded.project, err) < 0)
 		return -1;
 	tell_exposed(loaded.project);
+	if (build_before(cli, options, loaded.project, options_arguments(options),
+			 !options_flag(options, "no-deps"), err) < 0)
+		return -1;
 	if (options_flag(options, "watch") && !cli->dry_run &&
 	    watch_prepare(cli, loaded.project, options_arguments(options), err) < 0)
 		return -1;
@@ -235,7 +238,8 @@ int create_command(struct cli *cli, const struct options *options, struct err *e
 	AUTO(client) struct client *client = NULL;
 
 	if (cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 ||
-	    project_check_supported(loaded.project, err) < 0 || cli_roots(cli, err) < 0)
+	    project_check_supported(loaded.project, err) < 0 || cli_roots(cli, err) < 0 ||
+	    build_before(cli, options, loaded.project, options_arguments(options), true, err) < 0)
 		return -1;
 	client = client_open(cli, loaded.project->name, true, err);
 	if (!client || send_up(cli, options, &loaded, client, "create", create_flags, err) < 0)

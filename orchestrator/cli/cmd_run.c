@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/stamp.h"
 #include "orchestrator/cli/attach.h"
+#include "orchestrator/cli/build_follow.h"
 #include "orchestrator/cli/client.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/request.h"
@@ -178,8 +179,9 @@ int run_command(struct cli *cli, const struct options *options, struct err *err)
 	service = *project_find_service(loaded.project, services[0]);
 	if (run_define(cli, options, &service, err) < 0)
 		return -1;
-	if (options_flag(options, "build"))
-		return err_set(err, ERR_UNSUPPORTED, "building images is not yet possible");
+	if (build_before(cli, options, loaded.project, services, !options_flag(options, "no-deps"),
+			 err) < 0)
+		return -1;
 	client = client_open(cli, loaded.project->name, true, err);
 	second = client ? client_open(cli, loaded.project->name, false, err) : NULL;
 	if (!second)

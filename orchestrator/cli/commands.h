@@ -34,6 +34,10 @@ extern const struct option_row image_ls_options[], image_pull_options[], image_r
 command_run image_ls_command, image_pull_command, image_rm_command, image_load_command,
 	image_save_command, image_inspect_command, image_tag_command;
 
+/* cmd_build */
+extern const struct option_row build_options[], image_build_options[];
+command_run build_command, image_build_command;
+
 /* cmd_container */
 extern const struct option_row inspect_options[];
 command_run inspect_command;

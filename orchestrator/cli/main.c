@@ -43,6 +43,9 @@ static const struct option_row global_options[] = {
 static const struct command image_commands[] = {
 	{ "ls", "list", "[REF]", "List images", NULL, EXAMPLES("stack image ls", "all images that have a name"), NULL,
 	  image_ls_options, NULL, image_ls_command, 0, 1, ARGUMENT_IMAGE, 0 },
+	{ "build", NULL, "PATH|URL|-", "Build an image from a Dockerfile", NULL,
+	  EXAMPLES("stack image build -t app:1 .", "the Dockerfile of this folder", "stack image build --target test -f Dockerfile.ci .", "one stage of another file"),
+	  NULL, image_build_options, NULL, image_build_command, 1, 1, ARGUMENT_FILE, 0 },
 	{ "pull", NULL, "REF...", "Fetch images from their registries", NULL, EXAMPLES("stack image pull nginx:1.27", "one image"), NULL,
 	  image_pull_options, NULL, image_pull_command, 1, ARGUMENTS_ANY, ARGUMENT_IMAGE, 0 },
 	{ "push", NULL, "REF", "Send an image to its registry", NULL, EXAMPLES("stack image push localhost:5000/app:1", "what is there already is not sent again"), NULL,
@@ -135,6 +138,8 @@ static const struct command commands[] = {
 	  NULL, watch_options, NULL, watch_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
 	{ "pull", NULL, SERVICES_USAGE, "Fetch the images of services", NULL, EXAMPLES("stack pull", "all of the file"),
 	  NULL, pull_options, NULL, pull_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
+	{ "build", NULL, SERVICES_USAGE, "Build the images of services that have `build`", NULL, EXAMPLES("stack build", "all of the file", "stack build --no-cache web", "every step anew"),
+	  NULL, build_options, NULL, build_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
 	{ "config", "convert", SERVICES_USAGE, "Check the files and show what they resolve to", NULL, EXAMPLES("stack config --format json", "for other programs"),
 	  NULL, config_options_table, NULL, config_command, 0, ARGUMENTS_ANY, ARGUMENT_SERVICE, 0 },
 	{ "plan", NULL, SERVICES_USAGE, "Show what up would do, and why", NULL, EXAMPLES("stack plan", "0: nothing to do, 2: changes"),

@@ -32,3 +32,8 @@ FOLDER_stack := orchestrator/cli
 man: $(BUILD)/stack.1
 $(BUILD)/stack.1: $(BUILD)/stack
 	$< manual >$@
+
+# builds
+SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,build_flags.c build_follow.c build_project.c build_view.c \
+	cmd_build.c)
+TESTS += tests/orchestrator/cli/test_build_view
