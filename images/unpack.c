@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -26,8 +27,16 @@ struct parent {
 	uint64_t used;
 };
 
+/* What a new file is without being asked: no call is spent on what is so already. */
+struct born {
+	uid_t uid;
+	gid_t gid;
+	mode_t umask;
+};
+
 struct unpack {
 	int root_fd;
+	struct born born;
 	struct parent parents[PARENT_COUNT];
 	uint64_t clock;
 	int file_fd; /* being written; -1 none */
@@ -102,16 +111,19 @@ static int set_xattrs(int fd, const struct layer_tree *tree, const struct tree_i
 	return 0;
 }
 
-/* Owner first (it clears setuid and capabilities), the time last. */
+/* Owner first (it clears setuid and capabilities), the time last. born: of a
+ * file made with its mode; NULL: all is set. */
 static int set_attributes(int fd, const struct layer_tree *tree, const struct tree_inode *inode,
-			  struct err *err)
+			  const struct born *born, struct err *err)
 {
+	bool owned = born && inode->uid == born->uid && inode->gid == born->gid;
 	struct timespec times[2];
 
 	times_of(inode, times);
-	if (fchown(fd, inode->uid, inode->gid) < 0)
+	if (!owned && fchown(fd, inode->uid, inode->gid) < 0)
 		return err_sys(err, errno, "set owner");
-	if (fchmod(fd, inode->mode) < 0)
+	if (!(born && inode->mode == (inode->mode & 0777 & ~born->umask)) &&
+	    fchmod(fd, inode->mode) < 0)
 		return err_sys(err, errno, "set mode");
 	if (set_xattrs(fd, tree, inode, err) < 0)
 		return -1;
@@ -168,8 +180,9 @@ static int sink_make(void *ctx, const struct layer_tree *tree, uint32_t at, stru
 	case NODE_DIR:
 		return mkdirat(dir_fd, name, 0700) < 0 ? err_sys(err, errno, "make folder") : 0;
 	case NODE_FILE:
-		unpack->file_fd = openat(
-			dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		unpack->file_fd =
+			openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			       inode->mode & 0777);
 		unpack->file_name = at;
 		unpack->file_at = 0;
 		return unpack->file_fd < 0 ? err_sys(err, errno, "make file") : 0;
@@ -243,7 +256,7 @@ static int sink_done(void *ctx, const struct layer_tree *tree, struct err *err)
 
 	if (unpack->file_at < inode->size && ftruncate(fd, (off_t)inode->size) < 0)
 		return err_sys(err, errno, "set size");
-	return set_attributes(fd, tree, inode, err);
+	return set_attributes(fd, tree, inode, &unpack->born, err);
 }
 
 static int sink_copy(void *ctx, int lower_fd, uint64_t size, struct err *err)
@@ -265,11 +278,29 @@ static int sink_copy(void *ctx, int lower_fd, uint64_t size, struct err *err)
 	return 0;
 }
 
+/* By trying: umask, default ACLs and mount options all have a say. */
+static void learn_born(struct unpack *unpack)
+{
+	static const char probe[] = ".born";
+	AUTO(fd)
+	int fd = openat(unpack->root_fd, probe,
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0777);
+	struct stat st;
+
+	unpack->born = (struct born){ (uid_t)-1, (gid_t)-1, 0777 };
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0 && fgetxattr(fd, "system.posix_acl_access", NULL, 0) < 0)
+		unpack->born = (struct born){ st.st_uid, st.st_gid, ~st.st_mode & 0777 };
+	unlinkat(unpack->root_fd, probe, 0);
+}
+
 struct unpack *unpack_new(int root_fd)
 {
 	struct unpack *unpack = xcalloc(1, sizeof(*unpack));
 
 	unpack->root_fd = root_fd;
+	learn_born(unpack);
 	unpack->file_fd = -1;
 	return unpack;
 }
@@ -322,7 +353,7 @@ static int finish_dir(struct unpack *unpack, const struct layer_tree *tree, uint
 	    fsetxattr(fd, "trusted.overlay.origin", "", 0, 0) < 0)
 		rc = err_sys(err, errno, "mark origin");
 	if (rc == 0)
-		rc = set_attributes(fd, tree, inode, err);
+		rc = set_attributes(fd, tree, inode, NULL, err);
 	return rc < 0 ? err_wrap(err, "folder \"%.100s\"", path) : 0;
 }
 

@@ -170,6 +170,50 @@ static void one_layer_shows_what_it_holds(void **state)
 	       "x 100644 0:0 " T " 0= user.k:1\n");
 }
 
+static void later_entries_replace_earlier_ones(void **state)
+{
+	struct tarball tar = { 0 };
+
+	(void)state;
+	tarball_file(&tar, "f", "first");
+	tarball_link(&tar, "h", '1', "f");
+	tarball_file(&tar, "f", "second"); /* a new inode: h keeps the first */
+	tarball_dir(&tar, "d");
+	tarball_file(&tar, "d/in", "");
+	tarball_add(&tar, &(struct tar_head){ .name = "d", .type = '5', .mode = 0700 });
+	tarball_dir(&tar, "e");
+	tarball_file(&tar, "e/in", "");
+	tarball_file(&tar, "e", "file now");
+	tarball_link(&tar, "s", '2', "/etc");
+	tarball_dir(&tar, "s");
+	tarball_file(&tar, "was", "file");
+	tarball_file(&tar, "was/below", "");
+	expect(&tar, 1,
+	       "root 755 0:0\n"
+	       "d 40700 0:0 " T "\n"
+	       "d/in 100644 0:0 " T " 0=\n"
+	       "e 100644 0:0 " T " 8=file now\n"
+	       "f 100644 0:0 " T " 6=second\n"
+	       "h 100644 0:0 " T " 5=first\n"
+	       "s 40755 0:0 " T "\n"
+	       "was 40755 0:0 0\n"
+	       "was/below 100644 0:0 " T " 0=\n");
+}
+
+/* Modes and owners are set by the call only where they are not so already. */
+static void no_umask_changes_what_a_layer_holds(void **state)
+{
+	static const mode_t masks[] = { 0, 022, 077, 0137, 0777 };
+	mode_t before = umask(0);
+
+	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		umask(masks[i]);
+		one_layer_shows_what_it_holds(state);
+		later_entries_replace_earlier_ones(state);
+	}
+	umask(before);
+}
+
 static void whiteouts_hide_lower_layers_only(void **state)
 {
 	struct tarball tars[2] = { 0 };
@@ -308,36 +352,6 @@ static void a_hard_link_to_nothing_is_refused(void **state)
 	tarball_file(&tars[0], "f", "");
 	tarball_link(&tars[1], "l", '1', "missing");
 	expect(tars, 2, "E:layer 2 of 2");
-}
-
-static void later_entries_replace_earlier_ones(void **state)
-{
-	struct tarball tar = { 0 };
-
-	(void)state;
-	tarball_file(&tar, "f", "first");
-	tarball_link(&tar, "h", '1', "f");
-	tarball_file(&tar, "f", "second"); /* a new inode: h keeps the first */
-	tarball_dir(&tar, "d");
-	tarball_file(&tar, "d/in", "");
-	tarball_add(&tar, &(struct tar_head){ .name = "d", .type = '5', .mode = 0700 });
-	tarball_dir(&tar, "e");
-	tarball_file(&tar, "e/in", "");
-	tarball_file(&tar, "e", "file now");
-	tarball_link(&tar, "s", '2', "/etc");
-	tarball_dir(&tar, "s");
-	tarball_file(&tar, "was", "file");
-	tarball_file(&tar, "was/below", "");
-	expect(&tar, 1,
-	       "root 755 0:0\n"
-	       "d 40700 0:0 " T "\n"
-	       "d/in 100644 0:0 " T " 0=\n"
-	       "e 100644 0:0 " T " 8=file now\n"
-	       "f 100644 0:0 " T " 6=second\n"
-	       "h 100644 0:0 " T " 5=first\n"
-	       "s 40755 0:0 " T "\n"
-	       "was 40755 0:0 0\n"
-	       "was/below 100644 0:0 " T " 0=\n");
 }
 
 static void links_to_folders_are_followed_inside_the_root(void **state)
@@ -529,6 +543,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_layer_shows_what_it_holds),
+		cmocka_unit_test(no_umask_changes_what_a_layer_holds),
 		cmocka_unit_test(whiteouts_hide_lower_layers_only),
 		cmocka_unit_test(whiteouts_in_a_folder_of_one_layer_do_not_show),
 		cmocka_unit_test(an_opaque_root_hides_everything_below),
