@@ -207,7 +207,7 @@ static int make_plan(void *data, struct err *err)
 		return -1;
 	for (size_t i = 0; i < change->plan.kept_count && change_makes_containers(change); i++)
 		change_progress(change, "Container", change->plan.kept[i], "Running", "done", NULL);
-	if (change->plan.orphan_count) {
+	if (change->plan.orphan_count && !(change->flags & CHANGE_NO_ORPHANS)) {
 		char *text = NULL;
 		size_t size;
 		FILE *out = open_memstream(&text, &size);

@@ -24,6 +24,7 @@
 #define CHANGE_KEEP_WISH   512u /* what the user wants over reboots (desired) stays as it is */
 #define CHANGE_KEEP_GOING  1024u /* one that fails holds nobody back; who must wait is left to policy */
 #define CHANGE_END_AFTER   2048u /* the supervisor ends with it */
+#define CHANGE_NO_ORPHANS  8192u /* they are not told */
 #define CHANGE_CUTS_OFF    4096u /* what it stops comes back with the next restore */
 
 enum action_state { ACTION_WAITING, ACTION_RUNNING, ACTION_DONE, ACTION_FAILED };

@@ -50,6 +50,7 @@ static const struct {
 	{ "stop_first", PLAN_STOP_FIRST, 0 },
 	{ "wait", 0, CHANGE_WAIT },
 	{ "quiet_pull", 0, CHANGE_QUIET_PULL },
+	{ "ignore_orphans", 0, CHANGE_NO_ORPHANS },
 	{ "dry_run", 0, CHANGE_DRY_RUN },
 };
 

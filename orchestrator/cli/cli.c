@@ -76,6 +76,8 @@ static void fill(struct cli *cli, struct load_options *load)
 	const struct options *globals = options_globals(cli->options);
 	char *directory = getcwd(NULL, 0);
 
+	if (options_flag(globals, "all-resources"))
+		load->flags |= LOAD_ALL_RESOURCES;
 	load->working_dir = arena_strdup(cli->arena, directory ? directory : "/");
 	free(directory);
 	load->files = options_list(globals, "file", &load->file_count);
@@ -87,6 +89,37 @@ static void fill(struct cli *cli, struct load_options *load)
 	load->uid = getuid();
 	load->gid = getgid();
 	load->stdin_fd = STDIN_FILENO;
+}
+
+/* What the loader has read for itself. */
+static const char *const loaders[] = { "COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_ENV_FILES",
+				       "COMPOSE_PROJECT_NAME", NULL };
+
+static const char *project_variable(void *ctx, const char *name)
+{
+	for (const char *const *own = loaders; *own; own++)
+		if (strcmp(*own, name) == 0)
+			return NULL;
+	return pairs_get(ctx, name);
+}
+
+/* COMPOSE_* of the .env set flags, too, below the environment. */
+static int take_env_file(struct cli *cli, struct pairs *environment, struct err *err)
+{
+	if (!cli->settable)
+		return 0;
+	if (options_apply_env(cli->settable, project_variable, environment, err) < 0)
+		return err_wrap(err, ".env");
+	return cli_choose_output(cli, err);
+}
+
+int cli_choose_output(struct cli *cli, struct err *err)
+{
+	const struct options *globals = options_globals(cli->options);
+
+	cli->ansi = options_flag(globals, "no-ansi") ? "never" : options_text(globals, "ansi");
+	return progress_form_choose(options_text(globals, "progress"), cli->ansi, stderr,
+				    &cli->progress, err);
 }
 
 int cli_load(struct cli *cli, unsigned flags, const char *const *services, struct load_result *out,
@@ -103,7 +136,16 @@ int cli_load(struct cli *cli, unsigned flags, const char *const *services, struc
 		return err_set(err, ERR_INVALID, "%s", "");
 	}
 	tell_problems(cli, &out->problems);
-	return 0;
+	return take_env_file(cli, &out->environment, err);
+}
+
+bool cli_has_project(struct cli *cli)
+{
+	struct load_options load = { .flags = LOAD_NAME_ONLY };
+	struct load_result result;
+
+	fill(cli, &load);
+	return project_load(cli->arena, &load, &result) == 0 || result.name;
 }
 
 int cli_project_name(struct cli *cli, const char **out_name, struct err *err)
@@ -117,7 +159,7 @@ int cli_project_name(struct cli *cli, const char **out_name, struct err *err)
 		return err_set(err, ERR_INVALID, "%s", "");
 	}
 	*out_name = result.name;
-	return 0;
+	return take_env_file(cli, &result.environment, err);
 }
 
 int cli_project_dirs(struct cli *cli, bool must_exist, struct project_dirs **out, struct err *err)

@@ -19,6 +19,7 @@
 struct cli {
 	struct arena *arena; /* dies with the command */
 	const struct options *options;
+	struct options *settable; /* the same, for what a project's .env sets */
 	struct roots *roots;            /* cli_roots */
 	struct settings *settings;      /* cli_settings */
 	char *program, *runtime, *netd, *init; /* paths of stack, stack-runtime, -netd, -init */
@@ -39,6 +40,10 @@ int cli_settings(struct cli *cli, struct err *err);
  * names, so that their profiles count. Warnings and errors are told on stderr. flags: LOAD_*. */
 int cli_load(struct cli *cli, unsigned flags, const char *const *services, struct load_result *out,
 	     struct err *err);
+/* ansi and progress as --ansi and --progress say. ERR_INVALID: they do not go together. */
+int cli_choose_output(struct cli *cli, struct err *err);
+/* Whether the command line, the environment or the folder names a project; nothing is told. */
+bool cli_has_project(struct cli *cli);
 /* The project's name alone: -p, COMPOSE_PROJECT_NAME, else the files. */
 int cli_project_name(struct cli *cli, const char **out_name, struct err *err);
 /* Name and folders of a project that exists; ERR_NOT_FOUND when it was never up and must_exist. */

@@ -1,22 +1,25 @@
-/* orchestrator/cli/cmd_container - containers of all projects: inspect by name or ID.
+/* orchestrator/cli/cmd_container - any object by its name: inspect.
  *
- * Owns: the look-up of a name over all projects. May not touch: anything: it only reads.
+ * Owns: which kind of object a name means. May not touch: anything: it only reads.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "orchestrator/cli/cmd_network.h"
+#include "orchestrator/cli/cmd_volume.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/output.h"
 #include "orchestrator/cli/rows_inspect.h"
 #include "orchestrator/observe.h"
+#include "volumes/volume.h"
 
 #define PREFIX_MIN 4 /* digits of an ID that may stand for it */
 
 /* clang-format off */
 const struct option_row inspect_options[] = {
 	OPT_TEXT("format", 'f', "json|TEMPLATE", "Form of the output"),
-	OPT_CHOICE("type", 0, "container|image", "Only objects of this kind"),
+	OPT_CHOICE("type", 0, "container|image|volume|network", "Only objects of this kind"),
 	OPT_END,
 };
 /* clang-format on */
@@ -52,6 +55,51 @@ static bool find(struct cli *cli, const char *text, struct json_object *array, s
 	return found;
 }
 
+static bool add(struct json_object *array, struct json_object *object)
+{
+	if (object)
+		json_object_array_add(array, object);
+	return object != NULL;
+}
+
+static bool find_volume(struct cli *cli, const char *name, struct json_object *array,
+			struct err *err)
+{
+	struct volume_store *store = volume_command_store(cli, err);
+	bool found = store && add(array, volume_inspect(store, name, err));
+
+	if (store)
+		volume_store_close(store);
+	return found;
+}
+
+static bool find_network(struct cli *cli, const char *name, struct json_object *array,
+			 struct err *err)
+{
+	return add(array, network_inspect_named(cli, name, err));
+}
+
+static const struct {
+	const char *type;
+	bool (*find)(struct cli *cli, const char *name, struct json_object *array, struct err *err);
+} kinds[] = {
+	{"container", find        },
+	{ "volume",   find_volume },
+	{ "network",  find_network},
+};
+
+static bool find_any(struct cli *cli, const char *type, const char *name, struct json_object *array)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		struct err absent = ERR_NONE;
+
+		if ((!type || strcmp(type, kinds[i].type) == 0) &&
+		    kinds[i].find(cli, name, array, &absent))
+			return true;
+	}
+	return false;
+}
+
 int inspect_command(struct cli *cli, const struct options *options, struct err *err)
 {
 	AUTO(json) struct json_object *array = json_object_new_array();
@@ -62,10 +110,11 @@ int inspect_command(struct cli *cli, const struct options *options, struct err *
 	if (cli_roots(cli, err) < 0)
 		return -1;
 	for (const char *const *name = options_arguments(options); *name; name++)
-		if (!find(cli, *name, array, err)) {
+		if (!find_any(cli, type, *name, array)) {
 			if (!type && options_argument_count(options) == 1)
 				return image_inspect_command(cli, options, err);
-			return err_set(err, ERR_NOT_FOUND, "no such object: %s", *name);
+			return err_set(err, ERR_NOT_FOUND, "no such %s: %s", type ? type : "object",
+				       *name);
 		}
 	return output_inspect(stdout, options_text(options, "format"), array, err);
 }

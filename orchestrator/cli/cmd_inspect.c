@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/output.h"
+#include "orchestrator/cli/row_size.h"
 #include "orchestrator/cli/rows.h"
 #include "orchestrator/cli/top.h"
 #include "orchestrator/cli/view.h"
@@ -63,6 +64,19 @@ static const struct output_column ps_columns[] = {
 	{ "CreatedAt",    "CREATED AT",    COLUMN_EXTRA},
 	{ "Publishers",   "PUBLISHERS",    COLUMN_EXTRA},
 	{ NULL,           NULL,            0           },
+};
+
+/* With --size: what it wrote, and its log. */
+static const struct output_column sized_columns[] = {
+	{"Name",        "NAME",    0},
+        { "Image",      "IMAGE",   0},
+        { "Command",    "COMMAND", 0},
+	{ "Service",    "SERVICE", 0},
+        { "RunningFor", "CREATED", 0},
+        { "Status",     "STATUS",  0},
+	{ "Ports",      "PORTS",   0},
+        { "Size",       "SIZE",    0},
+        { NULL,         NULL,      0},
 };
 
 static int wanted_states(const struct options *options, const char *const **out, struct err *err)
@@ -133,9 +147,21 @@ static void print_words(const char *text, struct json_object *seen)
 	puts(text);
 }
 
+static struct json_object *ps_row(const struct options *options, const struct project_dirs *dirs,
+				  const struct observed_container *container)
+{
+	struct json_object *row =
+		row_container(dirs->name, container, options_flag(options, "no-trunc"));
+
+	if (options_flag(options, "size"))
+		row_add_size(row, dirs, container->record);
+	return row;
+}
+
 int ps_command(struct cli *cli, const struct options *options, struct err *err)
 {
-	struct output_view view = { .columns = ps_columns };
+	bool size = options_flag(options, "size");
+	struct output_view view = { .columns = size ? sized_columns : ps_columns };
 	AUTO(json) struct json_object *rows = json_object_new_array();
 	AUTO(json) struct json_object *seen = json_object_new_object();
 	AUTO(observed) struct observed *observed = NULL;
@@ -169,9 +195,7 @@ int ps_command(struct cli *cli, const struct options *options, struct err *err)
 		else if (services)
 			print_words(container->record->service, seen);
 		else
-			json_object_array_add(rows,
-					      row_container(dirs->name, container,
-							    options_flag(options, "no-trunc")));
+			json_object_array_add(rows, ps_row(options, dirs, container));
 	}
 	if (quiet || services)
 		return 0;

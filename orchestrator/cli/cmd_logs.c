@@ -99,6 +99,7 @@ static void print_event(struct json_object *event, bool as_json)
 		attributes = json_add_object(out, "attributes");
 		json_add_text(attributes, "image", json_text_or(event, "image", NULL));
 		json_add_text(attributes, "name", json_text_or(event, "name", NULL));
+		json_add_text(attributes, "project", json_text_or(event, "project", NULL));
 		json_add_text(attributes, "reason", json_text_or(event, "reason", NULL));
 		json_add_text(out, "id", json_text_or(event, "container", NULL));
 		json_add_text(out, "service", json_text_or(event, "service", NULL));
@@ -128,6 +129,11 @@ int events_command(struct cli *cli, const struct options *options, struct err *e
 	if ((text = options_text(options, "until")) != NULL &&
 	    log_time_parse(text, stamp_now_ns(), &view.until_ns, err) < 0)
 		return err_wrap(err, "--until");
+	if (!options_argument_count(options) && !cli_has_project(cli))
+		return cli_roots(cli, err) < 0
+			       ? -1
+			       : events_show_all(cli->roots, &view, print_event,
+						 options_flag(options, "json"), err);
 	if (cli_project_dirs(cli, true, &found, err) < 0)
 		return -1;
 	dirs = found;

@@ -175,6 +175,16 @@ static int network_inspect_command(struct cli *cli, const struct options *option
 	return output_inspect(stdout, options_text(options, "format"), array, err);
 }
 
+struct json_object *network_inspect_named(struct cli *cli, const char *name, struct err *err)
+{
+	struct network_record *network;
+	struct books books;
+
+	return open_books(cli, &books, err) < 0 || find(cli, &books, name, &network, err) < 0
+		       ? NULL
+		       : inspect_network(cli, network);
+}
+
 /* ---- create ---- */
 
 static int read_pairs(struct cli *cli, const struct options *options, const char *flag,

@@ -51,6 +51,7 @@ const struct option_row up_options[] = {
 	OPT_FLAG("quiet-pull", 0, "Pull without progress"),
 	OPT_FLAG("quiet-build", 0, "Build without progress"),
 	OPT_FLAG("watch", 'w', "Follow changes of files as develop.watch says"),
+	OPT_FLAG("ignore-orphans", 0, "Do not tell of orphans", .flags = OPTION_HIDDEN, .env = "COMPOSE_IGNORE_ORPHANS"),
 	OPT_FLAG("menu", 0, "Accepted, and without effect", .flags = OPTION_HIDDEN, .env = "COMPOSE_MENU"),
 	OPT_FLAG("yes", 'y', "No questions"),
 	OPT_TEXT("trace", 0, "FILE", "Write a Chrome trace of every stage in all processes"),
@@ -66,6 +67,7 @@ const struct option_row create_options[] = {
 	OPT_FLAG("no-recreate", 0, "Leave existing containers as they are"),
 	OPT_FLAG("remove-orphans", 0, "Remove containers of services that the file does not know"),
 	OPT_LIST("scale", 0, "SERVICE=NUM", "Replicas of a service, over the file"),
+	OPT_FLAG("ignore-orphans", 0, "Do not tell of orphans", .flags = OPTION_HIDDEN, .env = "COMPOSE_IGNORE_ORPHANS"),
 	OPT_FLAG("yes", 'y', "No questions"),
 	OPT_END,
 };
@@ -81,11 +83,12 @@ const struct option_row plan_options_table[] = {
 /* clang-format on */
 
 static const char *const up_flags[] = {
-	"force-recreate",     "no-recreate",    "no-deps",    "always-recreate-deps",
-	"renew-anon-volumes", "remove-orphans", "quiet-pull", NULL
+	"force-recreate",       "no-recreate",        "no-deps",
+	"always-recreate-deps", "renew-anon-volumes", "remove-orphans",
+	"quiet-pull",           "ignore-orphans",     NULL
 };
-static const char *const create_flags[] = { "force-recreate", "no-recreate", "remove-orphans",
-					    "quiet-pull", NULL };
+static const char *const create_flags[] = { "force-recreate", "no-recreate",    "remove-orphans",
+					    "quiet-pull",     "ignore-orphans", NULL };
 static const char *const plan_flags[] = { "force-recreate", "no-deps", "remove-orphans", NULL };
 
 /* ---- up ---- */

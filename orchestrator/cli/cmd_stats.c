@@ -170,17 +170,25 @@ static int gather_project(struct cli *cli, struct watch *watch, struct err *err)
 	return 0;
 }
 
-int stats_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	return run(cli, options, gather_project, err);
-}
-
 static int add_all(void *ctx, const struct view *view, struct err *err)
 {
 	(void)err;
 	for (size_t i = 0; i < view->observed->count; i++)
 		watch_add(ctx, &view->observed->containers[i]);
 	return 0;
+}
+
+static int gather_all(struct cli *cli, struct watch *watch, struct err *err)
+{
+	return view_each(cli, add_all, watch, err);
+}
+
+/* Of the project; where there is none, of all. */
+int stats_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	bool all = !options_argument_count(options) && !cli_has_project(cli);
+
+	return run(cli, options, all ? gather_all : gather_project, err);
 }
 
 static int gather_named(struct cli *cli, struct watch *watch, struct err *err)

@@ -18,3 +18,8 @@ struct events_view {
 int events_show(const struct project_dirs *dirs, const struct events_view *view,
 		void (*print)(struct json_object *event, bool as_json), bool as_json,
 		struct err *err);
+/* Of every project of the machine, by time; follow: also of those that come. Events carry the
+ * project's name as "project". */
+int events_show_all(const struct roots *roots, const struct events_view *view,
+		    void (*print)(struct json_object *event, bool as_json), bool as_json,
+		    struct err *err);

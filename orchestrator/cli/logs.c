@@ -62,6 +62,13 @@ static bool is_wanted(const struct viewer *v, const struct record *record)
 		return false;
 	if (v->view->index && record->slot != v->view->index)
 		return false;
+	if (v->view->attaches && !(v->view->services && v->view->services[0])) {
+		const struct service *service =
+			project_find_service(v->view->attaches, record->service);
+
+		if (service && service->attach.is_set && !service->attach.value)
+			return false;
+	}
 	return !record->oneoff && !view_is_listed(v->view->excluded, record->service);
 }
 
@@ -100,12 +107,14 @@ static struct source *add_source(struct viewer *v, const struct record *record, 
 	return source->reader || err->code == ERR_NOT_FOUND ? source : NULL;
 }
 
-static void print_end(struct viewer *v, struct source *source, const struct record_exit *last)
+/* returns: policy starts it again, so that nothing has come to its end. */
+static void print_end(struct viewer *v, struct source *source, const struct record_exit *last,
+		      bool returns)
 {
 	if (v->view->announce && v->view->log.follow)
-		fprintf(v->view->split_streams ? stderr : stdout, "%s exited with code %d\n",
-			source->name, last->code);
-	if (v->view->ended &&
+		fprintf(v->view->split_streams ? stderr : stdout, "%s exited with code %d%s\n",
+			source->name, last->code, returns ? " (restarting)" : "");
+	if (!returns && v->view->ended &&
 	    v->view->ended(v->view->ctx, source->service, source->name, last->code))
 		v->over = true;
 }
@@ -123,6 +132,7 @@ static int look(struct viewer *v, size_t *out_running, struct err *err)
 		const struct record *record = container->record;
 		struct source *source;
 		char slot[300];
+		bool lives;
 
 		if (!is_wanted(v, record))
 			continue;
@@ -136,15 +146,22 @@ static int look(struct viewer *v, size_t *out_running, struct err *err)
 				return -1;
 			}
 		}
-		if (source->life != record->life || strcmp(source->id, record->id) != 0)
+		if (source->life != record->life || strcmp(source->id, record->id) != 0) {
+			/* It was away and back between two looks. */
+			if (source->life && !source->told_end &&
+			    strcmp(source->id, record->id) == 0 &&
+			    record->last_exit.life + 1 == record->life)
+				print_end(v, source, &record->last_exit, true);
 			source->told_end = false;
+		}
 		source->life = record->life;
 		memcpy(source->id, record->id, sizeof(source->id));
-		source->runs = container->alive || record->state == RECORD_STARTING ||
-			       record->state == RECORD_CREATED || record->state == RECORD_CREATING;
-		if (!source->runs && !source->told_end && record->life) {
+		lives = container->alive || record->state == RECORD_STARTING ||
+			record->state == RECORD_CREATED || record->state == RECORD_CREATING;
+		source->runs = lives || record->state == RECORD_BACKOFF; /* it comes back */
+		if (!lives && !source->told_end && record->life) {
 			source->told_end = true;
-			print_end(v, source, &record->last_exit);
+			print_end(v, source, &record->last_exit, record->state == RECORD_BACKOFF);
 		}
 		*out_running += source->runs;
 	}
@@ -370,6 +387,7 @@ int logs_foreground(struct cli *cli, const struct options *options, const struct
 		.colours = !options_flag(options, "no-color") &&
 			   output_may_use_ansi(stdout, cli->ansi),
 		.split_streams = true,
+		.attaches = project,
 		.stays = options_flag(options, "watch"),
 		.announce = true,
 		.ended = container_ended,

@@ -16,6 +16,8 @@ struct logs_view {
 	unsigned index;        /* one replica; 0: all */
 	const char *container; /* an ID: that one alone, one-off or not; NULL: by service */
 	const char *grep;      /* extended regular expression, or NULL */
+	const struct project *attaches; /* unless services are named, those with attach: false
+					   are left out; NULL: not asked */
 	bool timestamps, no_prefix, colours;
 	bool split_streams; /* stderr of containers on our stderr (up) */
 	bool stays;         /* goes on when all have ended: somebody starts them again */

@@ -1,6 +1,8 @@
-/* orchestrator/cli/main - program stack: the table of commands, and the way from argv to one of them.
+/* orchestrator/cli/main - program stack: the table of commands, and the way from argv to one of
+ * them.
  *
- * Owns: the command table, the exit status, the last error line. May not touch: what a command does.
+ * Owns: the command table, the exit status, the last error line. May not touch: what a command
+ * does.
  */
 #include <errno.h>
 #include <limits.h>
@@ -23,7 +25,7 @@
 static const struct option_row global_options[] = {
 	OPT_LIST("file", 'f', "FILE", "Stack file; \"-\" is stdin", .env = "COMPOSE_FILE", .flags = OPTION_PATHS),
 	OPT_TEXT("project-name", 'p', "NAME", "Name of the project", .env = "COMPOSE_PROJECT_NAME"),
-	OPT_TEXT("project-directory", 0, "DIR", "Base of relative paths, .env and the name"),
+	OPT_TEXT("project-directory", 0, "DIR", "Base of relative paths, .env and the name", .alias = "workdir"),
 	OPT_LIST("env-file", 0, "FILE", "Variables, instead of .env"),
 	OPT_LIST("profile", 0, "PROFILE", "Profile to enable; * enables all", .env = "COMPOSE_PROFILES"),
 	OPT_NUMBER("parallel", 0, "N", "Things done at once, -1: no limit", .env = "COMPOSE_PARALLEL_LIMIT"),
@@ -33,7 +35,8 @@ static const struct option_row global_options[] = {
 	OPT_TEXT("root", 0, "DIR", "State that survives a reboot (default /var/lib/stack)", .env = "STACK_ROOT"),
 	OPT_TEXT("runtime-root", 0, "DIR", "State that does not (default /run/stack)", .env = "STACK_RUNTIME_ROOT"),
 	OPT_TEXT("config", 0, "FILE", "Settings of the machine", .env = "STACK_CONFIG"),
-	OPT_FLAG("compatibility", 0, "Names with _ instead of -", .flags = OPTION_HIDDEN),
+	OPT_FLAG("no-ansi", 0, "As --ansi never", .flags = OPTION_HIDDEN),
+	OPT_FLAG("compatibility", 0, "Accepted, and without effect", .flags = OPTION_HIDDEN, .env = "COMPOSE_COMPATIBILITY"),
 	OPT_FLAG("all-resources", 0, "Keep unused networks and volumes", .flags = OPTION_HIDDEN),
 	OPT_FLAG("verbose", 0, "Say more", .flags = OPTION_HIDDEN),
 	OPT_FLAG("version", 'v', "Print the version"),
@@ -264,11 +267,13 @@ static int run(struct cli *cli, struct options *options, struct err *err)
 	if (options_apply_env(options, environment, NULL, err) < 0)
 		return -1;
 	cli->options = options;
-	cli->ansi = options_text(options_globals(options), "ansi");
-	if (progress_form_choose(options_text(options_globals(options), "progress"), cli->ansi, stderr,
-				 &cli->progress, err) < 0)
+	cli->settable = options;
+	if (cli_choose_output(cli, err) < 0)
 		return -1;
 	cli->dry_run = options_flag(options_globals(options), "dry-run");
+	if (options_flag(options_globals(options), "compatibility"))
+		cli_warn("--compatibility has no effect: names of containers have - between their "
+			 "parts");
 	if (cli->dry_run && dry_run_replaces(options))
 		return 0;
 	return command->run(cli, options, err);
@@ -283,7 +288,8 @@ int main(int argc, char **argv)
 
 	if (options_parse(options, argc, argv, &err) < 0)
 		return usage_error(options, &err);
-	if (options_flag(options_globals(options), "version") && options_command(options) == &root) {
+	if (options_flag(options_globals(options), "version") &&
+	    options_command(options) == &root) {
 		puts("stack version " STACK_VERSION);
 		return 0;
 	}
