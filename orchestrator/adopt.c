@@ -18,10 +18,13 @@
 #include "orchestrator/adopt_net.h"
 #include "orchestrator/health.h"
 #include "orchestrator/publish.h"
+#include "orchestrator/ready.h"
 #include "orchestrator/run_request.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
 #include "orchestrator/values.h"
+
+#define START_SLACK_US 5000000 /* the program may have spoken before its start was recorded */
 
 /* The model that the container was made from: the one in force, or an older one of the history. */
 static struct model *model_of(struct supervisor *sv, const struct record *record)
@@ -85,6 +88,7 @@ static void adopt_running(struct slot *slot, int pidfd)
 	slot->state = SLOT_RUNNING;
 	slot_watch(slot, pidfd);
 	health_start(slot, NULL);
+	ready_watch(slot, slot->record->started_at_us - START_SLACK_US);
 	log_info("adopted", KV_S("service", slot->service), KV_S("container", slot->record->id));
 }
 
@@ -145,6 +149,26 @@ static void adopt_slot(struct slot *slot)
 	}
 }
 
+/* What is in books or kernel for slots without a record: a crash came between. */
+static void drop_strays(struct supervisor *sv)
+{
+	struct arena *arena = arena_new();
+	struct texts known = { NULL, 0 };
+	struct err err = ERR_NONE;
+	AUTO(fd) int netns_fd = openat(sv->roots->run_fd, "netns", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct slot *slot;
+
+	LIST_FOREACH(slot, &sv->slots, link)
+		*(const char **)arena_grow(arena, &known.items, &known.count, sizeof(char *)) =
+			slot->oneoff ? arena_format(arena, "%s/%s/run-%s", sv->dirs->name, slot->service,
+						    slot->oneoff)
+				     : arena_format(arena, "%s/%s/%u", sv->dirs->name, slot->service,
+						    slot->number);
+	if (net_drop_strays(sv->net, sv->roots->run, netns_fd, &known, &err) < 0)
+		log_warn("strays-stay", KV_S("error", err.msg));
+	arena_free(arena);
+}
+
 int adopt_project(struct supervisor *sv, struct err *err)
 {
 	struct err absent = ERR_NONE;
@@ -172,6 +196,7 @@ int adopt_project(struct supervisor *sv, struct err *err)
 	}
 	free(records);
 	clear_rubbish(sv);
+	drop_strays(sv);
 	if (!sv->model)
 		return 0;
 	return adopt_networks(sv, err);

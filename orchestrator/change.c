@@ -22,6 +22,7 @@
 #include "orchestrator/publish.h"
 #include "orchestrator/pull.h"
 #include "orchestrator/rollback.h"
+#include "orchestrator/schedule.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/storage.h"
 #include "orchestrator/transfer.h"
@@ -408,6 +409,7 @@ static void change_done(struct flow *flow, const struct err *err)
 	if (!result.code || !change->roll_back || !rollback_after(change, &result))
 		answer(change, &result);
 	publish_names(sv, NULL);
+	schedule_look(sv);
 	uv_close((uv_handle_t *)&change->wait_timer, timer_closed);
 	begin_next(sv);
 	supervisor_look_idle(sv);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "orchestrator/ready.h"
 #include "orchestrator/slot.h"
 
 /* 1 ready, 0 not yet, -1 never. */
@@ -18,9 +19,7 @@ static int slot_ready(const struct slot *slot, struct err *err)
 			       record->last_exit.code);
 	if (slot->state != SLOT_RUNNING)
 		return 0;
-	if (record->health == HEALTH_BAD)
-		return err_set(err, ERR_SYSTEM, "container %s is unhealthy", record->name);
-	return record->health != HEALTH_STARTING;
+	return ready_judge(slot, NULL, err);
 }
 
 static int all_ready(const struct change *change, struct err *err)

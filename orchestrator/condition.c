@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/change.h"
+#include "orchestrator/ready.h"
 #include "orchestrator/slot.h"
 
 static int started(const struct slot *slot, const struct plan_wait *wait, struct err *err)
@@ -18,6 +19,8 @@ static int started(const struct slot *slot, const struct plan_wait *wait, struct
 static int healthy(const struct slot *slot, const struct plan_wait *wait, struct err *err)
 {
 	const struct record *record = slot->record;
+	bool judged;
+	int well;
 
 	(void)wait;
 	if (slot->state == SLOT_EXITED && record->life)
@@ -26,15 +29,14 @@ static int healthy(const struct slot *slot, const struct plan_wait *wait, struct
 			       record->last_exit.code);
 	if (slot->state != SLOT_RUNNING)
 		return 0;
-	if (record->health == HEALTH_BAD)
-		return err_set(err, ERR_SYSTEM,
-			       "dependency failed to start: container %s is unhealthy",
-			       record->name);
-	if (record->health == HEALTH_NONE)
+	well = ready_judge(slot, &judged, err);
+	if (well < 0)
+		return err_wrap(err, "dependency failed to start");
+	if (!judged)
 		return err_set(err, ERR_INVALID,
 			       "dependency failed to start: container %s has no healthcheck",
 			       record->name);
-	return record->health == HEALTH_GOOD;
+	return record->health == HEALTH_NONE ? well : record->health == HEALTH_GOOD;
 }
 
 static int completed(const struct slot *slot, const struct plan_wait *wait, struct err *err)

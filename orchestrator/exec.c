@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -56,8 +57,8 @@ int exec_run(const struct supervisor *sv, const struct exec_request *request,
 	return status;
 }
 
-void exec_hooks(const struct supervisor *sv, const char *container_id, const struct hook *hooks,
-		size_t count)
+int exec_hooks(const struct supervisor *sv, const char *container_id, const struct hook *hooks,
+	       size_t count, struct err *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct exec_request request = { .container_id = container_id,
@@ -67,15 +68,19 @@ void exec_hooks(const struct supervisor *sv, const char *container_id, const str
 						.working_dir = hooks[i].working_dir,
 						.environment = &hooks[i].environment };
 		struct spawn_result result;
-		struct err err = ERR_NONE;
 
-		if (exec_run(sv, &request, &result, &err) == 0 && result.status == 0)
+		memset(&result, 0, sizeof(result));
+		if (exec_run(sv, &request, &result, err) == 0 && result.status == 0)
 			continue;
-		log_warn("hook-failed", KV_S("container", container_id),
-			 KV_I("code", result.status),
-			 KV_S("error", err.code ? err.msg : result.output));
-		return;
+		result.output[strcspn(result.output, "\n")] = '\0';
+		if (!err->code)
+			err_set(err, ERR_SYSTEM, "hook %s: status %d: %.200s",
+				hooks[i].command.count ? hooks[i].command.items[0] : "",
+				result.status, result.output);
+		log_warn("hook-failed", KV_S("container", container_id), KV_S("error", err->msg));
+		return -1;
 	}
+	return 0;
 }
 
 int exec_verb(const struct supervisor *sv, const char *verb, const char *container_id,

@@ -22,9 +22,9 @@ struct exec_request {
 int exec_run(const struct supervisor *sv, const struct exec_request *request,
 	     struct spawn_result *out, struct err *err);
 
-/* Lifecycle hooks in order; a failing one is logged and ends the row. */
-void exec_hooks(const struct supervisor *sv, const char *container_id, const struct hook *hooks,
-		size_t count);
+/* Lifecycle hooks in order; a failing one is logged and ends the row: -1, *err says which and why. */
+int exec_hooks(const struct supervisor *sv, const char *container_id, const struct hook *hooks,
+	       size_t count, struct err *err);
 /* Takes a paused container out of the freezer, so that a signal can reach it. */
 void exec_thaw(const struct supervisor *sv, const char *container_id);
 /* Any verb of stack-runtime on a container: "pause", "resume"; ERR_SYSTEM with what it said. */

@@ -158,19 +158,25 @@ static void set_state(struct health *health, enum health_state state, const char
 	slot_set_state(slot, slot->state);
 }
 
+static void stopped_for_restart(void *ctx, struct slot *slot, const struct err *err)
+{
+	(void)ctx;
+	if (err->code == ERR_OK && !slot->kept_down && !slot->sv->ending)
+		slot_restart_soon(slot);
+}
+
 static void unhealthy(struct health *health)
 {
 	struct slot *slot = health->slot;
 	const struct service *service = slot_service(slot);
 	const char *wish = service && service->stack ? service->stack->on_unhealthy : NULL;
-	struct err err = ERR_NONE;
 
 	if (!wish || strcmp(wish, "ignore") == 0 || slot->state != SLOT_RUNNING)
 		return;
 	if (strcmp(wish, "stop") == 0)
 		slot_stop(slot, -1, true, "x-stack.on_unhealthy: stop", NULL, NULL);
-	else if (slot_signal(slot, SIGTERM, &err) == 0) /* policy starts it again */
-		slot_event(slot, "kill", "x-stack.on_unhealthy: restart");
+	else
+		slot_stop(slot, -1, false, "x-stack.on_unhealthy: restart", stopped_for_restart, NULL);
 }
 
 static void judge(struct health *health)

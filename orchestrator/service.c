@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/stamp.h"
 #include "orchestrator/change.h"
+#include "orchestrator/schedule.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
 
@@ -109,6 +110,16 @@ void slot_await_needs(struct slot *slot, const char *reason)
 	slot_set_state(slot, SLOT_BACKOFF); /* looks at once */
 }
 
+void slot_start_when_due(struct slot *slot, const char *reason)
+{
+	char why[200];
+
+	if (needs_hold(slot, why, sizeof(why)))
+		slot_start(slot, reason, restarted, NULL);
+	else
+		slot_await_needs(slot, why);
+}
+
 static void backoff_is_over(uv_timer_t *timer)
 {
 	struct slot *slot = timer->data;
@@ -120,6 +131,26 @@ static void backoff_is_over(uv_timer_t *timer)
 		slot_await_needs(slot, why);
 }
 
+static void begin_backoff(struct slot *slot, const struct restart_rule *rule)
+{
+	uint64_t delay;
+
+	slot->streak++;
+	delay = service_backoff_us(rule, slot->streak, (unsigned)(stamp_monotonic_us() % 11));
+	slot->record->state = RECORD_BACKOFF;
+	slot_write_record(slot);
+	slot_set_state(slot, SLOT_BACKOFF);
+	uv_timer_start(&slot->timer, backoff_is_over, (delay + 999) / 1000, 0);
+}
+
+void slot_restart_soon(struct slot *slot)
+{
+	const struct service *service = slot_service(slot);
+	struct restart_rule rule = service ? service_restart(service) : (struct restart_rule){ 0 };
+
+	begin_backoff(slot, &rule);
+}
+
 void slot_apply_policy(struct slot *slot)
 {
 	const struct service *service = slot_service(slot);
@@ -128,7 +159,6 @@ void slot_apply_policy(struct slot *slot)
 	uint64_t lived = last->finished_at_us > last->started_at_us
 				 ? last->finished_at_us - last->started_at_us
 				 : 0;
-	uint64_t delay;
 
 	if (lived >= RESET_AFTER_US) {
 		slot->streak = 0;
@@ -143,12 +173,8 @@ void slot_apply_policy(struct slot *slot)
 	if (slot->oneoff || slot->sv->ending ||
 	    !service_wants_restart(&rule, last, slot->record->restarts, slot->kept_down)) {
 		slot_set_state(slot, SLOT_EXITED);
+		schedule_ended(slot);
 		return;
 	}
-	slot->streak++;
-	delay = service_backoff_us(&rule, slot->streak, (unsigned)(stamp_monotonic_us() % 11));
-	slot->record->state = RECORD_BACKOFF;
-	slot_write_record(slot);
-	slot_set_state(slot, SLOT_BACKOFF);
-	uv_timer_start(&slot->timer, backoff_is_over, (delay + 999) / 1000, 0);
+	begin_backoff(slot, &rule);
 }

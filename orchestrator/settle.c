@@ -15,6 +15,7 @@
 #include "orchestrator/connections.h"
 #include "orchestrator/names_ports.h"
 #include "orchestrator/publish.h"
+#include "orchestrator/ready.h"
 #include "orchestrator/record_make.h"
 
 #define MONITOR_DEFAULT_US                                                                         \
@@ -190,18 +191,19 @@ int settle_judge(const struct slot *slot, struct err *err)
 		return 1;
 	if (slot->state != SLOT_RUNNING)
 		return 0;
-	if (record->health == HEALTH_BAD)
-		return err_set(err, ERR_SYSTEM, "container %s is unhealthy", record->name);
-	return record->health != HEALTH_STARTING;
+	return ready_judge(slot, NULL, err);
 }
 
 static uint64_t monitor_us(const struct settle *settle)
 {
 	const struct opt_time *monitor = &settle->action->gate->monitor;
+	struct err ignored = ERR_NONE;
+	bool judged = false;
 
 	if (monitor->is_set)
 		return monitor->us > 0 ? (uint64_t)monitor->us : 0;
-	return settle->slot->record->health == HEALTH_NONE ? MONITOR_DEFAULT_US : 0;
+	ready_judge(settle->slot, &judged, &ignored);
+	return judged ? 0 : MONITOR_DEFAULT_US;
 }
 
 static size_t replicas_updated(const struct change *change, const char *service)

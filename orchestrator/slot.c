@@ -18,6 +18,7 @@
 #include "base/stamp.h"
 #include "orchestrator/health.h"
 #include "orchestrator/publish.h"
+#include "orchestrator/ready.h"
 #include "orchestrator/slot_end.h"
 
 #define CODE_MONITOR_DIED 137
@@ -93,6 +94,7 @@ void slot_forget(struct slot *slot)
 {
 	LIST_REMOVE(slot, link);
 	health_stop(slot);
+	ready_forget(slot);
 	slot->closing = 1;
 	uv_close((uv_handle_t *)&slot->timer, free_when_closed);
 }
@@ -221,6 +223,7 @@ void slot_ended(struct slot *slot)
 	record->monitor = record->init = (struct process_id){ 0 };
 	record->health = HEALTH_NONE;
 	health_stop(slot);
+	ready_forget(slot);
 	uv_timer_stop(&slot->timer);
 	slot_event(slot, "die", record->last_exit.oom ? "out of memory" : record->last_exit.error);
 	slot_write_record(slot);

@@ -29,6 +29,10 @@ enum slot_state {
 struct slot;
 struct health;
 struct start_job;
+struct ready;
+
+/* x-stack.ready of this start. */
+enum ready_state { READY_NONE, READY_WAITS, READY_YES, READY_LATE };
 
 /* The end of a job; err->code ERR_OK when it went well. */
 typedef void (*slot_done)(void *ctx, struct slot *slot, const struct err *err);
@@ -64,6 +68,10 @@ struct slot {
 	slot_done also;       /* that removal's */
 	void *also_ctx;
 	struct health *health;
+	struct ready *ready;  /* the watch, while READY_WAITS */
+	enum ready_state ready_state;
+	uint64_t begun_us;    /* wall clock at the begin of the present start */
+	bool run_queued;      /* x-stack.overlap: queue */
 	const char *reason;   /* why the present job runs; for events */
 	unsigned closing;     /* handles that must close before the memory goes */
 };
@@ -116,6 +124,10 @@ void slot_job_over(struct slot *slot, const struct err *err);
 void slot_end_backoff(struct slot *slot, bool by_hand);
 /* Policy after an end that nobody asked for (service.c). */
 void slot_apply_policy(struct slot *slot);
+/* Out of the policy's rhythm: a start now, or as soon as depends_on holds (schedule). */
+void slot_start_when_due(struct slot *slot, const char *reason);
+/* As after a crash, whatever the policy: a start after the pause of its streak (x-stack.on_unhealthy: restart). */
+void slot_restart_soon(struct slot *slot);
 /* Into BACKOFF until every condition of its depends_on holds; then it starts. Told once by an event. */
 void slot_await_needs(struct slot *slot, const char *reason);
 /* Something changed: those that wait for it start (service.c). */

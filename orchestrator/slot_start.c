@@ -21,7 +21,9 @@
 #include "orchestrator/health.h"
 #include "orchestrator/image_cache.h"
 #include "orchestrator/launch.h"
+#include "orchestrator/exec.h"
 #include "orchestrator/publish.h"
+#include "orchestrator/ready.h"
 #include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
@@ -46,6 +48,7 @@ struct start_job {
 	bool verifies;    /* the namespace was adopted and is looked at first */
 	bool waits_for_go;
 	bool launched;
+	struct err hook_err; /* of post_start */
 	volatile bool cut;
 };
 
@@ -345,6 +348,18 @@ static int record_running(void *data, struct err *err)
 	return record_save(job->sv->dirs->containers_fd, record, err);
 }
 
+/* A hook that fails is told (log, event); the container runs on. */
+static int post_start(void *data, struct err *err)
+{
+	struct start_job *job = data;
+
+	(void)err;
+	if (job->service->post_start_count)
+		exec_hooks(job->sv, job->slot->record->id, job->service->post_start,
+			   job->service->post_start_count, &job->hook_err);
+	return 0;
+}
+
 /* clang-format off */
 static const struct stage start_stages[] = {
 	/* name              where    run              undo             timeout_ms */
@@ -360,6 +375,7 @@ static const struct stage start_stages[] = {
 	{ "await-go",        ON_LOOP, await_go,        NULL,            0 },
 	{ "release",         IN_POOL, release,         NULL,            0 },
 	{ "record-running",  IN_POOL, record_running,  NULL,            0 },
+	{ "post-start",      IN_POOL, post_start,      NULL,            0 },
 	{ NULL,              ON_LOOP, NULL,            NULL,            0 },
 };
 /* clang-format on */
@@ -389,6 +405,9 @@ static void started(struct start_job *job)
 	job->launch.monitor_pidfd = -1;
 	slot_event(slot, "start", slot->reason);
 	health_start(slot, job->image);
+	ready_watch(slot, slot->begun_us);
+	if (job->hook_err.code)
+		slot_event(slot, "hook-failed", job->hook_err.msg);
 	slot_set_state(slot, SLOT_RUNNING);
 	slot_watch(slot, pidfd);
 }
@@ -429,6 +448,7 @@ void slot_start(struct slot *slot, const char *reason, slot_done done, void *ctx
 	slot->done_ctx = ctx;
 	slot->reason = reason;
 	slot->kept_down = slot->stop_wanted = false;
+	slot->begun_us = stamp_now_us();
 	job->service = slot_service(slot);
 	if (!job->service || !slot->record) {
 		free(job);

@@ -69,6 +69,7 @@ struct hook_job {
 	uv_work_t work;
 	struct slot *slot;
 	int64_t timeout_us;
+	struct err err;
 };
 
 static void send_signal(struct slot *slot, int64_t timeout_us)
@@ -90,7 +91,7 @@ static void hooks_in_pool(uv_work_t *work)
 	struct hook_job *job = work->data;
 
 	exec_hooks(job->slot->sv, job->slot->record->id, slot_service(job->slot)->pre_stop,
-		   slot_service(job->slot)->pre_stop_count);
+		   slot_service(job->slot)->pre_stop_count, &job->err);
 }
 
 static void hooks_done(uv_work_t *work, int status)
@@ -98,6 +99,8 @@ static void hooks_done(uv_work_t *work, int status)
 	struct hook_job *job = work->data;
 
 	(void)status;
+	if (job->err.code)
+		slot_event(job->slot, "hook-failed", job->err.msg);
 	send_signal(job->slot, job->timeout_us);
 	free(job);
 }
@@ -116,6 +119,8 @@ void slot_stop(struct slot *slot, int64_t timeout_us, bool by_hand, const char *
 		timeout_us = service ? service_stop_grace_us(service) : 10000000;
 	if (slot->state == SLOT_BACKOFF)
 		slot_end_backoff(slot, by_hand);
+	if (slot->state == SLOT_STOPPING)
+		return; /* by itself (on_unhealthy, overlap): who asks now is told of its end */
 	if (slot->state != SLOT_RUNNING) {
 		slot_job_over(slot, &fine);
 		return;

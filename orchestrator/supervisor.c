@@ -31,6 +31,7 @@
 #include "orchestrator/reload.h"
 #include "orchestrator/repair.h"
 #include "orchestrator/restore.h"
+#include "orchestrator/schedule.h"
 #include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/transfer.h"
@@ -57,7 +58,7 @@ static bool is_idle(const struct supervisor *sv)
 		if (slot->discarding ||
 		    (slot->state != SLOT_EXITED && slot->state != SLOT_CREATED && slot->state != SLOT_EMPTY))
 			return false;
-	return true;
+	return !schedule_is_pending(sv);
 }
 
 /* Nothing else takes away what is left of a container whose record has gone. */
@@ -257,6 +258,8 @@ int supervisor_run(const struct supervisor_options *options, struct err *err)
 	dup2(sv->log_fd, STDERR_FILENO);
 	log_info("supervisor-started", KV_S("project", options->project), KV_I("pid", getpid()));
 	catch_up(sv);
+	sv->schedule = schedule_new(sv);
+	schedule_look(sv);
 	if (options->restores)
 		restore_begin(sv, NULL);
 	notify_ready(sv->notify, sv->loop, options->project);

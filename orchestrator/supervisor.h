@@ -23,6 +23,7 @@ struct change;
 struct publisher;
 struct repairer;
 struct image_cache;
+struct schedule;
 struct settings;
 
 struct supervisor {
@@ -39,6 +40,7 @@ struct supervisor {
 	struct names *names;
 	struct publisher *publisher;
 	struct repairer *repairer;
+	struct schedule *schedule; /* NULL: none can be kept */
 	struct model *model; /* in force; NULL: never up */
 	LIST_HEAD(slot_list, slot) slots;
 	TAILQ_HEAD(change_list, change) changes; /* the first one is being applied */
