@@ -17,6 +17,7 @@
 #include "base/tree.h"
 #include "orchestrator/adopt_net.h"
 #include "orchestrator/health.h"
+#include "orchestrator/names_ports.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/ready.h"
 #include "orchestrator/run_request.h"
@@ -153,10 +154,11 @@ static void adopt_slot(struct slot *slot)
 static void drop_strays(struct supervisor *sv)
 {
 	struct arena *arena = arena_new();
-	struct texts known = { NULL, 0 };
+	struct texts known = { NULL, 0 }, slots = { NULL, 0 }, keys = { NULL, 0 };
 	struct err err = ERR_NONE;
 	AUTO(fd) int netns_fd = openat(sv->roots->run_fd, "netns", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct slot *slot;
+	bool fresh;
 
 	LIST_FOREACH(slot, &sv->slots, link)
 		*(const char **)arena_grow(arena, &known.items, &known.count, sizeof(char *)) =
@@ -164,8 +166,15 @@ static void drop_strays(struct supervisor *sv)
 						    slot->oneoff)
 				     : arena_format(arena, "%s/%s/%u", sv->dirs->name, slot->service,
 						    slot->number);
-	if (net_drop_strays(sv->net, sv->roots->run, netns_fd, &known, &err) < 0)
+	if (net_drop_strays(sv->net, sv->roots->run, netns_fd, &known, arena, &slots, &keys, &err) < 0)
 		log_warn("strays-stay", KV_S("error", err.msg));
+	err = ERR_NONE;
+	/* netd of the one that died holds their sockets. */
+	if (slots.count && (names_ensure(sv->names, &fresh, &err) < 0 ||
+			    names_ports_drop(sv->names, &keys, &err) < 0))
+		log_warn("strays-stay", KV_S("error", err.msg));
+	for (size_t i = 0; i < slots.count; i++)
+		names_drop_slot(sv->names, slots.items[i], &err);
 	arena_free(arena);
 }
 

@@ -151,9 +151,11 @@ int net_drop_slots(struct project_net *net, struct slot_net *const *slots, size_
 /* As above for the whole project at once (one group delete, one transaction), networks' records included. */
 int net_drop_project(struct project_net *net, char *const *netns_paths, size_t count, struct err *err);
 /* Leases, ports, rules and namespaces of slots of this project that are not `known` (keys): what a crash left between
- * the end of a record and that of its network. netns_fd: the folder RUN/netns, -1: there is none. */
+ * the end of a record and that of its network. netns_fd: the folder RUN/netns, -1: there is none. In the arena, for
+ * netd: the slots' names ("web.1") and the keys of their sockets. */
 int net_drop_strays(struct project_net *net, const char *run, int netns_fd,
-		    const struct texts *known, struct err *err);
+		    const struct texts *known, struct arena *arena, struct texts *out_slots,
+		    struct texts *out_keys, struct err *err);
 /* One network without members: bridge and record. */
 int net_remove(struct project_net *net, const char *name, struct err *err);
 

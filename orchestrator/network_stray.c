@@ -20,17 +20,25 @@ struct search {
 	struct arena *arena;
 	const struct texts *known; /* keys of slots: "PROJECT/SERVICE/N" */
 	struct texts strays;
+	struct texts *keys; /* sockets of their ports */
 };
 
-static void meet(struct search *search, const char *key)
+static void add(struct arena *arena, struct texts *texts, const char *text)
+{
+	*(const char **)arena_grow(arena, &texts->items, &texts->count, sizeof(char *)) = text;
+}
+
+/* True: nobody knows it. */
+static bool meet(struct search *search, const char *key)
 {
 	size_t len = strlen(search->net->project);
 
 	if (strncmp(key, search->net->project, len) != 0 || key[len] != '/' ||
-	    texts_has(search->known, key) || texts_has(&search->strays, key))
-		return;
-	*(const char **)arena_grow(search->arena, &search->strays.items, &search->strays.count,
-				   sizeof(char *)) = arena_strdup(search->arena, key);
+	    texts_has(search->known, key))
+		return false;
+	if (!texts_has(&search->strays, key))
+		add(search->arena, &search->strays, arena_strdup(search->arena, key));
+	return true;
 }
 
 static int search_books(struct search *search, struct err *err)
@@ -42,8 +50,15 @@ static int search_books(struct search *search, struct err *err)
 	if (ports_list(&search->net->np, search->arena, search->net->project, &ports, &count, err) <
 	    0)
 		return -1;
-	for (size_t i = 0; i < count; i++)
-		meet(search, ports[i].slot);
+	for (size_t i = 0; i < count; i++) {
+		char text[ADDRESS_TEXT];
+
+		if (meet(search, ports[i].slot))
+			add(search->arena, search->keys,
+			    arena_format(search->arena, "%s %s %u",
+					 ports_protocol_name(ports[i].protocol),
+					 address_text(&ports[i].address, text), ports[i].port));
+	}
 	if (network_list(&search->net->np, search->arena, NULL, &networks, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
@@ -80,7 +95,7 @@ static void search_namespaces(struct search *search, int netns_fd)
 }
 
 /* The mount goes by name; the links in it go with the namespace. */
-static void drop_namespace(struct search *search, const char *run, const char *key)
+static void drop_namespace(const char *run, const char *key)
 {
 	AUTO(free) char *path = xformat("%s/netns/%s", run, key);
 	char *name = path + strlen(path) - strlen(key);
@@ -90,15 +105,24 @@ static void drop_namespace(struct search *search, const char *run, const char *k
 	if (umount2(path, MNT_DETACH) == 0)
 		log_info("stray-namespace", KV_S("slot", key));
 	unlink(path);
-	(void)search;
+}
+
+/* "PROJECT/web/1" is the slot "web.1". */
+static const char *slot_name(struct arena *arena, const char *key)
+{
+	char *name = arena_strdup(arena, strchr(key, '/') + 1), *last = strrchr(name, '/');
+
+	if (last)
+		*last = '.';
+	return name;
 }
 
 int net_drop_strays(struct project_net *net, const char *run, int netns_fd,
-		    const struct texts *known, struct err *err)
+		    const struct texts *known, struct arena *arena, struct texts *out_slots,
+		    struct texts *out_keys, struct err *err)
 {
-	AUTO(arena) struct arena *arena = arena_new();
 	AUTO(nft) struct nft *nft = NULL;
-	struct search search = { .net = net, .arena = arena, .known = known };
+	struct search search = { .net = net, .arena = arena, .known = known, .keys = out_keys };
 	struct err first = ERR_NONE, one = ERR_NONE;
 
 	pthread_mutex_lock(&net->lock);
@@ -117,8 +141,10 @@ int net_drop_strays(struct project_net *net, const char *run, int netns_fd,
 		if (network_release_slots(&net->np, keys, search.strays.count, &one) < 0)
 			net_keep_first(&first, &one);
 		for (size_t i = 0; i < search.strays.count; i++)
-			drop_namespace(&search, run, keys[i]);
+			drop_namespace(run, keys[i]);
 	}
+	for (size_t i = 0; i < search.strays.count; i++)
+		add(arena, out_slots, slot_name(arena, search.strays.items[i]));
 	pthread_mutex_unlock(&net->lock);
 	*err = first;
 	return first.code ? -1 : 0;

@@ -230,6 +230,7 @@ static void leave(struct process *process)
 	cgroup_folders_drop(sv->dirs->name);
 	unlinkat(sv->dirs->run_fd, "zone", 0);
 	values_forget(sv->dirs);
+	tree_remove(sv->dirs->run_fd, "slots", &ignored); /* of slots whose removal a crash cut off */
 	tree_remove(sv->roots->state_fd, sv->dirs->state + strlen(sv->roots->state) + 1, &ignored);
 	snapshot_sweep(sv->images, NULL, &ignored);
 	/* By name, the lock last: a successor may have begun to fill the folder again. */

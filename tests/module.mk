@@ -6,7 +6,7 @@ E2E      ?=
 FUZZ     ?=
 FUZZ_SECONDS ?= 20
 
-.PHONY: test test-vm units e2e floors deps demo check fuzz list-tests list-programs test-binaries san-binaries list-fuzzers
+.PHONY: test test-crash crash-sample test-vm units e2e floors deps demo check fuzz list-tests list-programs test-binaries san-binaries list-fuzzers
 test: deps
 	@$(MAKE) --no-print-directory all
 	@env -u MAKEFLAGS -u MFLAGS BUILD=$(BUILD) tests/run
@@ -52,6 +52,19 @@ CASES ?=
 test-load: deps all
 	@tests/images-build/build
 	@STACK_BUILD=$(abspath $(BUILD)) CASES="$(CASES)" tests/lib/netns tests/load/run
+
+# The supervisor killed at every named stage of up, recreate, scale and down (CRASH_FLOWS="up down": these alone).
+CRASH_FLOWS ?=
+test-crash: deps
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/crash CRASH=1 all
+	@tests/images-build/build
+	@env -u MAKEFLAGS -u MFLAGS tests/crash/run $(BUILD)/crash $(CRASH_FLOWS)
+
+# What `make test` does of it: a supervisor under the sanitizers, which have the crash points, beside the plain rest.
+crash-sample: all
+	@$(MAKE) --no-print-directory $(SANBUILD) $(BUILD)/san/stack
+	@mkdir -p $(BUILD)/crash-sample
+	@cp -f $(BUILD)/san/stack $(addprefix $(BUILD)/,stack-runtime stack-init stack-netd) $(BUILD)/crash-sample/
 
 # The example of the README, from the packages to `down`, in a namespace of its own.
 demo: deps
