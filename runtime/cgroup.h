@@ -61,6 +61,8 @@ int cgroup_settle(struct cgroup *cgroup, const struct config_resources *resource
  * The caller closes. sub (may be NULL): a sub path that must exist, "CTRL:PATH" allowed. */
 int cgroup_join_fds(struct cgroup *cgroup, const char *const *subs, bool v2_too, int *fds,
 		    size_t max, struct err *err);
+/* Closes what cgroup_join_fds opened, neighbours by one call, and sets the count to 0. */
+void cgroup_close_fds(const int *fds, size_t *count);
 /* In the child, after fork: writes "0" to each. -1 with errno. */
 int cgroup_join_self(const int *fds, size_t count);
 /* Moves another process. */

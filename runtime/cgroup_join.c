@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -102,11 +103,21 @@ int cgroup_join_fds(struct cgroup *cgroup, const char *const *subs, bool v2_too,
 			*err = ERR_NONE;
 			continue;
 		}
-		while (count)
-			close(fds[--count]);
+		cgroup_close_fds(fds, &count);
 		return -1;
 	}
 	return (int)count;
+}
+
+void cgroup_close_fds(const int *fds, size_t *count)
+{
+	for (size_t i = 0, first = 0; i < *count; i++) {
+		if (i + 1 < *count && fds[i + 1] == fds[i] + 1)
+			continue;
+		syscall(SYS_close_range, (unsigned)fds[first], (unsigned)fds[i], 0);
+		first = i + 1;
+	}
+	*count = 0;
 }
 
 int cgroup_join_self(const int *fds, size_t count)

@@ -265,9 +265,7 @@ static void close_child_side(struct create_job *job)
 	for (int i = 0; i < NAMESPACE_COUNT; i++)
 		if (init->namespace_fds[i] >= 0)
 			close(TAKE_FD(init->namespace_fds[i]));
-	for (size_t i = 0; i < init->cgroup_fd_count; i++)
-		close(init->cgroup_fds[i]);
-	init->cgroup_fd_count = 0;
+	cgroup_close_fds(init->cgroup_fds, &init->cgroup_fd_count);
 	free(init->filter.at);
 	init->filter.at = NULL;
 }

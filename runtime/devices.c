@@ -80,33 +80,45 @@ struct wanted {
 	gid_t gid;
 };
 
-static int make_node(struct init_job *job, int dir_fd, const char *name,
-		     const struct wanted *wanted, struct err *err)
+/* What stands at the name: the device itself (true), or a link, which goes. */
+static bool is_there(int dir_fd, const char *name, const struct wanted *wanted)
 {
 	struct stat st;
 
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		if ((st.st_mode & S_IFMT) == (wanted->mode & S_IFMT) &&
-		    st.st_rdev == wanted->number) {
-			if (fchownat(dir_fd, name, wanted->uid, wanted->gid, AT_SYMLINK_NOFOLLOW) <
-				    0 ||
-			    fchmodat(dir_fd, name, wanted->mode & 07777u, 0) < 0)
-				return 0; /* read-only or the host's: it is that device, and that is
-					     enough */
-			return 0;
-		}
-		if (S_ISLNK(st.st_mode))
-			unlinkat(dir_fd, name, 0);
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if ((st.st_mode & S_IFMT) == (wanted->mode & S_IFMT) && st.st_rdev == wanted->number) {
+		/* Read-only or the host's: it is that device, and that is enough. */
+		return fchownat(dir_fd, name, wanted->uid, wanted->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+		       fchmodat(dir_fd, name, wanted->mode & 07777u, 0) <= 0;
 	}
-	if (job->in_user_namespace)
+	if (S_ISLNK(st.st_mode))
+		unlinkat(dir_fd, name, 0);
+	return false;
+}
+
+static int make_node(struct init_job *job, int dir_fd, const char *name,
+		     const struct wanted *wanted, struct err *err)
+{
+	int status = -1;
+
+	errno = EPERM;
+	if (!job->in_user_namespace)
+		status = mknodat(dir_fd, name, wanted->mode, wanted->number);
+	if (status < 0 && (errno == EEXIST || errno == EPERM)) {
+		int saved = errno;
+
+		if (is_there(dir_fd, name, wanted))
+			return 0;
+		errno = saved;
+		if (saved == EEXIST)
+			status = mknodat(dir_fd, name, wanted->mode, wanted->number);
+	}
+	if (status < 0 && errno == EPERM)
 		return bind_node(dir_fd, name, wanted->host_path, wanted->mode & S_IFMT,
 				 wanted->number, err);
-	if (mknodat(dir_fd, name, wanted->mode, wanted->number) < 0) {
-		if (errno == EPERM)
-			return bind_node(dir_fd, name, wanted->host_path, wanted->mode & S_IFMT,
-					 wanted->number, err);
+	if (status < 0)
 		return err_sys(err, errno, "make device %s", name);
-	}
 	if ((wanted->uid || wanted->gid) &&
 	    fchownat(dir_fd, name, wanted->uid, wanted->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, errno, "chown device %s", name);
@@ -144,12 +156,14 @@ static int make_links(int dev_fd, struct err *err)
 	for (size_t i = 0; i < LEN(links); i++) {
 		if (links[i].needs && access(links[i].needs, F_OK) < 0)
 			continue;
-		if (symlinkat(links[i].target, dev_fd, links[i].name) < 0 && errno == EEXIST) {
+		if (symlinkat(links[i].target, dev_fd, links[i].name) == 0)
+			continue;
+		if (errno == EEXIST) {
 			unlinkat(dev_fd, links[i].name, 0);
 			if (symlinkat(links[i].target, dev_fd, links[i].name) == 0)
 				continue;
 		}
-		if (errno && faccessat(dev_fd, links[i].name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		if (faccessat(dev_fd, links[i].name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 			return err_sys(err, errno, "link /dev/%s", links[i].name);
 	}
 	return 0;
@@ -172,9 +186,11 @@ static bool binds_dev(const struct config *config)
 
 static int make_ptmx(int dev_fd, struct err *err)
 {
-	unlinkat(dev_fd, "ptmx", 0);
-	if (symlinkat("pts/ptmx", dev_fd, "ptmx") < 0 && errno != EEXIST)
-		return err_sys(err, errno, "link /dev/ptmx");
+	for (int tries = 0; symlinkat("pts/ptmx", dev_fd, "ptmx") < 0; tries++)
+		if (errno != EEXIST || tries)
+			return errno == EEXIST ? 0 : err_sys(err, errno, "link /dev/ptmx");
+		else
+			unlinkat(dev_fd, "ptmx", 0);
 	return 0;
 }
 

@@ -93,17 +93,11 @@ static int step_check(void *context, struct err *err)
 	return find_namespaces(job, err);
 }
 
-static void close_cgroups(struct exec_job *job)
-{
-	while (job->cgroup_fd_count)
-		close(job->cgroup_fds[--job->cgroup_fd_count]);
-}
-
 static int open_cgroups(struct exec_job *job, bool v2_too, struct err *err)
 {
 	int count = 0;
 
-	close_cgroups(job);
+	cgroup_close_fds(job->cgroup_fds, &job->cgroup_fd_count);
 	if (job->spec->state->cgroup)
 		count = cgroup_join_fds(job->spec->state->cgroup, job->spec->cgroups, v2_too,
 					job->cgroup_fds, INIT_CGROUP_FDS, err);
@@ -300,7 +294,7 @@ int exec_start(const struct exec_spec *spec, struct exec_session *out, int *out_
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (*fds[i] >= 0)
 			close(*fds[i]);
-	close_cgroups(&job);
+	cgroup_close_fds(job.cgroup_fds, &job.cgroup_fd_count);
 	free(job.filter.at);
 	if (status < 0) {
 		if (job.session.console_fd >= 0)

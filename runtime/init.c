@@ -47,9 +47,7 @@ static int step_cgroup(void *context, struct err *err)
 
 	if (cgroup_join_self(job->cgroup_fds, job->cgroup_fd_count) < 0)
 		return err_sys(err, errno, "join the cgroup");
-	for (size_t i = 0; i < job->cgroup_fd_count; i++)
-		close(job->cgroup_fds[i]);
-	job->cgroup_fd_count = 0;
+	cgroup_close_fds(job->cgroup_fds, &job->cgroup_fd_count);
 	if (!job->config->process || !job->config->process->cpu_affinity_initial)
 		limits_affinity_reset();
 	return 0;

@@ -43,7 +43,7 @@ int mounts_open_source(const char *bundle, const struct config_mount *mount, boo
 	return fd < 0 ? err_sys(err, errno, "bind source %s", joined) : fd;
 }
 
-static int set_attrs(int tree_fd, uint64_t set, uint64_t clear, bool recursive, const char *what,
+int mounts_set_attrs(int tree_fd, uint64_t set, uint64_t clear, bool recursive, const char *what,
 		     struct err *err)
 {
 	struct err first = ERR_NONE;
@@ -66,8 +66,9 @@ static int set_attrs(int tree_fd, uint64_t set, uint64_t clear, bool recursive, 
 int mounts_attach(int tree_fd, int target_fd, const struct mount_options *options, const char *what,
 		  struct err *err)
 {
-	if (set_attrs(tree_fd, options->attr_set, options->attr_clear, false, what, err) < 0 ||
-	    set_attrs(tree_fd, options->rec_set, options->rec_clear, true, what, err) < 0)
+	if (mounts_set_attrs(tree_fd, options->attr_set, options->attr_clear, false, what, err) <
+		    0 ||
+	    mounts_set_attrs(tree_fd, options->rec_set, options->rec_clear, true, what, err) < 0)
 		return -1;
 	return mount_attach(tree_fd, target_fd, what, err);
 }
@@ -225,8 +226,8 @@ static int remount_one(struct init_job *job, const struct config_mount *mount,
 
 	if (fd < 0)
 		return err_sys(err, errno, "remount %s", mount->destination);
-	if (set_attrs(fd, options->attr_set, options->attr_clear, false, mount->destination, err) <
-	    0)
+	if (mounts_set_attrs(fd, options->attr_set, options->attr_clear, false, mount->destination,
+			     err) < 0)
 		return -1;
 	return set_propagation(fd, options, mount->destination, err);
 }

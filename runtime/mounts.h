@@ -14,6 +14,9 @@ int mounts_open_source(const char *bundle, const struct config_mount *mount, boo
 struct mount_options;
 int mounts_cgroup(struct init_job *job, const struct config_mount *mount,
 		  const struct mount_options *options, int target_fd, struct err *err);
+/* MOUNT_ATTR_*; what another user namespace keeps of the access time mode is no error. */
+int mounts_set_attrs(int tree_fd, uint64_t set, uint64_t clear, bool recursive, const char *what,
+		     struct err *err);
 /* Attributes and move: shared by the two. Consumes nothing. */
 int mounts_attach(int tree_fd, int target_fd, const struct mount_options *options, const char *what,
 		  struct err *err);

@@ -71,21 +71,17 @@ static int add_links(int tmpfs_fd, const char *name, struct err *err)
 	return 0;
 }
 
-static int mount_hierarchy(const struct hierarchy *hierarchy, int tmpfs_fd,
-			   const struct mount_options *options, struct err *err)
+/* The tmpfs is ours and new: its names are what we make of them. */
+static int mount_hierarchy(const struct hierarchy *hierarchy, int tmpfs_fd, struct err *err)
 {
 	const char *name = hierarchy->is_v2 ? "unified" : hierarchy->name;
 	AUTO(fd) int tree_fd = clone_path(hierarchy->folder, false);
-	AUTO(fd) int target_fd = -1;
 
 	if (tree_fd < 0)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "bind %s", hierarchy->folder);
 	if (mkdirat(tmpfs_fd, name, 0755) < 0)
 		return err_sys(err, errno, "make %s", name);
-	target_fd = openat(tmpfs_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (target_fd < 0)
-		return err_sys(err, errno, "open %s", name);
-	if (mounts_attach(tree_fd, target_fd, options, name, err) < 0)
+	if (mount_attach_at(tree_fd, tmpfs_fd, name, err) < 0)
 		return -1;
 	return add_links(tmpfs_fd, name, err);
 }
@@ -103,13 +99,12 @@ static int mount_v1(const struct cgroup *cgroup, const struct config_mount *moun
 
 	if (tmpfs_fd < 0 || mounts_attach(tmpfs_fd, target_fd, &plain, mount->destination, err) < 0)
 		return -1;
-	own.propagation_count = 0;
 	for (size_t i = 0; i < cgroup->count; i++)
-		if (mount_hierarchy(&cgroup->at[i], tmpfs_fd, &own, err) < 0)
+		if (mount_hierarchy(&cgroup->at[i], tmpfs_fd, err) < 0)
 			return -1;
-	if (options->attr_set & MOUNT_ATTR_RDONLY)
-		return mount_set(tmpfs_fd, MOUNT_ATTR_RDONLY, 0, 0, -1, false, err);
-	return 0;
+	/* One call for the tmpfs and all that is on it now. */
+	return mounts_set_attrs(tmpfs_fd, own.attr_set | own.rec_set,
+				own.attr_clear | own.rec_clear, true, mount->destination, err);
 }
 
 int mounts_cgroup(struct init_job *job, const struct config_mount *mount,

@@ -94,6 +94,18 @@ static int make_one(int parent_fd, const char *name, bool *made)
 			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
+/* -1 when the folder above is missing, too, or a link stands at the name: the walk knows. */
+static int make_last(int root_fd, char *path, bool *made)
+{
+	char *slash = strrchr(path, '/');
+	AUTO(fd) int parent_fd = -1;
+
+	*slash = '\0';
+	parent_fd = rootpath_open(root_fd, path, O_PATH | O_DIRECTORY);
+	*slash = '/';
+	return parent_fd < 0 ? -1 : make_one(parent_fd, slash + 1, made);
+}
+
 /* One walk over a clean path: 0 done (*out_fd), 1 start again with *again, -1 with errno. */
 static int walk(int root_fd, const char *path, int *out_fd, bool *out_made, char **again)
 {
@@ -150,6 +162,10 @@ int rootpath_make_dir(int root_fd, const char *path, bool *out_made, struct err 
 		*out_made = false;
 	if (fd >= 0)
 		return fd;
+	if (errno == ENOENT) { /* mostly the last folder alone is missing */
+		fd = make_last(root_fd, clean, &made);
+		status = fd < 0;
+	}
 	for (int i = 0; i < LINKS_MAX && status == 1; i++) {
 		char *again = NULL;
 
