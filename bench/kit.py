@@ -286,7 +286,11 @@ class Kit:
         found = []
         for link in glob.glob("/proc/[0-9]*/exe"):
             with contextlib.suppress(OSError):
-                if wanted(os.readlink(link)):
+                path = os.readlink(link)
+                if path == "/":  # a view of one file has no path: its name then
+                    with open(os.path.dirname(link) + "/comm") as comm:
+                        path = self.build + "/" + comm.read().strip()
+                if wanted(path):
                     found.append(int(link.split("/")[2]))
         return found
 

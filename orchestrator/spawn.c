@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -17,10 +18,26 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/mount.h"
 #include "base/process.h"
 #include "base/stamp.h"
 
 extern char **environ;
+
+int spawn_view(const char *path, struct err *err)
+{
+	AUTO(fd) int file_fd = open(path, O_PATH | O_CLOEXEC);
+	AUTO(fd) int view_fd = -1;
+	struct err ignored = ERR_NONE;
+
+	if (file_fd < 0)
+		return err_sys(err, errno, "open %s", path);
+	view_fd = mount_clone(file_fd, false, &ignored);
+	if (view_fd < 0 || mount_set(view_fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, 0, 0, -1,
+				     false, &ignored) < 0)
+		return TAKE_FD(file_fd);
+	return TAKE_FD(view_fd);
+}
 
 static int start(int program_fd, const char *const *argv, int out_fd, int err_fd, pid_t *out_pid)
 {

@@ -13,6 +13,11 @@ struct spawn_result {
 	size_t output_len;
 };
 
+/* A view of the program's file that cannot be written, for program_fd and for monitors: what runs
+ * from it inside a container leads to no file of the host. Where mounts are not permitted the file
+ * itself. */
+int spawn_view(const char *path, struct err *err);
+
 /* Runs the program behind program_fd (through /proc/self/fd). argv ends with NULL. stderr goes to
  * log_fd (-1: /dev/null) unless out is given, which takes stdout and stderr. Without out, a status
  * other than 0 is an error. */

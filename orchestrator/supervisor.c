@@ -34,6 +34,7 @@
 #include "orchestrator/schedule.h"
 #include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
+#include "orchestrator/spawn.h"
 #include "orchestrator/transfer.h"
 #include "orchestrator/values.h"
 
@@ -128,9 +129,9 @@ static int open_parts(struct process *process, const struct supervisor_options *
 			    0600);
 	if (sv->log_fd < 0)
 		return err_sys(err, errno, "open supervisor.log");
-	sv->runtime_fd = open(options->runtime_path, O_PATH | O_CLOEXEC);
+	sv->runtime_fd = spawn_view(options->runtime_path, err);
 	if (sv->runtime_fd < 0)
-		return err_sys(err, errno, "open %s", options->runtime_path);
+		return -1;
 	sv->settings = settings_load(NULL, err);
 	if (!sv->settings)
 		return -1;

@@ -129,6 +129,7 @@ int monitor_main(int argc, char **argv)
 			argv[0], argv[0]);
 		return strcmp(argv[1], "--help") != 0;
 	}
+	prctl(PR_SET_NAME, "stack-runtime"); /* else the number of a descriptor */
 	empty_life(&life);
 	if (open_process(&err) < 0 || open_life(&life, &err) < 0) {
 		status = refuse(&life, &err);

@@ -20,6 +20,7 @@
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/observe.h"
 #include "orchestrator/profile.h"
+#include "orchestrator/spawn.h"
 
 #define EXEC_FAILED    255 /* stack-runtime exec: the program did not run */
 #define NOT_FOUND      127
@@ -177,8 +178,12 @@ static int status_of_text(const char *text)
 static int run_runtime(struct cli *cli, const struct words *words, unsigned flags, struct err *err)
 {
 	int status;
-	pid_t pid = fork();
+	/* From the view it need not execute itself a second time. */
+	AUTO(fd) int view_fd = spawn_view(cli->runtime, err);
+	pid_t pid = view_fd < 0 ? -1 : fork();
 
+	if (view_fd < 0)
+		return -1;
 	if (pid < 0)
 		return err_sys(err, errno, "fork");
 	if (pid == 0) {
@@ -187,7 +192,8 @@ static int run_runtime(struct cli *cli, const struct words *words, unsigned flag
 			if (open("/dev/null", O_RDONLY) < 0)
 				_exit(EXEC_FAILED);
 		}
-		execv(cli->runtime, (char *const *)(uintptr_t)words->items);
+		execveat(view_fd, "", (char *const *)(uintptr_t)words->items, environ,
+			 AT_EMPTY_PATH);
 		fprintf(stderr, "start %s: %s\n", cli->runtime, strerrordesc_np(errno));
 		_exit(EXEC_FAILED);
 	}

@@ -133,3 +133,37 @@ ends() { # RESULT ARGUMENT...: the system call ends so
 	run inside grep -E 'CapEff|NoNewPrivs' /proc/self/status
 	has 0000000000000000 'NoNewPrivs:	1'
 }
+
+@test "no file of ours can be written from inside, neither by the first process nor by exec" {
+	# The program is what /proc/self/exe is before the exec: the runtime itself. It waits for the other end of a
+	# pipe, so that its file can be taken hold of; when it has ended, the file is no longer busy.
+	mkdir bin data
+	cp "$STACK_BUILD"/stack* bin/
+	mkfifo data/fifo
+	local sum
+	sum=$(sha256sum bin/*)
+	compose <<-END
+		services:
+		  self:
+		    image: $REGISTRY/busybox:1
+		    command: [/proc/self/exe, --log, /data/fifo, list]
+		    volumes: [./data:/data]
+		    init: \${INIT:-false}
+		  web:
+		    image: $REGISTRY/busybox:1
+		    command: sleep 1000
+		    pid: service:self
+		    volumes: [./data:/data]
+		    stop_grace_period: 0s
+	END
+	PATH=$PWD/bin:$PATH
+	up
+	run stack exec -T web sh -c '
+		exec 3</proc/1/exe || exit 1
+		readlink /proc/1/exe
+		cat /data/fifo >/dev/null &
+		for n in $(seq 100); do (echo overwritten >>/proc/self/fd/3) 2>/dev/null && echo won && break; sleep 0.02; done
+		true'
+	lacks won
+	[ "$sum" = "$(sha256sum bin/*)" ]
+}
