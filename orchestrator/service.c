@@ -17,7 +17,7 @@
 
 #define BACKOFF_FIRST_US 100000ull
 #define BACKOFF_MAX_US   60000000ull
-#define RESET_AFTER_US   10000000ull /* a life as long as this clears the row of failures */
+#define RESET_AFTER_US   10000000ull /* a life as long as this clears the row of failures; restart_policy.window */
 
 bool service_wants_restart(const struct restart_rule *rule, const struct record_exit *last,
 			   unsigned restarts, bool by_hand)
@@ -160,7 +160,7 @@ void slot_apply_policy(struct slot *slot)
 				 ? last->finished_at_us - last->started_at_us
 				 : 0;
 
-	if (lived >= RESET_AFTER_US) {
+	if (lived >= (rule.window.is_set ? (uint64_t)rule.window.us : RESET_AFTER_US)) {
 		slot->streak = 0;
 		slot->record->restarts =
 			rule.when == RESTART_ON_FAILURE ? 0 : slot->record->restarts;

@@ -41,6 +41,10 @@ static int check_service(const struct service *service, struct err *err)
 			      "services made by other programs are not supported");
 	if (service->model_count)
 		return refuse(err, "service", name, "models", "there is no runner of models here");
+	if (service->userns_mode && *service->userns_mode &&
+	    strcmp(service->userns_mode, "host") != 0)
+		return refuse(err, "service", name, "userns_mode",
+			      "containers have the machine's users (host); see x-stack.idmap for files");
 	if (service->use_api_socket)
 		return refuse(err, "service", name, "use_api_socket",
 			      "there is no engine's socket to hand in");
