@@ -24,7 +24,8 @@
 #include "orchestrator/cli/view.h"
 #include "orchestrator/observe.h"
 
-#define LOOK_MS 200 /* how soon new containers and ends are seen */
+#define SETTLE_LOOKS 10
+#define LOOK_MS      200 /* how soon new containers and ends are seen */
 
 /* One slot whose log is shown. */
 struct source {
@@ -39,6 +40,7 @@ struct source {
 	struct log_record next;
 	bool has_next;
 	bool runs, told_end;
+	unsigned unsettled; /* looks since it ended without a word of the supervisor */
 	size_t colour;
 };
 
@@ -119,6 +121,16 @@ static void print_end(struct viewer *v, struct source *source, const struct reco
 		v->over = true;
 }
 
+/* It has ended, and the supervisor has not said yet what follows: a few looks' time for that. */
+static bool is_unsettled(struct source *source, const struct observed_container *container)
+{
+	if (container->alive || container->record->state != RECORD_RUNNING) {
+		source->unsettled = 0;
+		return false;
+	}
+	return source->unsettled++ < SETTLE_LOOKS;
+}
+
 /* New containers join, ends are noticed. *out_running counts what may still say something. */
 static int look(struct viewer *v, size_t *out_running, struct err *err)
 {
@@ -156,8 +168,9 @@ static int look(struct viewer *v, size_t *out_running, struct err *err)
 		}
 		source->life = record->life;
 		memcpy(source->id, record->id, sizeof(source->id));
-		lives = container->alive || record->state == RECORD_STARTING ||
-			record->state == RECORD_CREATED || record->state == RECORD_CREATING;
+		lives = container->alive || is_unsettled(source, container) ||
+			record->state == RECORD_STARTING || record->state == RECORD_CREATED ||
+			record->state == RECORD_CREATING;
 		source->runs = lives || record->state == RECORD_BACKOFF; /* it comes back */
 		if (!lives && !source->told_end && record->life) {
 			source->told_end = true;
