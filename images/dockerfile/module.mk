@@ -11,4 +11,4 @@ USES_images/dockerfile := images base
 TESTS += $(addprefix tests/images/dockerfile/,test_configure test_expand test_graph test_hashes test_ignore test_key test_lex \
 	test_lint test_parse test_scope)
 KTESTS += $(addprefix tests/images/dockerfile/,k_cache k_capture k_context k_copy k_fetch)
-FUZZERS += tests/fuzz/fuzz_dockerfile
+FUZZERS += tests/fuzz/fuzz_dockerfile tests/fuzz/fuzz_dockerfile_cache

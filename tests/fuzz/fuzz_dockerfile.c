@@ -7,10 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images/dockerfile/configure.h"
+#include "images/dockerfile/context_fetch.h"
+#include "images/dockerfile/duration.h"
 #include "images/dockerfile/expand.h"
 #include "images/dockerfile/graph.h"
 #include "images/dockerfile/ignore.h"
 #include "images/dockerfile/mount.h"
+#include "images/dockerfile/placing.h"
+#include "images/dockerfile/run.h"
 
 #define INPUT_MAX 8192u
 
@@ -84,6 +89,54 @@ static void check_instr(struct df_report *report, const struct df_file *file,
 		check_instr(report, file, instr->trigger);
 }
 
+/* What a builder asks of each instruction; the config stays one that can be read again. */
+static int take_instr(struct df_state *state, const struct df_instr *instr, struct err *err)
+{
+	struct df_configured configured;
+	struct df_copy_spec copy;
+	struct df_run run;
+	const char *created_by;
+	char key[DF_KEY_SIZE];
+
+	if (instr->kind == DF_COPY || instr->kind == DF_ADD)
+		return df_state_copy(state, instr, &copy, &created_by, err);
+	if (instr->kind != DF_RUN)
+		return df_configure(state, instr, &configured, err);
+	if (df_run_read(state, instr, NULL, &run, err) < 0)
+		return -1;
+	df_run_key(state, &run, key);
+	if (!run.argc && !instr->is_json)
+		abort();
+	return 0;
+}
+
+static void try_stage(struct df_report *report, const struct df_file *file,
+		      const struct df_graph *graph, const struct df_stage *stage)
+{
+	static const struct platform platform = { .os = "linux", .arch = "amd64" };
+	static const struct df_image_commit commit = { 0 };
+	struct df_state state;
+	struct err err = ERR_NONE;
+	struct df_image *again;
+	char *text;
+
+	df_state_begin(&state, report, file->escape, df_scope_new_stage(graph->global, NULL),
+		       df_image_scratch(&platform));
+	for (size_t i = 0; i < stage->instr_count; i++)
+		if (take_instr(&state, &stage->instrs[i], &err) < 0) {
+			must_be_plain(&err);
+			break;
+		}
+	text = df_image_json(state.image, &commit);
+	err = ERR_NONE;
+	again = df_image_parse(text, strlen(text), &err);
+	if (!again)
+		abort();
+	df_image_free(again);
+	free(text);
+	df_state_end(&state);
+}
+
 static void try_file(struct arena *arena, const char *text, size_t size)
 {
 	struct df_report report = { .arena = arena, .file = "D" };
@@ -113,6 +166,23 @@ static void try_file(struct arena *arena, const char *text, size_t size)
 				abort();
 	if (!graph.order_count || graph.order[graph.order_count - 1] != graph.target)
 		abort();
+	for (size_t i = 0; i < graph.stage_count; i++)
+		try_stage(&report, &file, &graph, &graph.stages[i]);
+}
+
+/* Small grammars: the value of a flag. */
+static void try_values(struct arena *arena, struct slice text)
+{
+	const char *value = arena_strndup(arena, text.at, text.len);
+	struct err err = ERR_NONE;
+	uint32_t mode = 0;
+	int64_t ns = 0;
+
+	if (df_chmod_apply(value, false, 0644, &mode, &err) == 0 && mode > 07777)
+		abort();
+	if (df_duration_parse(value, &ns) == 0 && ns < 0)
+		abort();
+	df_context_kind(value);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -127,6 +197,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_file(arena, text.at, size);
 	if (size > 512)
 		return 0;
+	try_values(arena, text);
 	try_expand(arena, text, '\\', 0);
 	try_expand(arena, text, '`', DF_EXPAND_KEEP_QUOTES);
 	if (df_ignore_parse(arena, "I", text, &ignore, &err) < 0)
