@@ -206,6 +206,7 @@ static int prepare_stage(struct build_job *job, size_t i, struct err *err)
 	const char *service = job->spec->name ? job->spec->name : "";
 	const char *name = df->name ? df->name : arena_format(job->arena, "stage-%zu", df->index);
 	bool alone = job->graph.order_count == 1 && !df->name;
+	struct err inner = ERR_NONE;
 
 	stage->job = job;
 	stage->df = df;
@@ -213,8 +214,9 @@ static int prepare_stage(struct build_job *job, size_t i, struct err *err)
 		       : *service ? arena_format(job->arena, "%s %s", service, name)
 				  : name;
 	stage->platform = job->platform;
-	if (df->platform && platform_parse(df->platform, &stage->platform, err) < 0)
-		return err_wrap(err, "%s:%u: --platform", job->report.file, df->from->place.line);
+	if (df->platform && platform_parse(df->platform, &stage->platform, &inner) < 0)
+		return df_report_fail(&job->report, inner.code, df->from->place, err,
+				      "--platform: %s", inner.msg);
 	if (df->is_needed && has_run(df) && !can_run(&stage->platform)) {
 		char text[PLATFORM_TEXT_MAX];
 

@@ -33,6 +33,55 @@ static void move(struct json_object *from, struct json_object *to, const char *k
 	json_object_object_del(from, key);
 }
 
+/* Bytes of the UTF-8 character at text, by RFC 3629; 0: it is none. */
+static size_t character(const unsigned char *text)
+{
+	static const struct {
+		unsigned char first, last, second_first, second_last;
+		size_t len;
+	} forms[] = {
+		{0x01,  0x7f, 0,    0,    1},
+                { 0xc2, 0xdf, 0x80, 0xbf, 2},
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3},
+                { 0xe1, 0xec, 0x80, 0xbf, 3},
+		{ 0xed, 0xed, 0x80, 0x9f, 3},
+                { 0xee, 0xef, 0x80, 0xbf, 3},
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4},
+                { 0xf1, 0xf3, 0x80, 0xbf, 4},
+		{ 0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (*text < forms[i].first || *text > forms[i].last)
+			continue;
+		if (forms[i].len > 1 &&
+		    (text[1] < forms[i].second_first || text[1] > forms[i].second_last))
+			return 0;
+		for (size_t k = 2; k < forms[i].len; k++)
+			if (text[k] < 0x80 || text[k] > 0xbf)
+				return 0;
+		return forms[i].len;
+	}
+	return 0;
+}
+
+/* JSON is UTF-8: bytes of a Dockerfile that are not become U+FFFD, as docker writes them. To be
+ * freed. */
+static char *as_utf8(const char *text)
+{
+	static const char replacement[] = "\xef\xbf\xbd";
+	char *out = xcalloc(strlen(text) * 3 + 1, 1), *at = out;
+
+	while (*text) {
+		size_t len = character((const unsigned char *)text);
+
+		memcpy(at, len ? text : replacement, len ? len : 3);
+		at += len ? len : 3;
+		text += len ? len : 1;
+	}
+	return out;
+}
+
 char *df_image_json(const struct df_image *image, const struct df_image_commit *commit)
 {
 	static const char *const first[] = { "architecture", "variant", "os",     "os.version",
@@ -55,7 +104,7 @@ char *df_image_json(const struct df_image *image, const struct df_image_commit *
 		move(copy, out, first[i]);
 	json_each(copy, key, value)
 		json_object_object_add(out, key, json_object_get(value));
-	text = xstrdup(json_object_to_json_string_ext(out, JSON_FLAGS));
+	text = as_utf8(json_object_to_json_string_ext(out, JSON_FLAGS));
 	json_object_put(copy);
 	json_object_put(out);
 	return text;

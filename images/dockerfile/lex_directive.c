@@ -19,22 +19,25 @@ static struct slice trim_blanks(struct slice text)
 	return text;
 }
 
+/* "docker/dockerfile:1", also behind the name of a registry that mirrors it. */
+static bool is_built_in(const char *name)
+{
+	static const char known[] = "docker/dockerfile";
+	const char *at = strstr(name, known);
+
+	return at && (at == name || at[-1] == '/') &&
+	       (!at[strlen(known)] || strchr(":@-", at[strlen(known)]));
+}
+
 static int set_syntax(struct lexer *lexer, struct slice value, struct df_place place,
 		      struct err *err)
 {
-	static const char *const known[] = { "docker/dockerfile", "docker.io/docker/dockerfile" };
-
 	if (lexer->source->syntax)
 		return df_report_fail(lexer->report, ERR_INVALID, place, err,
 				      "the syntax directive stands here a second time");
 	lexer->source->syntax = arena_strndup(lexer->report->arena, value.at, value.len);
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-		size_t len = strlen(known[i]);
-
-		if (value.len >= len && memcmp(value.at, known[i], len) == 0 &&
-		    (value.len == len || strchr(":@-", value.at[len])))
-			return 0;
-	}
+	if (is_built_in(lexer->source->syntax))
+		return 0;
 	return df_report_fail(lexer->report, ERR_UNSUPPORTED, place, err,
 			      "syntax %.80s is not supported: only docker/dockerfile is built in",
 			      lexer->source->syntax);

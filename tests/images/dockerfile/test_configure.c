@@ -190,6 +190,7 @@ static const struct {
 	{ "ARG X", "Env", "[\"PATH=/bin\",\"A=base\"]", "ARG X" },
 	{ "ARG HTTP_PROXY", "Env", "[\"PATH=/bin\",\"A=base\"]", "ARG HTTP_PROXY" },
 	{ "MAINTAINER somebody", "Cmd", "[\"sh\"]", "MAINTAINER somebody" },
+	{ "ENV B=\xff\xe4x C=\xc3\xa4", "Env", "[\"PATH=/bin\",\"A=base\",\"B=\xef\xbf\xbd\xef\xbf\xbdx\",\"C=\xc3\xa4\"]", NULL },
 	{ "ENV B=${A:?}", "Env", "[\"PATH=/bin\",\"A=base\",\"B=base\"]", NULL },
 	{ "ENV B=${NONE:?not there}", "", "E:Dockerfile:2:", NULL },
 };

@@ -54,6 +54,8 @@ static const struct row rows[] = {
 	{ "# syntax=docker/dockerfile\n# escape=`\nRUN a`\nb", "3-4:RUN ab" },
 	{ "# syntax=docker/dockerfile-upstream:master\n", "" },
 	{ "# syntax=docker.io/docker/dockerfile:1.7\n", "" },
+	{ "# syntax=mirror.example.org/docker/dockerfile:1.9-labs\n", "" },
+	{ "# syntax=x/mydocker/dockerfile:1\n", "!not supported" },
 	{ "# syntax=other/thing:1\n", "!1:10: syntax other/thing:1 is not supported" },
 	{ "# syntax=docker/dockerfiles\n", "!not supported" },
 	{ "# syntax=docker/dockerfile:1\n# syntax=docker/dockerfile:1\n", "!a second time" },
