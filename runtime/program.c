@@ -31,6 +31,17 @@ static const char *variable(char *const *env, const char *name)
 	return NULL;
 }
 
+/* A filter that is in force already may know only older calls, or none (docker's profiles of some
+ * years ago have no faccessat2). What cannot be asked is left to exec. */
+static int check_rights(const char *path)
+{
+	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
+		return 0;
+	if (errno != EPERM && errno != ENOSYS)
+		return errno;
+	return access(path, X_OK) == 0 || errno == EPERM || errno == ENOSYS ? 0 : errno;
+}
+
 /* 0 executable by us, else an errno. */
 static int check_program(const char *path)
 {
@@ -42,7 +53,7 @@ static int check_program(const char *path)
 		return EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return EACCES;
-	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? errno : 0;
+	return check_rights(path);
 }
 
 static char *fail(const char *name, int errno_value, int *out_exit_code, struct err *err)

@@ -169,6 +169,17 @@ bind() { # OPTION...: a mount of $B/data on /data
 	[[ "$output" == *"linux.seccomp.flags[0]"* ]]
 }
 
+@test "a filter that does not know the newest calls lets the program be found" {
+	args sh -c 'echo found'
+	config '.process.noNewPrivileges = false | .linux.seccomp = {"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64"],
+		"syscalls":[{"names":["faccessat2","openat2","statx"],"action":"SCMP_ACT_ERRNO","errnoRet":1}]}'
+	run -0 $R run a
+	[ "$output" = found ]
+	args /bin/sh -c 'echo found'
+	run -0 $R run a
+	[ "$output" = found ]
+}
+
 @test "a container that may manage its own cgroup owns it, and only it" {
 	local unified=/sys/fs/cgroup/unified
 	[ -d $unified ] || unified=/sys/fs/cgroup
