@@ -30,7 +30,7 @@ FUZZERS += tests/fuzz/fuzz_runtime_config
 # The monitor's rooms.
 SRCS_runtime += $(addprefix runtime/,attach_hub.c attach_replay.c attach_socket.c exec_session.c \
                 log_file.c log_journal.c log_record.c log_writer.c monitor.c monitor_end.c \
-                monitor_foreign.c monitor_log.c monitor_loop.c monitor_own.c monitor_setup.c \
+                monitor_foreign.c monitor_layer.c monitor_log.c monitor_loop.c monitor_own.c monitor_setup.c \
                 monitor_spec.c netns.c poller.c probe.c reaper.c terminal.c)
 PKGS_runtime += zlib
 TESTS        += tests/runtime/test_monitor_spec tests/runtime/test_log_record \

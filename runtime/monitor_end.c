@@ -150,6 +150,7 @@ int life_finish(struct life *life)
 	if (life->log)
 		log_dropped = monitor_log_close(life->log);
 	reap_rest();
+	life_layer_end(life);
 	stages_point("monitor", "write-exit", &ignored);
 	result = write_exit(life, log_dropped);
 	say_last_words(life);

@@ -86,6 +86,13 @@ struct life {
 	struct err error; /* what exit.json tells */
 };
 
+/* A stage: mounts the root's overlay (root_mount_fd). A writable layer that a power cut tore is
+ * emptied first. */
+int life_layer_mount(void *ctx, struct err *err);
+/* The life ends in order: what it wrote counts from now on, whatever happens to the machine later.
+ */
+void life_layer_end(const struct life *life);
+
 /* monitor_setup: up to "created"; on failure everything is undone. Then from "release" to
  * "running". */
 int life_prepare(struct life *life, struct err *err);

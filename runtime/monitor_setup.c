@@ -18,7 +18,6 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
-#include "base/mount.h"
 #include "base/stages.h"
 #include "base/stamp.h"
 #include "runtime/monitor.h"
@@ -110,55 +109,6 @@ static int open_log(void *ctx, struct err *err)
 	/* A log that cannot be opened (disk full) is no reason not to run. */
 	life->log = monitor_log_open(life->slot_dir_fd, life->spec, &log_err);
 	return 0;
-}
-
-/* Left by a life before: the kernel refuses a volatile upper that may have been cut off. */
-static void clear_volatile_mark(int work_fd)
-{
-	if (unlinkat(work_fd, "work/incompat/volatile/dirty", 0) < 0 && errno == ENOENT)
-		return;
-	unlinkat(work_fd, "work/incompat/volatile", AT_REMOVEDIR);
-	unlinkat(work_fd, "work/incompat", AT_REMOVEDIR);
-}
-
-static int open_folder(const char *path, struct err *err)
-{
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 ? err_sys(err, errno, "open %s", path) : fd;
-}
-
-static int mount_rootfs(void *ctx, struct err *err)
-{
-	struct life *life = ctx;
-	const struct monitor_spec *spec = life->spec;
-	AUTO(free)
-	int *lowers = xcalloc(spec->lower_count ? spec->lower_count : 1, sizeof(*lowers));
-	AUTO(fd) int upper = -1;
-	AUTO(fd) int work = -1;
-	size_t count = 0;
-	int result = 0;
-
-	if (spec->lower_count == 0)
-		return 0;
-	if (spec->upper) {
-		upper = open_folder(spec->upper, err);
-		work = upper < 0 ? -1 : open_folder(spec->work, err);
-		if (work < 0)
-			return -1;
-		clear_volatile_mark(work);
-	}
-	while (count < spec->lower_count && result == 0) {
-		lowers[count] = open_folder(spec->lowers[count], err);
-		result = lowers[count++] < 0 ? -1 : 0;
-	}
-	if (result == 0)
-		life->root_mount_fd =
-			mount_overlay(lowers, count, upper, work,
-				      spec->rootfs_volatile ? MOUNT_VOLATILE : 0, 0, err);
-	while (count)
-		close(lowers[--count]);
-	return result < 0 || life->root_mount_fd < 0 ? -1 : 0;
 }
 
 /* A pipe whose end `ours` stays here; the other goes to the container. */
@@ -292,7 +242,7 @@ static const struct step prepare_steps[] = {
 	{"join-netns",    join_netns, NULL },
 	{ "read-config",           read_config, NULL },
 	{ "open-log",  open_log, NULL },
-	{ "mount-rootfs",           mount_rootfs, NULL },
+	{ "mount-rootfs",           life_layer_mount, NULL },
 	{ "open-streams",     open_streams, NULL },
 	{ "create",           run_create, undo_create },
 	{ "open-socket", open_socket, close_socket },
