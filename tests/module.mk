@@ -66,6 +66,12 @@ crash-sample: all
 	@mkdir -p $(BUILD)/crash-sample
 	@cp -f $(BUILD)/san/stack $(addprefix $(BUILD)/,stack-runtime stack-init stack-netd) $(BUILD)/crash-sample/
 
+# 40 Dockerfiles with ours and with buildah, minutes: not part of test. CASES="copy run": some of them.
+.PHONY: compare-build
+compare-build: all
+	@tests/images-build/build
+	@STACK_BUILD=$(abspath $(BUILD)) tests/lib/netns tests/compare/build $(CASES)
+
 # The example of the README, from the packages to `down`, in a namespace of its own.
 demo: deps
 	@$(MAKE) --no-print-directory all

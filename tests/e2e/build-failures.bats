@@ -128,3 +128,11 @@ workers() {
 	built
 	stack image verify
 }
+
+@test "two builders at once make a step once" {
+	printf 'FROM 127.0.0.1:5000/busybox:1\nRUN sleep 0.3; cat /proc/sys/kernel/random/uuid >/id\n' >Dockerfile
+	stack image build -q -t "$P:a" . >/dev/null 3>&- &
+	stack image build -q -t "$P:b" . >/dev/null
+	wait $!
+	[ "$(stack image inspect "$P:a" | jq -c '.[0].RootFS')" = "$(stack image inspect "$P:b" | jq -c '.[0].RootFS')" ]
+}
