@@ -59,6 +59,7 @@ test-crash: deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/crash CRASH=1 all
 	@tests/images-build/build
 	@env -u MAKEFLAGS -u MFLAGS tests/crash/run $(BUILD)/crash $(CRASH_FLOWS)
+	@STACK_BUILD=$(abspath $(BUILD)/crash) tests/lib/netns bats -f 'named stage' tests/e2e/build-failures.bats
 
 # What `make test` does of it: a supervisor under the sanitizers, which have the crash points, beside the plain rest.
 crash-sample: all
