@@ -112,12 +112,33 @@ static void step_over(struct step *step, const struct err *err)
 
 /* ---- containers ---- */
 
+/* Ten seconds of waiting that the user can spare: told once for each service. */
+static void hint_at_init(struct change *change, const struct slot *slot)
+{
+	const struct service *service = slot_service(slot);
+	const char *text;
+
+	if (!slot->outlived_grace || !service || service->init.value)
+		return;
+	text = arena_format(change->arena,
+			    "service %s: its process 1 ignored the stop signal and was killed after "
+			    "the grace period: `init: true` forwards signals",
+			    service->name);
+	if (texts_has(&change->hints, text))
+		return;
+	*(const char **)arena_grow(change->arena, &change->hints.items, &change->hints.count,
+				   sizeof(char *)) = text;
+	change_notice(change, text);
+}
+
 static void slot_step_over(void *ctx, struct slot *slot, const struct err *err)
 {
 	struct step *step = ctx;
 	struct change *change = step->change;
 	const struct action *action = &change->plan.actions[step->at];
 
+	if (err->code == ERR_OK && action->kind == ACTION_STOP)
+		hint_at_init(change, slot);
 	if (err->code == ERR_OK && action->kind == ACTION_REMOVE && !action->replaces)
 		*(struct slot **)arena_grow(change->arena, &change->gone, &change->gone_count,
 					    sizeof(slot)) = slot;

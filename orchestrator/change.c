@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "orchestrator/change_connect.h"
+#include "orchestrator/change_images.h"
 #include "orchestrator/change_net.h"
 #include "orchestrator/change_observe.h"
 #include "orchestrator/change_ready.h"
@@ -20,12 +21,10 @@
 #include "orchestrator/desired.h"
 #include "orchestrator/plan_json.h"
 #include "orchestrator/publish.h"
-#include "orchestrator/pull.h"
 #include "orchestrator/rollback.h"
 #include "orchestrator/schedule.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/storage.h"
-#include "orchestrator/transfer.h"
 #include "orchestrator/values.h"
 #include "specs/hash.h"
 #include "volumes/volume.h"
@@ -62,137 +61,6 @@ void change_notice(struct change *change, const char *text)
 bool change_makes_containers(const struct change *change)
 {
 	return change->run || change->options.op == PLAN_UP || change->options.op == PLAN_CREATE;
-}
-
-/* ---- images ---- */
-
-static void pull_progress(void *ctx, struct json_object *line)
-{
-	struct change *change = ctx;
-	struct json_object *event;
-
-	if (!change->request || change->flags & CHANGE_QUIET_PULL)
-		return;
-	event = json_object_new_object();
-	json_object_object_add(event, "pull", json_object_get(line));
-	control_event(change->request, event);
-}
-
-static void pull_done(void *ctx, const struct err *err)
-{
-	struct change *change = ctx;
-
-	change->pull_job = NULL;
-	flow_resume(&change->flow, err->code ? err : NULL);
-}
-
-static const char *policy_of(const struct change *change, const struct service *service)
-{
-	if (change->pull)
-		return change->pull;
-	return service->pull_policy ? service->pull_policy : "missing";
-}
-
-static bool is_selected(const struct change *change, const struct project *project, size_t i)
-{
-	bool *selected;
-	struct err err = ERR_NONE;
-
-	if (change->run && change->run->service &&
-	    strcmp(project->services[i].name, change->run->service->name) == 0)
-		return true;
-	if (change->options.op == PLAN_NOTHING)
-		return false;
-	return plan_select(change->arena, project, &change->options, &selected, &err) == 0 &&
-	       selected[i];
-}
-
-static void add_text(struct arena *arena, struct texts *texts, const char *text)
-{
-	if (!texts_has(texts, text))
-		*(const char **)arena_grow(arena, &texts->items, &texts->count, sizeof(char *)) = text;
-}
-
-/* An image that is here: does its policy ask the registry again? */
-static bool is_due(struct change *change, const char *ref, const char *policy)
-{
-	enum transfer_policy parsed;
-	uint64_t max_age_s;
-	struct err other = ERR_NONE; /* never, build: words that are no pull */
-
-	return transfer_policy_parse(policy, &parsed, &max_age_s, &other) == 0 &&
-	       transfer_policy_is_due(change->sv->images, ref, parsed, max_age_s);
-}
-
-/* What must be fetched: always what its policy says is due; else what is not here. */
-static int collect_images(struct change *change, struct texts *always, struct texts *missing,
-			  struct err *err)
-{
-	const struct project *project = change->model->project;
-
-	for (size_t i = 0; i < project->service_count; i++) {
-		const struct service *service = &project->services[i];
-		const char *ref = service_image_name(change->arena, project, service);
-		const char *policy = policy_of(change, service);
-		char id[DIGEST_TEXT_MAX];
-		struct err absent = ERR_NONE;
-		bool here;
-
-		if (!is_selected(change, project, i) || rollback_pin(change, service->name))
-			continue;
-		here = store_resolve(change->sv->images, ref, id, &absent) == 0;
-		if (here && (service->build || !is_due(change, ref, policy)))
-			continue;
-		if (!here && absent.code != ERR_NOT_FOUND) {
-			*err = absent;
-			return -1;
-		}
-		if (!here && service->build && !service->image)
-			return err_set(err, ERR_NOT_FOUND,
-				       "service %s: image %s is not built: stack build %s",
-				       service->name, ref, service->name);
-		if (!here && strcmp(policy, "never") == 0)
-			return err_set(err, ERR_NOT_FOUND,
-				       "service %s: image %s is not on this machine (pull_policy: never)",
-				       service->name, ref);
-		add_text(change->arena, here ? always : missing, ref);
-	}
-	return 0;
-}
-
-static int fetch_images(void *data, struct err *err)
-{
-	struct change *change = data;
-	struct texts always = { NULL, 0 }, missing = { NULL, 0 };
-	struct pull_handler handler = { pull_progress, pull_done, change };
-
-	if (!change_makes_containers(change) || change->flags & CHANGE_DRY_RUN)
-		return 0;
-	if (collect_images(change, &always, &missing, err) < 0)
-		return -1;
-	if (!always.count && !missing.count)
-		return 0;
-	/* One worker for all: with "always" for some, an unchanged digest costs the others nothing. */
-	for (size_t i = 0; always.count && i < missing.count; i++)
-		add_text(change->arena, &always, missing.items[i]);
-	if (always.count)
-		change->pull_job = pull_start(change->sv, always.items, always.count, "always", &handler,
-					      err);
-	else
-		change->pull_job = pull_start(change->sv, missing.items, missing.count, "missing",
-					      &handler, err);
-	return change->pull_job ? STAGE_WAITS : -1;
-}
-
-static int stop_fetching(void *data, struct err *err)
-{
-	struct change *change = data;
-
-	(void)err;
-	if (!change->pull_job)
-		return 0;
-	pull_cancel(change->pull_job);
-	return STAGE_WAITS;
 }
 
 /* ---- plan and model ---- */
@@ -322,7 +190,7 @@ static int make_volumes(void *data, struct err *err)
 static const struct stage change_stages[] = {
 	/* name              where    run            undo           timeout_ms */
 	{ "begin",           IN_POOL, NULL,          net_clean,     0 },
-	{ "fetch-images",    ON_LOOP, fetch_images,  stop_fetching, 0 },
+	{ "fetch-images",    ON_LOOP, change_fetch_images, change_stop_fetching, 0 },
 	{ "observe",         IN_POOL, observe_rest,  NULL,          0 },
 	{ "plan",            ON_LOOP, make_plan,     NULL,          0 },
 	{ "check",           IN_POOL, check,         NULL,          0 },

@@ -85,7 +85,8 @@ struct change {
 	struct net_want *net_wants;
 	size_t net_want_count;
 	struct slot **net_slots;         /* of net_wants, same order */
-	struct texts notices;
+	struct texts notices; /* collected in the pool, told behind the stage */
+	struct texts hints;   /* told already */
 	struct slot **gone;              /* slots to be forgotten */
 	size_t gone_count;
 	struct slot *run_slot;

@@ -16,9 +16,15 @@ struct pull_handler {
 	void *ctx;
 };
 
-/* refs: borrowed for the call. policy: "always" or "missing". NULL with *err when the worker cannot
- * start. */
-struct pull *pull_start(struct supervisor *sv, const char *const *refs, size_t count,
-			const char *policy, const struct pull_handler *handler, struct err *err);
-/* The worker is told to end; done comes with ERR_CANCELLED. */
+struct pull_wish {
+	const char *ref;
+	const char *platform; /* "linux/arm64"; NULL: the default */
+};
+
+/* One worker for each platform that is wished for, all at once; the store shares what they have in
+ * common. wishes: borrowed for the call. policy: "always" or "missing". A
+ * worker that cannot start is told by done; never NULL. */
+struct pull *pull_start(struct supervisor *sv, const struct pull_wish *wishes, size_t count,
+			const char *policy, const struct pull_handler *handler);
+/* The workers are told to end; done comes with ERR_CANCELLED. */
 void pull_cancel(struct pull *pull);

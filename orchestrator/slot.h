@@ -58,6 +58,7 @@ struct slot {
 	uv_timer_t timer;     /* grace period, or backoff */
 	unsigned streak;      /* lives in a row that ended before RESET_AFTER */
 	bool stop_wanted;     /* the present end was asked for */
+	bool outlived_grace;  /* the last stop needed SIGKILL */
 	bool kept_down;       /* stopped by hand: policy does not start it again */
 	bool hold_start;      /* wait between "created" and "release" until slot_go (run) */
 	bool remove_after;    /* run --rm */

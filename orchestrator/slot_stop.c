@@ -59,6 +59,7 @@ static void grace_is_over(uv_timer_t *timer)
 	struct slot *slot = timer->data;
 	struct err err = ERR_NONE;
 
+	slot->outlived_grace = true;
 	slot_event(slot, "kill", "it did not end within its grace time (a program that handles no "
 				 "signals as process 1: init: true helps)");
 	slot_signal(slot, SIGKILL, &err);
@@ -111,6 +112,7 @@ void slot_stop(struct slot *slot, int64_t timeout_us, bool by_hand, const char *
 	const struct service *service = slot_service(slot);
 	const struct err fine = ERR_NONE;
 
+	slot->outlived_grace = false;
 	slot->done = done;
 	slot->done_ctx = ctx;
 	slot->reason = reason;

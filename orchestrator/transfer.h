@@ -96,6 +96,10 @@ int transfer_policy_parse(const char *word, enum transfer_policy *out_policy,
 bool transfer_policy_is_due(struct store *store, const char *ref, enum transfer_policy policy,
 			    uint64_t max_age_s);
 
+/* Whether an image of the store is for that platform ("linux/arm64"); NULL, and an image that says
+ * nothing of itself: yes. */
+bool transfer_platform_fits(struct store *store, const char *id, const char *platform);
+
 /* What transfer_pull does with TRANSFER_CONFINED, once the store is open and while the process has
  * one thread: no new privileges, of root's capabilities only those that unpacking needs, and (where
  * the kernel has landlock) nothing written outside the folders and no program run. count 0: files

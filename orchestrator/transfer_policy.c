@@ -1,11 +1,14 @@
 /* orchestrator/transfer_policy - when a pull is due.
  *
- * Owns: the words of pull policies, the age of a name. May not touch: the registry.
+ * Owns: the words of pull policies, the age of a name, whether the platform fits. May not touch:
+ * the registry.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/stamp.h"
 #include "base/text.h"
+#include "images/platform.h"
 #include "images/ref.h"
 #include "orchestrator/transfer.h"
 #include "specs/units.h"
@@ -61,4 +64,21 @@ bool transfer_policy_is_due(struct store *store, const char *ref, enum transfer_
 		       &ignored) < 0)
 		return false; /* an ID, or a name that was never pulled */
 	return (stamp_now_ns() - name.pulled_unix_ns) / 1000000000 >= max_age_s;
+}
+
+bool transfer_platform_fits(struct store *store, const char *id, const char *platform)
+{
+	struct err ignored = ERR_NONE;
+	AUTO(image_record)
+	struct image_record *record = platform ? store_image(store, id, &ignored) : NULL;
+	struct platform wanted, have = { .os = "linux" };
+	bool is_explicit;
+
+	if (!record || !record->architecture[0] ||
+	    platform_wanted(platform, &wanted, &is_explicit, &ignored) < 0)
+		return true;
+	snprintf(have.arch, sizeof(have.arch), "%s", record->architecture);
+	snprintf(have.variant, sizeof(have.variant), "%s", record->variant);
+	platform_normalise(&have);
+	return platform_score(&wanted, true, &have) != 0;
 }

@@ -173,7 +173,7 @@ static const struct key service_rows[] = {
 	  .doc = "B all mounts of SERVICE[:ro] or container:X[:ro]" },
 	{ "working_dir", KEY_TEXT, 0, AT(working_dir),
 	  .doc = "A working directory; made when missing" },
-	{ "pre_start", KEY_OBJECTS, 0, AT(pre_start), &pre_start_table,
+	{ "pre_start", KEY_OBJECTS, KEY_REFUSED, AT(pre_start), &pre_start_table,
 	  .doc = "C containers that run to their end before the service" },
 	{ "post_start", KEY_OBJECTS, 0, AT(post_start), &hook_table,
 	  .doc = "B commands in the container after its start" },

@@ -67,7 +67,7 @@ static const struct key service_stack_rows[] = {
 	{ "expose", KEY_TEXT, 0, AT(expose), .choices = "host-firewall public",
 	  .doc = "A host-firewall: published ports pass the host's own input rules; default "
 	  "public" },
-	{ "idle", KEY_INLINE, 0, 0, &idle_table,
+	{ "idle", KEY_INLINE, KEY_REFUSED, 0, &idle_table,
 	  .doc = "A stopped when idle, started by the first packet" },
 };
 const struct table service_stack_table = {

@@ -28,6 +28,42 @@ static int refuse(struct err *err, const char *kind, const char *name, const cha
 	return err_set(err, ERR_UNSUPPORTED, "%s %s: %s: %s", kind, name, key, why);
 }
 
+static bool has_privileged_hook(const struct hook *hooks, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (hooks[i].privileged)
+			return true;
+	return false;
+}
+
+/* What could work here and does not yet: said, not passed over. */
+static int check_not_yet(const struct service *service, struct err *err)
+{
+	const struct resources *resources = service->deploy ? service->deploy->resources : NULL;
+	const char *name = service->name;
+
+	if (service->stack && service->stack->idle_after.is_set)
+		return refuse(err, "service", name, "x-stack.idle", "not supported yet");
+	if (service->pre_start_count)
+		return refuse(err, "service", name, "pre_start",
+			      "not supported yet: use a service of its own and depends_on with "
+			      "service_completed_successfully");
+	if (has_privileged_hook(service->post_start, service->post_start_count) ||
+	    has_privileged_hook(service->pre_stop, service->pre_stop_count))
+		return refuse(err, "service", name, "privileged hooks",
+			      "a hook has the rights of its container");
+	if (service->userns_mode && *service->userns_mode &&
+	    strcmp(service->userns_mode, "host") != 0)
+		return refuse(err, "service", name, "userns_mode",
+			      "containers are in the host's user namespace: only \"host\"");
+	if (service->gpu_count || (resources && resources->reservations &&
+				   resources->reservations->device_count))
+		return refuse(err, "service", name, "gpus",
+			      "no device descriptions (CDI) are read yet: name the nodes with "
+			      "devices");
+	return 0;
+}
+
 static int check_service(const struct service *service, struct err *err)
 {
 	const char *name = service->name;
@@ -52,6 +88,8 @@ static int check_service(const struct service *service, struct err *err)
 	    !IS_ONE_OF(log_drivers, service->logging->driver))
 		return refuse(err, "service", name, "logging.driver",
 			      "want json-file, local, none, journald or syslog");
+	if (check_not_yet(service, err) < 0)
+		return -1;
 	for (size_t i = 0; i < service->volume_count; i++)
 		if (!IS_ONE_OF(mount_types, service->volumes[i].type))
 			return refuse(err, "service", name, "volumes",

@@ -20,30 +20,15 @@
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/human.h"
 #include "orchestrator/cli/output.h"
-#include "orchestrator/cli/transfer_view.h"
 #include "orchestrator/transfer.h"
 
 /* clang-format off */
-const struct option_row pull_options[] = {
-	OPT_FLAG("quiet", 'q', "No progress"),
-	OPT_CHOICE("policy", 0, "missing|always", "Only what is not here, or everything"),
-	OPT_FLAG("include-deps", 0, "What the services depend on, too"),
-	OPT_FLAG("ignore-buildable", 0, "Leave out services that can be built"),
-	OPT_FLAG("ignore-pull-failures", 0, "End with 0 in spite of failures"),
-	OPT_END,
-};
 const struct option_row image_ls_options[] = {
 	OPT_FLAG("all", 'a', "Images without a name, too"),
 	OPT_FLAG("quiet", 'q', "IDs only"),
 	OPT_FLAG("digests", 0, "Show digests"),
 	OPT_FLAG("no-trunc", 0, "Full IDs"),
 	OPT_TEXT("format", 'f', "table|json|TEMPLATE", "Form of the output"),
-	OPT_END,
-};
-const struct option_row image_pull_options[] = {
-	OPT_FLAG("quiet", 'q', "Print the reference only"),
-	OPT_TEXT("platform", 0, "OS/ARCH", "Platform of the image"),
-	OPT_TEXT("policy", 0, "always|missing|daily|weekly|every_TIME", "When to ask the registry for what is here", .fallback = "always"),
 	OPT_END,
 };
 const struct option_row image_rm_options[] = { OPT_FLAG("force", 'f', "All names, also of an image by ID"), OPT_END };
@@ -70,85 +55,6 @@ static struct store *open_store(struct cli *cli, struct err *err)
 		       : transfer_store_open(cli->roots->state, cli->roots->run,
 					     options_text(options_globals(cli->options), "config"),
 					     err);
-}
-
-/* ---- pull ---- */
-
-/* All of the command: this process gives up its rights for it. */
-static int pull(struct cli *cli, const char *const *refs, size_t count,
-		struct transfer_options *transfer, bool quiet, struct err *err)
-{
-	struct transfer_view view = { .form = quiet ? PROGRESS_QUIET : cli->progress };
-	int status;
-
-	transfer->root = cli->roots->state;
-	transfer->runtime_root = cli->roots->run;
-	transfer->config_path = options_text(options_globals(cli->options), "config");
-	transfer->flags = TRANSFER_CONFINED;
-	if (cli->progress == PROGRESS_JSON) { /* what the supervisor reads of its worker */
-		transfer->progress = transfer_progress_json;
-		transfer->progress_ctx = stdout;
-		return transfer_pull(refs, count, transfer, err);
-	}
-	transfer->progress = transfer_view_show;
-	transfer->progress_ctx = &view;
-	view.progress = progress_new(stderr, view.form, "Pulling", 0);
-	status = transfer_pull(refs, count, transfer, err);
-	progress_free(view.progress);
-	return status;
-}
-
-int image_pull_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	const char *const *refs = options_arguments(options);
-	struct transfer_options transfer = { .platform = options_text(options, "platform") };
-
-	if (transfer_policy_parse(options_text(options, "policy"), &transfer.policy,
-				  &transfer.max_age_s, err) < 0 ||
-	    cli_roots(cli, err) < 0 ||
-	    pull(cli, refs, options_argument_count(options), &transfer,
-		 options_flag(options, "quiet"), err) < 0)
-		return -1;
-	for (; *refs && cli->progress != PROGRESS_JSON; refs++)
-		puts(*refs);
-	return 0;
-}
-
-/* In a pipe of the supervisor the failure was told as a line already. */
-int pull_command(struct cli *cli, const struct options *options, struct err *err)
-{
-	const char *policy = options_text(options, "policy");
-	struct transfer_options transfer = { .policy = TRANSFER_ALWAYS };
-	struct load_result loaded;
-	const char **refs;
-	size_t count = 0;
-	int status;
-
-	if ((policy &&
-	     transfer_policy_parse(policy, &transfer.policy, &transfer.max_age_s, err) < 0) ||
-	    cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 ||
-	    cli_roots(cli, err) < 0)
-		return -1;
-	refs = arena_alloc(cli->arena, (loaded.project->service_count + 1) * sizeof(*refs));
-	for (size_t i = 0; i < loaded.project->service_count; i++) {
-		const struct service *service = &loaded.project->services[i];
-		bool named = options_argument_count(options) == 0 ||
-			     options_flag(options, "include-deps");
-
-		for (size_t n = 0; !named && n < options_argument_count(options); n++)
-			named = strcmp(options_argument(options, n), service->name) == 0;
-		if (!named || !service->image ||
-		    (service->build && options_flag(options, "ignore-buildable")))
-			continue;
-		refs[count++] = service->image;
-	}
-	status = count ? pull(cli, refs, count, &transfer, options_flag(options, "quiet"), err) : 0;
-	if (status < 0 && options_flag(options, "ignore-pull-failures")) {
-		cli_warn("%s", err->msg);
-		*err = ERR_NONE;
-		return 0;
-	}
-	return status;
 }
 
 /* ---- ls ---- */

@@ -175,6 +175,21 @@ static int network_inspect_command(struct cli *cli, const struct options *option
 	return output_inspect(stdout, options_text(options, "format"), array, err);
 }
 
+int network_each_name(struct cli *cli, void (*each)(void *ctx, const char *name), void *ctx,
+		      struct err *err)
+{
+	struct network_record **all;
+	struct books books;
+	size_t count;
+
+	if (open_books(cli, &books, err) < 0 ||
+	    network_list(&books.np, cli->arena, NULL, &all, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		each(ctx, all[i]->name);
+	return 0;
+}
+
 struct json_object *network_inspect_named(struct cli *cli, const char *name, struct err *err)
 {
 	struct network_record *network;

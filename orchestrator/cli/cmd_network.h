@@ -15,6 +15,10 @@ int network_real_name(struct cli *cli, const char *text, const char **out_name, 
 /* As `network inspect` shows it; NULL with *err: ERR_NOT_FOUND. */
 struct json_object *network_inspect_named(struct cli *cli, const char *name, struct err *err);
 
+/* The name of every network of the machine. */
+int network_each_name(struct cli *cli, void (*each)(void *ctx, const char *name), void *ctx,
+		      struct err *err);
+
 extern const struct option_row connect_options[], disconnect_options[];
 int network_connect_command(struct cli *cli, const struct options *options, struct err *err);
 int network_disconnect_command(struct cli *cli, const struct options *options, struct err *err);

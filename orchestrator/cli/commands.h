@@ -56,7 +56,7 @@ command_run config_command;
 
 /* cmd_system */
 extern const struct option_row supervisor_stop_options[];
-command_run supervisor_status_command, supervisor_stop_command, supervisor_logs_command, completion_command,
+command_run supervisor_status_command, supervisor_stop_command, supervisor_logs_command, complete_command, completion_command,
 	manual_command;
 
 /* cmd_boot: over reboots */

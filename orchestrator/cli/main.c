@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "orchestrator/cli/cli.h"
+#include "orchestrator/cli/cmd_complete.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/complete.h"
 #include "orchestrator/cli/dry_run.h"
@@ -203,6 +204,8 @@ static const struct command commands[] = {
 	{ "supervisor", NULL, "", "The process behind a project", NULL, NULL, "Machine", NULL, supervisor_commands, NULL, 0, 0, ARGUMENT_OTHER, 0 },
 	{ "completion", NULL, "bash|zsh|fish", "Print a completion script", NULL, EXAMPLES("stack completion bash > /etc/bash_completion.d/stack", "for bash"), "Machine",
 	  NULL, NULL, completion_command, 1, 1, ARGUMENT_OTHER, 0 },
+	{ "__complete", NULL, "WORD...", "What may stand next on a command line", NULL, NULL, "Machine",
+	  NULL, NULL, complete_command, 0, ARGUMENTS_ANY, ARGUMENT_OTHER, COMMAND_STOPS | COMMAND_HIDDEN },
 	{ "manual", NULL, "", "Print the manual page", NULL, EXAMPLES("stack manual | man -l -", "read it"), "Machine",
 	  NULL, NULL, manual_command, 0, 0, ARGUMENT_OTHER, 0 },
 	{ "version", NULL, "", "Print the version", NULL, EXAMPLES("stack version --short", "the number alone"), "Machine",
@@ -321,6 +324,18 @@ int completion_command(struct cli *cli, const struct options *options, struct er
 {
 	(void)cli;
 	return complete_print_script(stdout, &root, options_argument(options, 0), err);
+}
+
+int complete_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	size_t count = options_argument_count(options);
+	char **words = arena_alloc(cli->arena, (count + 1) * sizeof(*words));
+
+	(void)err;
+	for (size_t i = 0; i < count; i++)
+		words[i] = arena_strdup(cli->arena, options_argument(options, i));
+	complete_print(stdout, &root, (int)count, words, complete_machine_names, cli);
+	return 0;
 }
 
 int manual_command(struct cli *cli, const struct options *options, struct err *err)

@@ -160,3 +160,24 @@ pushed() { # WORD: the image moving:1 with that word in it
 	[ -z "$output" ]
 	[ -z "$(ls "$STACK_ROOT/images/layers")" ]
 }
+
+@test "pull leaves out what never pulls, up takes the platform that a service names" {
+	compose <<-END
+		services:
+		  web: { image: "$REGISTRY/nginx:none", pull_policy: never }
+		  box: { image: "$REGISTRY/busybox:1", platform: linux/amd64 }
+		  too: { image: "$REGISTRY/redis:1", pull_policy: missing }
+	END
+	stack pull -q
+	run -0 stack image ls --format '{{.Repository}}'
+	has busybox redis
+	lacks nginx
+	compose <<-END
+		services:
+		  box: { image: "$REGISTRY/busybox:1", platform: linux/s390x, command: ["true"] }
+	END
+	run --separate-stderr stack up
+	[ "$status" -ne 0 ]
+	output=$stderr
+	has "busybox:1" "is an image for linux/amd64, not for linux/s390x"
+}

@@ -277,7 +277,10 @@ two_services() {
 	END
 	up
 	sleep 0.5
-	stack stop
+	run stack stop
+	[ "$status" -eq 0 ]
+	[ "$(grep -c "service deaf: its process 1 ignored the stop signal.*init: true" <<<"$output")" = 1 ]
+	lacks "service db:" "service app:"
 	app=$(stack logs --no-log-prefix app) db=$(stack logs --no-log-prefix db)
 	[ "$app" -lt "$db" ]
 	[ "$(exit_code_of "$P-app-1")" = 0 ]

@@ -78,6 +78,8 @@ static void every_row_has_a_meaning_and_a_field_in_its_struct(void **state)
 
 static void what_cannot_work_is_refused_by_name(void **state)
 {
+	struct service_stack idle = { .idle_after = { 1, true } };
+	struct hook hook = { .privileged = true };
 	struct provider provider = { .type = "x" };
 	struct logging logging = { .driver = "splunk" };
 	struct credential_spec spec = { .file = "f" };
@@ -91,6 +93,12 @@ static void what_cannot_work_is_refused_by_name(void **state)
 		/* clang-format off */
 	} rows[] = {
 		{ { .name = "a", .isolation = "hyperv" }, "service a: isolation" },
+		{ { .name = "a", .stack = &idle }, "service a: x-stack.idle" },
+		{ { .name = "a", .pre_start = &hook, .pre_start_count = 1 }, "service a: pre_start" },
+		{ { .name = "a", .post_start = &hook, .post_start_count = 1 }, "service a: privileged hooks" },
+		{ { .name = "a", .pre_stop = &hook, .pre_stop_count = 1 }, "service a: privileged hooks" },
+		{ { .name = "a", .userns_mode = "remap" }, "service a: userns_mode" },
+		{ { .name = "a", .gpu_count = 1 }, "service a: gpus" },
 		{ { .name = "a", .provider = &provider }, "service a: provider" },
 		{ { .name = "a", .logging = &logging }, "service a: logging.driver" },
 		{ { .name = "a", .credential_spec = &spec }, "service a: credential_spec" },
