@@ -192,6 +192,8 @@ const struct command container_commands[] = {
 	  container_cp_options, NULL, container_cp_command, 2, 2, ARGUMENT_FILE, 0 },
 	{ "export", NULL, "CONTAINER", "Write the file system of a container as a tar", NULL, EXAMPLES("stack container export -o web.tar shop-web-1", "without its volumes"), NULL,
 	  container_export_options, NULL, container_export_command, 1, 1, ARGUMENT_CONTAINER, 0 },
+	{ "commit", NULL, "CONTAINER [NAME]", "Make an image of what a container changed", NULL, EXAMPLES("stack container commit -m 'with tools' shop-web-1 tools:1", "volumes are not in it"), NULL,
+	  container_commit_options, NULL, container_commit_command, 1, 2, ARGUMENT_CONTAINER, 0 },
 	{ "start", NULL, "CONTAINER...", "Start containers that have ended", NULL, EXAMPLES("stack container start shop-web-2", "one replica"), NULL,
 	  NULL, NULL, container_start_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
 	{ "stop", NULL, "CONTAINER...", "Stop containers", NULL, EXAMPLES("stack container stop -t 5 shop-web-2", "one replica, five seconds of grace"), NULL,

@@ -28,3 +28,7 @@ extern const struct option_row container_logs_options[], container_exec_options[
 command_run container_logs_command, container_top_command, container_port_command,
 	container_wait_command, container_diff_command, container_exec_command,
 	container_attach_command;
+
+/* cmd_commit */
+extern const struct option_row container_commit_options[];
+command_run container_commit_command;

@@ -14,6 +14,10 @@ command_run up_command, down_command, create_command, start_command, stop_comman
 	kill_command, rm_command, pause_command, unpause_command, scale_command, pull_command,
 	plan_command;
 
+/* cmd_commit, cmd_push */
+extern const struct option_row commit_options[], push_options[];
+command_run commit_command, push_command;
+
 /* cmd_watch */
 extern const struct option_row watch_options[];
 command_run watch_command;
