@@ -321,19 +321,20 @@ static struct df_key_entry *add_entry(struct arena *arena, struct df_key_entry *
 static void collect_part(struct copy_part *part, size_t number, struct arena *arena,
 			 struct df_key_entry **out, size_t *out_count)
 {
+	const char *prefix = arena_format(arena, "%zu", number);
 	struct df_key_entry *entries;
 	size_t count;
 
 	df_sources_entries(&part->sources.tree, arena, &entries, &count);
 	*add_entry(arena, out, out_count) = (struct df_key_entry){
-		.path = arena_format(arena, "%zu", number),
+		.path = prefix,
 		.type = part->sources.has_folder ? 'd' : 'f',
 	};
 	for (size_t i = 0; i < count; i++) {
 		struct df_key_entry *entry = add_entry(arena, out, out_count);
 
 		*entry = entries[i];
-		entry->path = arena_format(arena, "%zu/%s", number, entries[i].path);
+		entry->path = df_join(arena, prefix, entries[i].path);
 	}
 }
 

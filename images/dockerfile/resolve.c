@@ -64,6 +64,19 @@ const char *df_clean_path(struct arena *arena, const char *path)
 	return real;
 }
 
+const char *df_join(struct arena *arena, const char *folder, const char *name)
+{
+	size_t folder_len = strlen(folder), len = strlen(name);
+	char *path = arena_alloc(arena, folder_len + len + 2);
+	char *at = path + folder_len;
+
+	memcpy(path, folder, folder_len);
+	if (folder_len)
+		*at++ = '/';
+	memcpy(at, name, len + 1);
+	return path;
+}
+
 const char *df_read_link(int fd, struct arena *arena, struct err *err)
 {
 	char target[PATH_MAX];

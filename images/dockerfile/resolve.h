@@ -21,6 +21,9 @@ int df_open_plain(int root_fd, const char *path, int flags);
 /* Strips "/", "." and "..", which cannot lead above the root: "a/b". In the arena. */
 const char *df_clean_path(struct arena *arena, const char *path);
 
+/* "folder/name", or "name" for the folder "". In the arena. */
+const char *df_join(struct arena *arena, const char *folder, const char *name);
+
 /* Follows links (of the last component too, with follow). 1: *out_real is the clean path without
  * links, *out_st what stands there; 0: not there; -1: INVALID (too many links), from errno. */
 int df_resolve(int root_fd, struct arena *arena, const char *path, bool follow,

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/alloc.h"
+#include "images/dockerfile/resolve.h"
 #include "images/dockerfile/sources.h"
 
 #define HEX_LEN 64u
@@ -115,8 +116,7 @@ static void add_children(struct walk *walk, uint32_t parent, const char *path)
 	if (count)
 		qsort(children, count, sizeof(*children), by_text);
 	for (size_t i = 0; i < count; i++) {
-		const char *below = arena_format(walk->arena, "%s%s%s", path, *path ? "/" : "",
-						 children[i].text);
+		const char *below = df_join(walk->arena, path, children[i].text);
 
 		add(walk, children[i].name, below);
 		if (tree_inode_of(tree, children[i].name)->type == NODE_DIR)

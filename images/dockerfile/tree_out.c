@@ -35,7 +35,9 @@ struct writer {
 	const char **first; /* path of an inode's first name */
 	struct arena *arena;
 	uint64_t entry_count;
-	struct err busy;
+	/* The folder of the last file that was opened: most files have it in common. */
+	char *folder;
+	int folder_root, folder_fd;
 };
 
 void df_tree_init(struct df_tree *tree)
@@ -133,11 +135,32 @@ static int write_regions(struct writer *writer, const struct tar_entry *entry, i
 	return 0;
 }
 
+/* As df_open_plain, with the folder kept open for the next one. */
+static int open_content(struct writer *writer, const struct df_content *content)
+{
+	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC;
+	const char *slash = strrchr(content->path, '/');
+	size_t len = slash ? (size_t)(slash - content->path) : 0;
+
+	if (!slash)
+		return df_open_plain(content->root_fd, content->path, flags);
+	if (writer->folder_fd < 0 || writer->folder_root != content->root_fd ||
+	    strlen(writer->folder) != len || memcmp(writer->folder, content->path, len) != 0) {
+		auto_fd(&writer->folder_fd);
+		free(writer->folder);
+		writer->folder = xstrndup(content->path, len);
+		writer->folder_root = content->root_fd;
+		writer->folder_fd =
+			df_open_plain(content->root_fd, writer->folder, O_PATH | O_DIRECTORY);
+	}
+	return writer->folder_fd < 0 ? -1 : openat(writer->folder_fd, slash + 1, flags);
+}
+
 static int write_path(struct writer *writer, const struct df_content *content,
 		      struct tar_entry *entry, struct err *err)
 {
 	AUTO(fd)
-	int fd = df_open_plain(content->root_fd, content->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	int fd = open_content(writer, content);
 	AUTO(free) struct tar_region *regions = NULL;
 	struct stat before, after;
 	int rc;
@@ -369,7 +392,7 @@ int df_tree_write(struct df_tree *tree, const struct df_layer_spec *spec, struct
 		  struct err *err)
 {
 	struct layer_spec how = { .size_bytes = -1, .media_type = "", .flags = LAYER_PLAIN };
-	struct writer writer = { .tree = tree, .spec = spec };
+	struct writer writer = { .tree = tree, .spec = spec, .folder_fd = -1 };
 	struct layer_result result;
 	int rc;
 
@@ -392,6 +415,8 @@ int df_tree_write(struct df_tree *tree, const struct df_layer_spec *spec, struct
 	arena_free(writer.arena);
 	free(writer.first);
 	free(writer.path);
+	free(writer.folder);
+	auto_fd(&writer.folder_fd);
 	if (rc < 0)
 		return -1;
 	memcpy(out->diff_id, result.diff_id, sizeof(out->diff_id));
