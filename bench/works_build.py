@@ -45,7 +45,8 @@ class Buildah:
                      "--storage-driver", "overlay"]
 
     def build(self, folder, *flags):
-        return timed([*self.base, "bud", "--layers", "-q", "--network", "host", "--tls-verify=false", "-t", "bench",
+        return timed([*self.base, "bud", "--layers", "-q", "--network", "host", "--runtime", "runc",
+                      "--tls-verify=false", "-t", "bench",
                       *flags, folder], enter=self.kit.peers_fd)
 
 

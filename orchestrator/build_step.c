@@ -194,7 +194,7 @@ static int try_copy(struct build_stage *stage, const struct df_copy_spec *spec,
 int build_step_copy(struct build_stage *stage, const struct df_instr *instr)
 {
 	struct build_job *job = stage->job;
-	unsigned step = build_step_begin(stage, instr);
+	unsigned step;
 	struct df_copy_spec spec = { 0 };
 	const char *created_by = NULL, *from = df_instr_flag(instr, DF_FLAG_FROM);
 	struct err err = ERR_NONE;
@@ -209,6 +209,7 @@ int build_step_copy(struct build_stage *stage, const struct df_instr *instr)
 	pthread_mutex_unlock(&job->pure);
 	if (status == 0)
 		status = build_source_open(stage, instr, from, &spec.context, &err);
+	step = build_step_begin(stage, instr); /* what it had to wait for is not its time */
 	spec.lease = job->build->lease;
 	for (int i = 0; status == 0 && i < COPY_TRIES; i++) {
 		err = ERR_NONE;

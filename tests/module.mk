@@ -59,12 +59,19 @@ test-crash: deps
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/crash CRASH=1 all
 	@tests/images-build/build
 	@env -u MAKEFLAGS -u MFLAGS tests/crash/run $(BUILD)/crash $(CRASH_FLOWS)
+	@STACK_BUILD=$(abspath $(BUILD)/crash) tests/lib/netns bats -f 'named stage' tests/e2e/build-failures.bats
 
 # What `make test` does of it: a supervisor under the sanitizers, which have the crash points, beside the plain rest.
 crash-sample: all
 	@$(MAKE) --no-print-directory $(SANBUILD) $(BUILD)/san/stack
 	@mkdir -p $(BUILD)/crash-sample
 	@cp -f $(BUILD)/san/stack $(addprefix $(BUILD)/,stack-runtime stack-init stack-netd) $(BUILD)/crash-sample/
+
+# 40 Dockerfiles with ours and with buildah, minutes: not part of test. CASES="copy run": some of them.
+.PHONY: compare-build
+compare-build: all
+	@tests/images-build/build
+	@STACK_BUILD=$(abspath $(BUILD)) tests/lib/netns tests/compare/build $(CASES)
 
 # The example of the README, from the packages to `down`, in a namespace of its own.
 demo: deps

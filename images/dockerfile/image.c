@@ -13,6 +13,8 @@
 #include "base/stamp.h"
 #include "images/digest.h"
 
+#define SCRATCH_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 /* What old dockers wrote beside the config, and what describes one build alone. */
 static const char *const dropped[] = { "container",      "container_config",
 				       "docker_version", "id",
@@ -30,7 +32,7 @@ static struct df_image *new_image(void)
 struct df_image *df_image_scratch(const struct platform *platform)
 {
 	struct df_image *image = new_image();
-	struct json_object *rootfs;
+	struct json_object *rootfs, *config;
 
 	image->platform = *platform;
 	image->json = json_object_new_object();
@@ -38,7 +40,9 @@ struct df_image *df_image_scratch(const struct platform *platform)
 	if (*platform->variant)
 		json_add_text(image->json, "variant", platform->variant);
 	json_add_text(image->json, "os", platform->os);
-	json_add_object(image->json, "config");
+	config = json_add_object(image->json, "config");
+	/* As docker's builder: what runs without a shell still looks its programs up. */
+	json_push_text(json_add_array(config, "Env"), "PATH=" SCRATCH_PATH);
 	rootfs = json_add_object(image->json, "rootfs");
 	json_add_text(rootfs, "type", "layers");
 	json_add_array(rootfs, "diff_ids");

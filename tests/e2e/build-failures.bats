@@ -92,7 +92,9 @@ workers() {
 }
 
 @test "killed at every named stage, the next build ends well" {
-	grep -q STACK_CRASH_AT "$(command -v stack)" || skip "needs a build with crash points (CRASH=1)"
+	local crasher=stack
+	grep -q STACK_CRASH_AT "$(command -v stack)" || crasher=$STACK_BUILD/crash-sample/stack
+	command -v "$crasher" >/dev/null || skip "needs a build with crash points (make test-crash)"
 	echo x >file
 	for stage in prepared running captured copy-planned copy-written step-done record commit; do
 		dockerfile <<-END
@@ -101,7 +103,7 @@ workers() {
 			COPY file /$stage
 			RUN sleep 0.1; cat /one >/two
 		END
-		STACK_CRASH_AT=build:$stage build
+		ASAN_OPTIONS=detect_leaks=0 STACK_CRASH_AT=build:$stage run "$crasher" image build -t "$P:1" .
 		[ "$status" -ne 0 ]
 		built
 		tree
@@ -127,4 +129,12 @@ workers() {
 	printf 'FROM 127.0.0.1:5000/busybox:1\nRUN echo fits >/small\n' >Dockerfile
 	built
 	stack image verify
+}
+
+@test "two builders at once make a step once" {
+	printf 'FROM 127.0.0.1:5000/busybox:1\nRUN sleep 0.3; cat /proc/sys/kernel/random/uuid >/id\n' >Dockerfile
+	stack image build -q -t "$P:a" . >/dev/null 3>&- &
+	stack image build -q -t "$P:b" . >/dev/null
+	wait $!
+	[ "$(stack image inspect "$P:a" | jq -c '.[0].RootFS')" = "$(stack image inspect "$P:b" | jq -c '.[0].RootFS')" ]
 }

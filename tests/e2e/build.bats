@@ -442,11 +442,15 @@ tool" ]
 	[ "$(cat bundle/rootfs/version)" -ge 5 ]
 	output=$(jq -c .process.user bundle/config.json)
 	has '"uid":778' '"gid":777'
+	# What docker would build with it gives the same user and owner when it runs.
 	command -v podman >/dev/null || skip "podman is not installed"
-	podman=(podman --root "$PWD/p" --runroot "$PWD/pr" --tmpdir "$PWD/pt" --cgroup-manager cgroupfs --storage-driver vfs --events-backend none)
-	"${podman[@]}" load -q -i image.tar >/dev/null 2>&1
-	output=$(chroot bundle/rootfs bash -c 'id -un 778; stat -c %U:%G /home/person/Dockerfile')
-	has person person:people
+	CLEANUP="umount $PWD/p/overlay 2>/dev/null; find /sys/fs/cgroup -depth -path '*/libpod_parent*' -type d -exec rmdir {} + 2>/dev/null; true"
+	podman=(podman --root "$PWD/p" --runroot "$PWD/pr" --tmpdir "$PWD/pt" --cgroup-manager cgroupfs --storage-driver overlay
+		--runtime "$STACK_BUILD/stack-runtime" --events-backend none --log-level error)
+	"${podman[@]}" load -q -i image.tar >/dev/null
+	run "${podman[@]}" run --rm --network none --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 "docker.io/library/$P:1"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = person ] && [ "${lines[1]}" = person:people ] && [ "${lines[2]}" -ge 5 ]
 }
 
 @test "progress as lines, as JSON, or none; checks without a build" {

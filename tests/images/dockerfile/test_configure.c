@@ -476,7 +476,7 @@ static void a_stage_from_a_stage_inherits_all_but_triggers(void **state)
 	stage_close(&stage);
 }
 
-static void scratch_has_a_platform_and_nothing_else(void **state)
+static void scratch_has_a_platform_and_a_path_and_nothing_else(void **state)
 {
 	const struct platform platform = { .os = "linux", .arch = "arm64", .variant = "v8" };
 	const struct df_image_commit plain = { 0 };
@@ -484,10 +484,11 @@ static void scratch_has_a_platform_and_nothing_else(void **state)
 	AUTO(free) char *text = df_image_json(image, &plain);
 
 	(void)state;
-	assert_string_equal(text,
-			    "{\"created\":\"1970-01-01T00:00:00Z\",\"architecture\":\"arm64\","
-			    "\"variant\":\"v8\",\"os\":\"linux\",\"config\":{},\"rootfs\":"
-			    "{\"type\":\"layers\",\"diff_ids\":[]},\"history\":[]}");
+	assert_string_equal(
+		text, "{\"created\":\"1970-01-01T00:00:00Z\",\"architecture\":\"arm64\","
+		      "\"variant\":\"v8\",\"os\":\"linux\",\"config\":{\"Env\":[\"PATH="
+		      "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"]},\"rootfs\":"
+		      "{\"type\":\"layers\",\"diff_ids\":[]},\"history\":[]}");
 	df_image_free(image);
 }
 
@@ -552,7 +553,7 @@ int main(void)
 		cmocka_unit_test(keys_follow_what_is_set),
 		cmocka_unit_test(history_has_layers_and_times),
 		cmocka_unit_test(a_stage_from_a_stage_inherits_all_but_triggers),
-		cmocka_unit_test(scratch_has_a_platform_and_nothing_else),
+		cmocka_unit_test(scratch_has_a_platform_and_a_path_and_nothing_else),
 		cmocka_unit_test(broken_configs_are_refused),
 		cmocka_unit_test(durations_are_gos),
 	};
