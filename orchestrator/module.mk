@@ -15,7 +15,8 @@ SRCS_orchestrator += $(addprefix orchestrator/,adopt_net.c names_ports.c network
 	network_fill.c network_foreign.c network_prepare.c network_repair.c reattach.c repair.c)
 SRCS_orchestrator += $(addprefix orchestrator/,change_observe.c condition.c cron.c limits.c network_stray.c notify.c plan_rolling.c ready.c reload.c restore.c rollback.c schedule.c settle.c values.c)
 KTESTS += tests/orchestrator/k_transfer
-SRCS_orchestrator += orchestrator/change_images.c
+SRCS_orchestrator += orchestrator/change_images.c orchestrator/image_change.c
+TESTS += tests/orchestrator/test_image_change
 KTESTS += tests/orchestrator/k_transfer_crash
 TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile test_flow \
 	test_records test_profile_seccomp test_bundle_seccomp test_events test_spawn test_control \

@@ -21,6 +21,7 @@
 #include "orchestrator/cli/human.h"
 #include "orchestrator/cli/output.h"
 #include "orchestrator/cli/words.h"
+#include "orchestrator/image_change.h"
 #include "orchestrator/log_reader.h"
 #include "orchestrator/transfer.h"
 
@@ -46,6 +47,7 @@ const struct option_row image_verify_options[] = {
 	OPT_END,
 };
 const struct option_row image_import_options[] = {
+	OPT_LIST("change", 'c', "INSTRUCTION", "What the image says of itself, in a Dockerfile's words"),
 	OPT_TEXT("message", 'm', "TEXT", "Comment in the image's history"),
 	OPT_END,
 };
@@ -263,9 +265,12 @@ int image_import_command(struct cli *cli, const struct options *options, struct 
 	struct archive_import how = { .message = options_text(options, "message") };
 	char canonical[REF_TEXT_MAX + 1], id[DIGEST_TEXT_MAX];
 	AUTO(fd) int fd = -1;
+	size_t count;
+	const char *const *changes = options_list(options, "change", &count);
 	struct ref ref;
 
-	if (!store || (name && ref_parse(name, &ref, err) < 0))
+	if (!store || (name && ref_parse(name, &ref, err) < 0) ||
+	    (count && image_change(cli->arena, changes, count, &how.config, err) < 0))
 		return -1;
 	if (name)
 		how.name = ref_canonical(&ref, canonical, sizeof(canonical));

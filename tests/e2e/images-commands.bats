@@ -148,8 +148,10 @@ pushed() { # WORD: the image moving:1 with that word in it
 	mkdir -p root/etc
 	echo hello >root/etc/word
 	tar -C root --owner 0 --group 0 -cf root.tar .
-	stack image import root.tar flat/one:1
+	stack image import -c 'CMD ["cat","/etc/word"]' -c 'ENV A=b' root.tar flat/one:1
 	run -0 stack image history flat/one:1
+	run -0 stack image inspect --format '{{json .Config.Cmd}}{{json .Config.Env}}' flat/one:1
+	[ "$output" = '["cat","/etc/word"]["A=b"]' ]
 	stack image export flat/one:1 -o out.tar
 	[ "$(tar -xOf out.tar ./etc/word)" = hello ]
 	stack image tag flat/one:1 flat/two:1
