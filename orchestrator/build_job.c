@@ -79,6 +79,14 @@ static void add_platform(struct build_job *job, struct df_build_arg **list, size
 	add_arg(arena, list, count, arena_format(arena, "%sVARIANT", prefix), platform->variant);
 }
 
+/* What docker calls this machine: the level of its processor says nothing of what is built. */
+static void plain_host(struct platform *out)
+{
+	platform_host(out);
+	if (strcmp(out->arch, "amd64") == 0)
+		out->variant[0] = '\0';
+}
+
 static void fill_inputs(struct build_job *job)
 {
 	const struct build_spec *spec = job->spec;
@@ -91,7 +99,7 @@ static void fill_inputs(struct build_job *job)
 	if (spec->epoch_s >= 0)
 		add_arg(job->arena, &given, &count, "SOURCE_DATE_EPOCH",
 			arena_format(job->arena, "%lld", (long long)spec->epoch_s));
-	platform_host(&host);
+	plain_host(&host);
 	add_platform(job, &platforms, &platform_count, "TARGET", &job->platform);
 	add_platform(job, &platforms, &platform_count, "BUILD", &host);
 	add_arg(job->arena, &platforms, &platform_count, "TARGETSTAGE",
@@ -285,6 +293,8 @@ int build_job_read(struct build_job *job, struct err *err)
 	job->named_fetched = xcalloc(spec->context_count + 1, sizeof(*job->named_fetched));
 	if (platform_wanted(spec->platform, &job->platform, &is_explicit, err) == 0 &&
 	    read_text(job, &len, err) == 0) {
+		if (!is_explicit)
+			plain_host(&job->platform);
 		fill_inputs(job);
 		if (read_graph(job, len, err) == 0) {
 			build_job_tell_warnings(job);

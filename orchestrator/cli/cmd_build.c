@@ -4,17 +4,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/text.h"
-#include "images/dockerfile/context_fetch.h"
 #include "orchestrator/cli/build_flags.h"
 #include "orchestrator/cli/build_follow.h"
 #include "orchestrator/cli/commands.h"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Builds that fail, are cut off or are killed: the reason is told, nothing is left, the store is whole.
+# shellcheck disable=SC2034,SC2016 # CLEANUP is for lib; texts for other shells
 load lib
 load build-lib
 
@@ -61,7 +62,7 @@ workers() {
 		RUN ! pgrep sleep
 	END
 	built
-	! pgrep -f 'sleep 471[12]'
+	run ! pgrep -f 'sleep 471[12]'
 }
 
 @test "an interrupt ends the build at once with 130" {
@@ -73,7 +74,7 @@ workers() {
 	status=0
 	wait "$pid" || status=$?
 	[ "$status" -eq 130 ]
-	! pgrep -f 'sleep 4713'
+	run ! pgrep -f 'sleep 4713'
 	[ -z "$(ls "$STACK_ROOT/build/work")" ]
 }
 
@@ -81,20 +82,20 @@ workers() {
 	printf 'FROM 127.0.0.1:5000/busybox:1\nRUN echo one >/one\nRUN echo begun; sleep 4714\n' >Dockerfile
 	stack --progress plain image build -t "$P:1" . >out 2>&1 3>&- &
 	eventually 20 grep -q ' begun$' out
-	kill -KILL $(workers)
+	kill -KILL "$(workers)"
 	wait $! || true
 	sed -i 's/sleep 4714/true/' Dockerfile
 	built
 	[ "$(cached_count)" -eq 1 ]
-	! pgrep -f 'sleep 4714'
+	run ! pgrep -f 'sleep 4714'
 	[ -z "$(ls "$STACK_ROOT/build/work")" ]
 	stack image verify --fast
 }
 
 @test "killed at every named stage, the next build ends well" {
-	local crasher=stack
-	grep -q STACK_CRASH_AT "$(command -v stack)" || crasher=$STACK_BUILD/crash-sample/stack
-	command -v "$crasher" >/dev/null || skip "needs a build with crash points (make test-crash)"
+	local mortal=stack
+	grep -q STACK_CRASH_AT "$(command -v stack)" || mortal=$STACK_BUILD/crash-sample/stack
+	command -v "$mortal" >/dev/null || skip "needs a build with crash points (make test-crash)"
 	echo x >file
 	for stage in prepared running captured copy-planned copy-written step-done record commit; do
 		dockerfile <<-END
@@ -103,7 +104,7 @@ workers() {
 			COPY file /$stage
 			RUN sleep 0.1; cat /one >/two
 		END
-		ASAN_OPTIONS=detect_leaks=0 STACK_CRASH_AT=build:$stage run "$crasher" image build -t "$P:1" .
+		ASAN_OPTIONS=detect_leaks=0 STACK_CRASH_AT=build:$stage run "$mortal" image build -t "$P:1" .
 		[ "$status" -ne 0 ]
 		built
 		tree

@@ -1,6 +1,6 @@
 # tests/e2e/build-lib - what the tests of builds share, after lib: dockerfile <<END, build [FLAGS], look-ups.
 
-# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck shell=bash disable=SC2034,SC2154 # CLEANUP and output are of bats and lib
 
 dockerfile() { # text on stdin
 	cat >"${1:-Dockerfile}"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Dockerfiles: every instruction and its options, from files to an image that other tools read and run.
+# shellcheck disable=SC2034,SC2016 # CLEANUP is for lib; texts for other shells
 load lib
 load build-lib
 
@@ -77,7 +78,9 @@ second" ]
 1000" ]
 	[ "$(owner_mode open/six)" = "1000:1000 644" ]
 	# What RUN is given from outside leaves no trace.
-	[ ! -e tree/etc/resolv.conf ] && [ ! -e tree/proc/self ] && [ ! -s tree/etc/hosts ]
+	[ ! -e tree/etc/resolv.conf ]
+	[ ! -e tree/proc/self ]
+	[ ! -s tree/etc/hosts ]
 }
 
 @test "COPY and ADD with every option" {
@@ -106,7 +109,7 @@ second" ]
 		COPY --from=127.0.0.1:5000/busybox:1 /bin/busybox /image
 		COPY --link src/a.txt /linked/a.txt
 		COPY --parents src/sub/deep/c.log /parents/
-		COPY --exclude=*.log --exclude=sub/b.txt src /without/
+		COPY --exclude=**/*.log --exclude=sub/b.txt src /without/
 		COPY <<one <<"two" /here/
 		expanded $PATH
 		one
@@ -120,22 +123,28 @@ second" ]
 	END
 	built
 	tree
-	[ "$(owner_mode plain/a.txt)" = "0:0 750" ] && [ -e tree/plain/sub/deep/c.log ]
+	[ "$(owner_mode plain/a.txt)" = "0:0 750" ]
+	[ -e tree/plain/sub/deep/c.log ]
 	[ "$(readlink tree/plain/link)" = a.txt ]
 	[ "$(cat tree/renamed)" = a ]
 	[ "$(cat tree/glob/x1 tree/glob/x2)" = "x
 y" ]
 	[ "$(owner_mode owned)" = "5:6 640" ]
-	[ "$(stat -c %U:%G --printf '' tree/named 2>/dev/null; stat -c %u tree/named)" = 65534 ]
-	[ "$(owner_mode modes/sub)" = "0:0 755" ] && [ "$(owner_mode modes/sub/b.txt)" = "0:0 644" ]
+	[ "$(stat -c %u tree/named)" = 65534 ]
+	[ "$(owner_mode modes/sub)" = "0:0 755" ]
+	[ "$(owner_mode modes/sub/b.txt)" = "0:0 644" ]
 	[ "$(owner_mode stage/stage)" = "7:8 644" ]
 	cmp tree/image tree/bin/busybox
 	[ "$(cat tree/linked/a.txt)" = a ]
 	[ "$(cat tree/parents/src/sub/deep/c.log)" = c ]
-	[ ! -e tree/without/sub/deep/c.log ] && [ ! -e tree/without/sub/b.txt ] && [ -e tree/without/a.txt ]
-	[ "$(cat tree/here/one)" = "expanded /bin:/usr/bin" ] && [ "$(cat tree/here/two)" = 'plain $PATH' ]
+	[ ! -e tree/without/sub/deep/c.log ]
+	[ ! -e tree/without/sub/b.txt ]
+	[ -e tree/without/a.txt ]
+	[ "$(cat tree/here/one)" = "expanded /bin:/usr/bin" ]
+	[ "$(cat tree/here/two)" = 'plain $PATH' ]
 	[ "$(cat tree/untar/file)$(cat tree/ungz/file)" = insideinside ]
-	[ -e tree/kept/a.tar ] && [ "$(cat tree/w/a.txt)" = a ]
+	[ -e tree/kept/a.tar ]
+	[ "$(cat tree/w/a.txt)" = a ]
 }
 
 @test "ADD of a URL checks the digest; of a repository takes the commit" {
@@ -152,8 +161,10 @@ y" ]
 	END
 	built
 	tree
-	[ "$(cat tree/file)" = fetched ] && [ "$(owner_mode file)" = "0:0 600" ]
-	[ "$(cat tree/repo/t)" = tracked ] && [ ! -e tree/repo/.git ]
+	[ "$(cat tree/file)" = fetched ]
+	[ "$(owner_mode file)" = "0:0 600" ]
+	[ "$(cat tree/repo/t)" = tracked ]
+	[ ! -e tree/repo/.git ]
 	sed -i 's/sha256:..../sha256:0000/' Dockerfile
 	build
 	[ "$status" -ne 0 ]
@@ -214,7 +225,8 @@ base" ]
 	built
 	[ "$(cached_count)" -eq 1 ]
 	tree
-	[ "$(cat tree/copy)" = 2 ] && [ ! -e tree/src/skip ]
+	[ "$(cat tree/copy)" = 2 ]
+	[ ! -e tree/src/skip ]
 	chmod 600 src/a
 	built
 	[ "$(cached_count)" -eq 1 ]
@@ -259,12 +271,20 @@ base" ]
 changed
 tool" ]
 	[ "$(cat src/file)" = bound ]
-	[ "$(wc -l <tree/four)" -eq 1 ] && [ "$(wc -l <tree/five)" -eq 2 ]
+	[ "$(wc -l <tree/four)" -eq 1 ]
+	[ "$(wc -l <tree/five)" -eq 2 ]
 	[ "$(cat tree/filled-list)" = /filled/busybox ]
-	[ "$(cat tree/six)" = 1 ] && [ "$(cat tree/seven)" = 19 ] && [ "$(cat tree/eight)" = "3 440" ]
-	[ "$(cat tree/nine)" = 19 ] && [ "$(cat tree/ten)" = yes ]
-	[ ! -e tree/mnt ] && [ ! -e tree/cache ] && [ ! -e tree/scratch ] && [ ! -e tree/run ] && [ ! -e tree/k ]
-	! grep -rq marker-of-a-secret "$STACK_ROOT" "$STACK_RUNTIME_ROOT"
+	[ "$(cat tree/six)" = 1 ]
+	[ "$(cat tree/seven)" = 19 ]
+	[ "$(cat tree/eight)" = "3 440" ]
+	[ "$(cat tree/nine)" = 19 ]
+	[ "$(cat tree/ten)" = yes ]
+	[ ! -e tree/mnt ]
+	[ ! -e tree/cache ]
+	[ ! -e tree/scratch ]
+	[ ! -e tree/run ]
+	[ ! -e tree/k ]
+	run ! grep -rq marker-of-a-secret "$STACK_ROOT" "$STACK_RUNTIME_ROOT"
 	# Another secret is no reason to run again; a required one that is not given is an error.
 	echo other >key
 	built --secret id=key,src=key --ssh default="$PWD/agent.sock"
@@ -289,7 +309,9 @@ tool" ]
 	END
 	built --add-host outside:host-gateway --add-host other:1.2.3.4
 	tree
-	[ "$(cat tree/one)" = reached ] && [ "$(cat tree/two)" = 1 ] && [ "$(cat tree/three)" = 1 ]
+	[ "$(cat tree/one)" = reached ]
+	[ "$(cat tree/two)" = 1 ]
+	[ "$(cat tree/three)" = 1 ]
 	dockerfile <<-'END'
 		FROM 127.0.0.1:5000/busybox:1
 		RUN --network=host printf 'GET /file HTTP/1.0\r\n\r\n' | nc -w 5 127.0.0.1 8098 | tail -1 >/one
@@ -316,7 +338,8 @@ tool" ]
 	built --ulimit nofile=123:456 --shm-size 8m
 	tree
 	[ "$(cat tree/caps)" = 00000000a80425fb ]
-	[ "$(cat tree/files)" = 123 ] && grep -q ' 8192 ' tree/shm
+	[ "$(cat tree/files)" = 123 ]
+	grep -q ' 8192 ' tree/shm
 	dockerfile <<-'END'
 		FROM 127.0.0.1:5000/busybox:1
 		RUN --security=insecure mkdir /m && mount -t tmpfs x /m && umount /m && echo all >/rights
@@ -368,7 +391,7 @@ tool" ]
 }
 
 @test "a hostile context leads nowhere else" {
-	echo outside >../outside-$P
+	echo outside >"../outside-$P"
 	CLEANUP="rm -f $BATS_TEST_TMPDIR/../outside-$P"
 	mkdir ctx
 	ln -s "../../outside-$P" ctx/relative
@@ -379,7 +402,9 @@ tool" ]
 	run timeout 20 stack --progress plain image build -t "$P:1" ctx
 	[ "$status" -eq 0 ]
 	tree
-	[ -L tree/links/absolute ] && [ -L tree/links/relative ] && [ -p tree/links/fifo ]
+	[ -L tree/links/absolute ]
+	[ -L tree/links/relative ]
+	[ -p tree/links/fifo ]
 	printf 'FROM scratch\nCOPY relative absolute /links/\n' >ctx/Dockerfile
 	run stack --progress plain image build -t "$P:1" ctx
 	[ "$status" -ne 0 ]
@@ -413,11 +438,13 @@ tool" ]
 	one=$(stack image build -q --no-cache --rewrite-timestamp --iidfile id .)
 	sleep 1.1
 	two=$(stack image build -q --no-cache --rewrite-timestamp -t "$P:1" --metadata-file meta .)
-	[ "$one" = "$two" ] && [ "$(cat id)" = "$one" ]
+	[ "$one" = "$two" ]
+	[ "$(cat id)" = "$one" ]
 	[ "$(jq -r '."containerimage.config.digest"' meta)" = "$one" ]
 	[[ $(stack image inspect "$P:1" | jq -r '.[0].Created') = 2023-11-14T22:13:20* ]]
 	stack image build -q -o type=local,dest=out -o type=tar,dest=flat.tar -o type=oci,dest=oci.tar . >/dev/null
-	[ "$(cat out/d/f)" = 1 ] && tar -tf flat.tar | grep -q '^\(\./\)\?d/f$'
+	[ "$(cat out/d/f)" = 1 ]
+	tar -tf flat.tar | grep -q '^\(\./\)\?d/f$'
 	[ "$(skopeo inspect --format '{{.Created}}' oci-archive:oci.tar)" = "2023-11-14 22:13:20 +0000 UTC" ]
 }
 
@@ -450,7 +477,9 @@ tool" ]
 	"${podman[@]}" load -q -i image.tar >/dev/null
 	run "${podman[@]}" run --rm --network none --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 "docker.io/library/$P:1"
 	[ "$status" -eq 0 ]
-	[ "${lines[0]}" = person ] && [ "${lines[1]}" = person:people ] && [ "${lines[2]}" -ge 5 ]
+	[ "${lines[0]}" = person ]
+	[ "${lines[1]}" = person:people ]
+	[ "${lines[2]}" -ge 5 ]
 }
 
 @test "progress as lines, as JSON, or none; checks without a build" {
@@ -470,4 +499,71 @@ tool" ]
 	[ "$status" -eq 0 ]
 	has JSONArgsRecommended
 	lacks spoken Built
+}
+
+@test "what is predefined, what leaves no trace, what is kept" {
+	dockerfile <<-'END'
+		ARG TARGETARCH
+		FROM 127.0.0.1:5000/busybox:1
+		ARG TARGETPLATFORM
+		ARG TARGETARCH
+		ARG BUILDOS
+		RUN echo "$TARGETPLATFORM $TARGETARCH $BUILDOS" >/platform
+		RUN echo "$HTTP_PROXY" >/proxy
+		VOLUME /data
+		RUN mkdir -p /data && echo kept >/data/file
+		HEALTHCHECK CMD true
+		HEALTHCHECK NONE
+		SHELL ["/bin/sh", "-e", "-c"]
+		RUN echo "$0 $-" | grep -q e && echo strict >/shell
+		USER nobody
+		RUN id -un >/tmp/who 2>/dev/null || mkdir -p /dev/shm/x && id -un >/dev/shm/who && cat /dev/shm/who
+		RUN --mount=type=cache,target=/c,sharing=locked,mode=0777 touch /c/x
+		RUN --mount=type=cache,target=/c,sharing=private,mode=0777,uid=65534 touch /c/y
+	END
+	built --build-arg HTTP_PROXY=http://proxy.test:1
+	tree
+	[ "$(cat tree/platform)" = "linux/amd64 amd64 linux" ]
+	[ "$(cat tree/proxy)" = http://proxy.test:1 ]
+	[ "$(cat tree/data/file)" = kept ]
+	[ "$(cat tree/shell)" = strict ]
+	[ "$(config .Healthcheck.Test)" = '["NONE"]' ]
+	output=$(stack image history --no-trunc "$P:1")
+	lacks proxy.test
+	# Another proxy is no reason to run again.
+	built --build-arg HTTP_PROXY=http://proxy.test:2
+	[ "$(cached_count)" -eq 7 ]
+	output=$(stack system df --format json)
+	has "Build Cache"
+}
+
+@test "ADD unpacks what is asked for, keeps a repository's folder, takes other compressions" {
+	mkdir www in repo
+	echo packed >in/file
+	tar -C in -czf www/a.tgz file
+	tar -C in -cJf b.tar.xz file
+	tar -C in -cjf c.tar.bz2 file
+	(cd repo && git init -q . && echo t >t && git add t && git -c user.name=n -c user.email=e@x commit -qm c)
+	busybox httpd -f -p 127.0.0.1:8097 -h www 3>&- &
+	CLEANUP="kill $!"
+	eventually 5 answers http://127.0.0.1:8097/a.tgz
+	dockerfile <<-END
+		FROM scratch
+		ADD http://127.0.0.1:8097/a.tgz /as-file/
+		ADD --unpack http://127.0.0.1:8097/a.tgz /unpacked/
+		ADD b.tar.xz /xz/
+		ADD c.tar.bz2 /bz2/
+		ADD --unpack=false c.tar.bz2 /plain/
+		ADD --keep-git-dir=true file://$PWD/repo/.git /repo
+		ADD --chown=3:4 --chmod=711 b.tar.xz Dockerfile /two/
+	END
+	built
+	tree
+	[ -f tree/as-file/a.tgz ]
+	[ "$(cat tree/unpacked/file tree/xz/file tree/bz2/file)" = "packed
+packed
+packed" ]
+	[ -f tree/plain/c.tar.bz2 ]
+	[ -d tree/repo/.git ]
+	[ "$(owner_mode two/Dockerfile)" = "3:4 711" ]
 }
