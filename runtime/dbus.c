@@ -176,7 +176,7 @@ static int parse(struct dbus_message *out, size_t fields_len, size_t body_len, s
 int dbus_read(int fd, int timeout_ms, struct dbus_message *out, struct err *err)
 {
 	uint64_t end_us = stamp_monotonic_us() + (uint64_t)timeout_ms * 1000;
-	unsigned char head[HEADER_BYTES];
+	unsigned char head[HEADER_BYTES] = { 0 };
 	uint32_t body_len, fields_len;
 	size_t rest;
 

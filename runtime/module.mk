@@ -26,7 +26,7 @@ LINK_stack-init       := -static -no-pie
 TESTS   += tests/runtime/test_systemd tests/runtime/test_config tests/runtime/test_mount_options \
            tests/runtime/test_device_rules tests/runtime/test_small_rooms
 KTESTS  += tests/runtime/k_create
-FUZZERS += tests/fuzz/fuzz_runtime_config
+FUZZERS += tests/fuzz/fuzz_runtime_config tests/fuzz/fuzz_runtime_dbus
 # The monitor's rooms.
 SRCS_runtime += $(addprefix runtime/,attach_hub.c attach_replay.c attach_socket.c exec_session.c \
                 log_file.c log_journal.c log_record.c log_writer.c monitor.c monitor_end.c \

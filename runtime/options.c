@@ -48,7 +48,8 @@ static int store(const struct option_row *row, void *target, const char *value, 
 		texts->at[texts->count++] = value;
 		return 0;
 	case OPTION_COUNT:
-		if (!value || num_parse_u64(row->name, value, strlen(value), 0, 65535, &number, err) < 0)
+		if (!value ||
+		    num_parse_u64(row->name, value, strlen(value), 0, 65535, &number, err) < 0)
 			return -1;
 		*(unsigned *)(void *)at = (unsigned)number;
 		return 0;

@@ -81,7 +81,8 @@ void poller_set_timer(struct poller *poller, struct timer *timer, unsigned after
 	timer->is_set = true;
 }
 
-/* Calls what is due: true when something was. *out_wait_ms: to the next timer, -1 without timers. */
+/* Calls what is due: true when something was. *out_wait_ms: to the next timer, -1 without timers.
+ */
 static bool run_timers(struct poller *poller, int *out_wait_ms)
 {
 	bool was_due = false;

@@ -170,7 +170,7 @@ int rootpath_make_dir(int root_fd, const char *path, bool *out_made, struct err 
 		char *again = NULL;
 
 		status = walk(root_fd, clean, &fd, &made, &again);
-		if (status == 1) {
+		if (status == 1 && again) {
 			free(clean);
 			clean = again;
 		}
@@ -203,7 +203,7 @@ static int make_file(int root_fd, const char *path, int *out_fd, char **again, s
 	struct stat st;
 	int fd;
 
-	if (parent_fd < 0)
+	if (parent_fd < 0 || !name)
 		return -1;
 	fd = openat(parent_fd, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd >= 0)
@@ -234,7 +234,7 @@ int rootpath_make_file(int root_fd, const char *path, struct err *err)
 		if (fd >= 0)
 			return fd;
 		status = make_file(root_fd, clean, &fd, &again, err);
-		if (status == 1) {
+		if (status == 1 && again) {
 			free(clean);
 			clean = again;
 		}

@@ -148,18 +148,23 @@ static void put_mask(struct dbus_body *body, const char *name, const char *list)
 /* "136 pts" below the heading of its kind in /proc/devices; NULL when the kernel has none. */
 static char *device_group(const char *devices, char type, int64_t major)
 {
-	const char *at = strstr(devices, type == 'b' ? "Block devices:" : "Character devices:");
-	const char *end = at ? strstr(at, "\n\n") : NULL;
+	const char *heading = type == 'b' ? "Block devices:" : "Character devices:";
+	struct slice rest = SLICE(devices), line;
+	bool is_below = false;
 
-	for (; at && (!end || at < end); at = strchr(at, '\n')) {
-		long long number;
-		char name[64];
+	while (slice_next(&rest, '\n', &line)) {
+		struct slice number, name;
+		struct err ignored = ERR_NONE;
+		uint64_t value;
 
-		at += *at == '\n';
-		if (sscanf(at, "%lld %63s", &number, name) == 2 && number == major)
-			return xformat("%s-%s", type == 'b' ? "block" : "char", name);
-		if (!strchr(at, '\n'))
-			break;
+		is_below = line.len && (is_below || slice_is(line, heading));
+		slice_split(slice_trim(line), ' ', &number, &name);
+		if (is_below &&
+		    num_parse_u64("major", number.at, number.len, 0, UINT32_MAX, &value,
+				  &ignored) == 0 &&
+		    value == (uint64_t)major)
+			return xformat("%s-%.*s", type == 'b' ? "block" : "char", (int)name.len,
+				       name.at);
 	}
 	return NULL;
 }

@@ -195,6 +195,33 @@ load runtime-lib
 	[[ "$output" == *"/dev/pts"* ]]
 }
 
+@test "a console and a devpts that are swapped for links during create lead nowhere else (CVE-2025-52565)" {
+	mkdir -p rootfs/dev/pts "$B/host/pts"
+	echo marker >"$B/host/file"
+	: >rootfs/dev/console
+	ln -s "$B/host/file" rootfs/dev/link
+	ln -s "$B/host/pts" rootfs/dev/pts-link
+	config '.process.terminal = true | .mounts = [.mounts[] | select(.destination != "/dev" and .destination != "/dev/shm" and .destination != "/dev/mqueue")]'
+	(cd rootfs/dev && while [ ! -e ../stop ]; do
+		mv -T console x; mv -T link console; mv -T pts y; mv -T pts-link pts
+		mv -T console link; mv -T x console; mv -T pts pts-link; mv -T y pts
+	done) 2>/dev/null &
+	args sh -c 'stat -L -c %F /dev/stdin; echo written >/dev/stdout'
+	local good=0
+	for _ in $(seq 40); do
+		run timeout 20 $R run a </dev/null
+		if [ "$status" -eq 0 ]; then
+			[[ "${lines[0]}" == "character special file"* ]]
+			good=$((good + 1))
+		fi
+		[ "$(cat "$B/host/file")" = marker ]
+		[ "$(ls "$B/host" "$B/host/pts" | tr '\n' ' ')" = "$B/host: file pts  $B/host/pts: " ]
+	done
+	touch rootfs/stop
+	wait
+	echo "$good went through"
+}
+
 @test "a sysctl goes to the kernel's own proc and to its own namespaces (CVE-2025-52881)" {
 	args cat /proc/sys/net/ipv4/ip_default_ttl
 	local before
