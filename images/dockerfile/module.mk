@@ -10,5 +10,5 @@ SRCS_images/dockerfile += $(addprefix images/dockerfile/,capture.c chmod.c codec
 USES_images/dockerfile := images base
 TESTS += $(addprefix tests/images/dockerfile/,test_configure test_expand test_graph test_hashes test_ignore test_key test_lex \
 	test_lint test_parse test_scope)
-KTESTS += $(addprefix tests/images/dockerfile/,k_cache k_capture k_context k_copy k_fetch)
+KTESTS += $(addprefix tests/images/dockerfile/,k_cache k_capture k_context k_copy k_fetch k_share)
 FUZZERS += tests/fuzz/fuzz_dockerfile tests/fuzz/fuzz_dockerfile_cache

@@ -312,15 +312,16 @@ static bool compare(const struct cache_case *row, const struct built *before,
 static void steps_are_found_again_as_the_table_says(void **state)
 {
 	size_t failed = 0;
+	struct build_case it;
 
 	(void)state;
+	build_case_open(&it, STORE_DIR);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct cache_case *row = &cases[i];
 		AUTO(free) char *line = NULL;
-		struct build_case it;
 		struct built *before, *after;
 
-		build_case_open(&it, STORE_DIR);
+		build_case_again(&it);
 		build_things(it.folder, FILES);
 		before = build_once(&it, row, false);
 		line = xformat("cd %s && { %s; }", it.folder, row->command);
@@ -329,8 +330,8 @@ static void steps_are_found_again_as_the_table_says(void **state)
 		failed += compare(row, before, after) ? 0 : 1;
 		free_built(before);
 		free_built(after);
-		build_case_close(&it);
 	}
+	build_case_close(&it);
 	assert_int_equal(failed, 0);
 }
 

@@ -22,6 +22,8 @@
 /* A step over the base: a shell command that the test runs in the overlay. */
 struct step {
 	struct build_case it;
+	bool is_again; /* the store is that of the row before */
+	unsigned number;
 	char base[DIGEST_TEXT_MAX];
 	int lower_fd, upper_fd, work_fd, root_fd;
 	char root[96]; /* where it is mounted */
@@ -29,7 +31,7 @@ struct step {
 
 static int make_dir(struct step *step, const char *name)
 {
-	AUTO(free) char *path = xformat("%s/%s", step->it.test.dir, name);
+	AUTO(free) char *path = xformat("%s/%s%u", step->it.test.dir, name, step->number);
 	int fd;
 
 	assert_int_equal(mkdir(path, 0755), 0);
@@ -45,7 +47,9 @@ static void step_open(struct step *step, enum store_backend backend)
 	AUTO(snapshot) struct snapshot *snapshot = NULL;
 	int mounted;
 
-	build_case_open(&step->it, backend);
+	if (!step->is_again)
+		build_case_open(&step->it, backend);
+	step->number++;
 	build_layer(&step->it, BASE, step->base);
 	snapshot = snapshot_open_layers(step->it.lease, &base, 1, &err);
 	assert_non_null(snapshot);
@@ -53,7 +57,7 @@ static void step_open(struct step *step, enum store_backend backend)
 	step->upper_fd = make_dir(step, "upper");
 	step->work_fd = make_dir(step, "work");
 	close(make_dir(step, "merged"));
-	snprintf(step->root, sizeof(step->root), "%s/merged", step->it.test.dir);
+	snprintf(step->root, sizeof(step->root), "%s/merged%u", step->it.test.dir, step->number);
 	mounted = mount_overlay(&step->lower_fd, 1, step->upper_fd, step->work_fd, 0, 0, &err);
 	if (mounted < 0 || mount_attach_at(mounted, AT_FDCWD, step->root, &err) < 0)
 		fail_msg("%s", err.msg);
@@ -85,7 +89,8 @@ static void step_close(struct step *step)
 	close(step->lower_fd);
 	close(step->upper_fd);
 	close(step->work_fd);
-	build_case_close(&step->it);
+	if (!step->is_again)
+		build_case_close(&step->it);
 }
 
 static struct df_layer capture(struct step *step, const char *const *points, size_t count)
@@ -144,9 +149,11 @@ static const struct { const char *name, *command; } changes[] = {
 static void check_changes(enum store_backend backend)
 {
 	size_t failed = 0;
+	struct step step = { 0 };
 
+	build_case_open(&step.it, backend);
+	step.is_again = true;
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-		struct step step;
 		struct df_layer layer;
 		AUTO(free) char *wanted = NULL;
 		AUTO(free) char *got = NULL;
@@ -167,6 +174,7 @@ static void check_changes(enum store_backend backend)
 		}
 		step_close(&step);
 	}
+	build_case_close(&step.it);
 	assert_int_equal(failed, 0);
 }
 
@@ -184,7 +192,7 @@ static void every_change_shows_again_with_erofs(void **state)
 
 static void an_unchanged_step_makes_no_layer(void **state)
 {
-	struct step step;
+	struct step step = { 0 };
 	struct df_layer layer;
 
 	(void)state;
@@ -202,7 +210,7 @@ static void equal_changes_give_equal_layers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		struct step step;
+		struct step step = { 0 };
 		struct df_layer layer;
 
 		step_open(&step, STORE_DIR);
@@ -222,7 +230,7 @@ static void mount_points_leave_no_trace(void **state)
 {
 	static const char *const points[] = { "/etc/resolv.conf", "/etc/hosts", "/run/secrets/x",
 					      "/mnt/cache",       "/d/used",    "/proc" };
-	struct step step;
+	struct step step = { 0 };
 	struct df_layer layer;
 	const char *diff_id = layer.diff_id;
 	AUTO(free) char *got = NULL;
@@ -242,7 +250,7 @@ static void mount_points_leave_no_trace(void **state)
 static void only_mount_points_are_no_change(void **state)
 {
 	static const char *const points[] = { "/etc/resolv.conf", "/run/secrets/x", "/proc" };
-	struct step step;
+	struct step step = { 0 };
 	struct df_layer layer;
 
 	(void)state;
@@ -257,7 +265,7 @@ static void only_mount_points_are_no_change(void **state)
 static void a_mount_point_that_was_there_stays(void **state)
 {
 	static const char *const points[] = { "/d/x", "/m/n" };
-	struct step step;
+	struct step step = { 0 };
 	struct df_layer layer;
 	const char *diff_id = layer.diff_id;
 	AUTO(free) char *got = NULL;
@@ -274,7 +282,7 @@ static void a_mount_point_that_was_there_stays(void **state)
 
 static void sockets_are_left_out_and_attributes_kept(void **state)
 {
-	struct step step;
+	struct step step = { 0 };
 	struct df_layer layer;
 	const char *diff_id = layer.diff_id;
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -308,7 +316,7 @@ static void sockets_are_left_out_and_attributes_kept(void **state)
 
 static void times_are_clamped_when_asked(void **state)
 {
-	struct step step;
+	struct step step = { 0 };
 	struct df_layer layer;
 	const char *diff_id = layer.diff_id;
 	struct err err = ERR_NONE;
@@ -338,7 +346,7 @@ static void times_are_clamped_when_asked(void **state)
 
 static void holes_stay_holes(void **state)
 {
-	struct step step;
+	struct step step = { 0 };
 	struct df_layer layer;
 	const char *diff_id = layer.diff_id;
 	struct err err = ERR_NONE;
@@ -367,7 +375,7 @@ static void holes_stay_holes(void **state)
 
 static void a_folder_that_was_renamed_by_the_kernel_is_refused(void **state)
 {
-	struct step step;
+	struct step step = { 0 };
 	struct df_layer layer;
 	struct df_layer_spec spec = { .lower_fd = -1 };
 	struct err err = ERR_NONE;
@@ -378,7 +386,7 @@ static void a_folder_that_was_renamed_by_the_kernel_is_refused(void **state)
 	sh(&step, "mkdir q");
 	step_unmount(&step);
 	spec.lease = step.it.lease;
-	path = xformat("%s/upper/q", step.it.test.dir);
+	path = xformat("%s/upper1/q", step.it.test.dir);
 	assert_int_equal(setxattr(path, "trusted.overlay.redirect", "/d", 2, 0), 0);
 	assert_int_equal(df_capture(step.upper_fd, &spec, &layer, &err), -1);
 	assert_int_equal(err.code, ERR_INVALID);

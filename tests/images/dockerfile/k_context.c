@@ -64,22 +64,24 @@ static void what_changes_after_the_plan_is_never_copied(void **state)
 		{ "a device", "rm d/f; mknod d/f c 1 5", ERR_BUSY },
 	};
 	/* clang-format on */
+	struct build_case it;
+
 	(void)state;
+	build_case_open(&it, STORE_DIR);
+	build_things(it.test.dir, "secret=s");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct build_case it;
 		struct err err = ERR_NONE;
 		AUTO(free) char *got = NULL;
 
-		build_case_open(&it, STORE_DIR);
-		build_things(it.test.dir, "secret=s");
+		build_case_again(&it);
 		build_things(it.folder, "d/f=1");
 		got = copy_with(&it, "d", rows[i].command, &err);
 		assert_null(strstr(got, "=s"));
 		if (err.code != rows[i].code)
 			fail_msg("%s: %s", rows[i].name, got);
 		assert_int_equal(test_count(&it.test, "tmp"), 0);
-		build_case_close(&it);
 	}
+	build_case_close(&it);
 }
 
 struct racer {
@@ -219,17 +221,19 @@ static void dockerfiles_and_their_lists_are_found(void **state)
 		{ "f|", "f", "E:is no file" },
 	};
 	/* clang-format on */
+	struct build_case it;
+
 	(void)state;
+	build_case_open(&it, STORE_DIR);
+	build_things(it.test.dir, "secret=s");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct build_case it;
 		struct err err = ERR_NONE;
 		AUTO(df_context) struct df_context *context = NULL;
 		AUTO(free) char *text = NULL;
 		const char *name;
 		size_t len;
 
-		build_case_open(&it, STORE_DIR);
-		build_things(it.test.dir, "secret=s");
+		build_case_again(&it);
 		build_things(it.folder, rows[i].things);
 		context = df_context_open_dir(it.folder, NULL, &err);
 		if (df_context_read_file(context, rows[i].file, NULL, &text, &len, &name, &err) < 0)
@@ -237,8 +241,8 @@ static void dockerfiles_and_their_lists_are_found(void **state)
 		if (strncmp(rows[i].text, "E:", 2) == 0 ? !strstr(text, rows[i].text + 2)
 							: strcmp(text, rows[i].text) != 0)
 			fail_msg("%zu: %s", i, text);
-		build_case_close(&it);
 	}
+	build_case_close(&it);
 }
 
 static void the_list_beside_the_dockerfile_wins(void **state)

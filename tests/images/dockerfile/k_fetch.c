@@ -228,16 +228,17 @@ static void archives_go_where_the_table_says(void **state)
 	};
 	/* clang-format on */
 	size_t failed = 0;
+	struct build_case it;
 
 	(void)state;
+	build_case_open(&it, STORE_DIR);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct build_case it;
 		struct tarball tar = { 0 };
 		char below[DIGEST_TEXT_MAX];
 		AUTO(free) char *got = NULL;
 		bool fine;
 
-		build_case_open(&it, STORE_DIR);
+		build_case_again(&it);
 		make_tar(&tar);
 		put_tar(&it, "t.tar", &tar);
 		free(tar.bytes);
@@ -251,8 +252,8 @@ static void archives_go_where_the_table_says(void **state)
 			print_error("%s:\n%s", rows[i].name, got);
 			failed++;
 		}
-		build_case_close(&it);
 	}
+	build_case_close(&it);
 	assert_int_equal(failed, 0);
 }
 
@@ -282,16 +283,17 @@ static void hostile_archives_lead_nowhere(void **state)
 	};
 	/* clang-format on */
 	size_t failed = 0;
+	struct build_case it;
 
 	(void)state;
+	build_case_open(&it, STORE_DIR);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct add how = { .source = "t.tar", .destination = "/t/" };
-		struct build_case it;
 		struct tarball tar = { 0 };
 		AUTO(free) char *got = NULL;
 		bool fine;
 
-		build_case_open(&it, STORE_DIR);
+		build_case_again(&it);
 		for (size_t k = 0; k < 3 && rows[i].heads[k].name; k++)
 			tarball_add(&tar, &rows[i].heads[k]);
 		tarball_end(&tar);
@@ -305,8 +307,8 @@ static void hostile_archives_lead_nowhere(void **state)
 			print_error("%s:\n%s", rows[i].name, got);
 			failed++;
 		}
-		build_case_close(&it);
 	}
+	build_case_close(&it);
 	assert_int_equal(failed, 0);
 }
 
