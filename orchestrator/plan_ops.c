@@ -93,7 +93,8 @@ void planner_remove(struct planner *p)
 		bool runs = seen->state == SEEN_RUNNING || seen->state == SEEN_RESTARTING;
 
 		if (!in_selection(p, seen) ||
-		    (p->options->container_count && !is_listed(p, seen)) || (runs && !(p->options->flags & PLAN_STOP_FIRST)))
+		    (p->options->container_count && !is_listed(p, seen)) ||
+		    (runs && !(p->options->flags & PLAN_STOP_FIRST)))
 			continue;
 		planner_add_stop(p, seen, "asked for by rm", false);
 		planner_add_remove(p, seen, "asked for by rm", false);

@@ -10,6 +10,7 @@
 #include "images/store.h"
 #include "orchestrator/cli/build_follow.h"
 #include "orchestrator/cli/commands.h"
+#include "orchestrator/cli/view.h"
 #include "orchestrator/plan.h"
 #include "orchestrator/transfer.h"
 
@@ -124,6 +125,26 @@ static bool has_flag(const struct options *options, const char *name)
 	       options_flag(options, name);
 }
 
+/* --dry-run: what --build would build; what is built because it lacks is not looked for. */
+static void tell_builds(struct cli *cli, const struct options *options,
+			const struct project *project, const char *const *services)
+{
+	AUTO(progress)
+	struct progress *progress =
+		progress_new(stderr, cli->progress, "Building", PROGRESS_DRY_RUN);
+
+	for (size_t i = 0; has_flag(options, "build") && i < project->service_count; i++)
+		if (project->services[i].build &&
+		    view_is_meant(services, project->services[i].name))
+			progress_event(progress,
+				       &(struct progress_event){
+					       .kind = "Image",
+					       .name = service_image_name(cli->arena, project,
+									  &project->services[i]),
+					       .verb = "Built",
+					       .state = PROGRESS_DONE });
+}
+
 int build_before(struct cli *cli, const struct options *options, const struct project *project,
 		 const char *const *services, bool with_dependencies, struct err *err)
 {
@@ -135,6 +156,10 @@ int build_before(struct cli *cli, const struct options *options, const struct pr
 		any = project->services[i].build != NULL;
 	if (!any || has_flag(options, "no-build"))
 		return 0;
+	if (cli->dry_run) {
+		tell_builds(cli, options, project, services);
+		return 0;
+	}
 	return build_services(
 		cli, project, services,
 		(has_flag(options, "build") ? BUILD_ALL : 0) |

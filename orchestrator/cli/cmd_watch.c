@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "orchestrator/cli/build_follow.h"
 #include "orchestrator/cli/client.h"
 #include "orchestrator/cli/cmd_watch.h"
 #include "orchestrator/cli/commands.h"
@@ -206,7 +207,8 @@ static int start(struct cli *cli, const struct options *options, const struct pr
 	AUTO(client) struct client *client = NULL;
 	struct json_object *request, *wishes;
 
-	if (watch_prepare(cli, project, options_arguments(options), err) < 0)
+	if (build_before(cli, options, project, options_arguments(options), true, err) < 0 ||
+	    watch_prepare(cli, project, options_arguments(options), err) < 0)
 		return -1;
 	client = client_open(cli, project->name, true, err);
 	if (!client)

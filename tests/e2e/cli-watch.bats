@@ -87,3 +87,30 @@ lacks_file() {
 	[ "$status" -eq 1 ]
 	has "exclude each other"
 }
+
+@test "a rebuild makes the image and the container anew; .dockerignore holds for it" {
+	mkdir -p app/dist
+	printf 'FROM %s/busybox:1\nCOPY text /text\nCMD ["sleep", "1000"]\nSTOPSIGNAL SIGKILL\n' "$REGISTRY" >app/Dockerfile
+	echo first >app/text
+	echo dist >app/.dockerignore
+	compose <<-END
+		services:
+		  web:
+		    build: ./app
+		    develop: { watch: [{ path: ./app, action: rebuild }] }
+	END
+	stack --dry-run up -d --build 2>out
+	grep -q "DRY-RUN MODE -  Image $P-web  Built" out
+	[ -z "$(stack image ls -q "$P-web")" ]
+	stack watch --quiet >out 2>&1 &
+	job=$!
+	CLEANUP="kill -INT $job 2>/dev/null || true; stack image prune -a -f >/dev/null 2>&1 || true"
+	eventually 60 grep -q 'Watch enabled' out
+	in_web /text first
+	echo ignored >app/dist/file
+	echo second >app/text
+	eventually 60 in_web /text second
+	kill -INT $job
+	wait $job || true
+	[ "$(grep -c 'Rebuilding service "web"' out)" = 1 ]
+}
