@@ -6,6 +6,7 @@
 #   make check           test, analyzers, format, crash points
 #   make guards          the runtime without each of its guards: the tests must notice
 #   make storm           500 containers, killed at random stages: nothing may stay
+#   make sequences       a hundred random sequences of commands and deaths (SEQUENCES=, SEED=)
 #   make demo bench fuzz install uninstall clean format
 CC       ?= cc
 BUILD    ?= build

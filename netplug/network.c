@@ -110,11 +110,18 @@ static int list_folder(int dir_fd, struct arena *arena, const char *project,
 	rewinddir(dir);
 	while (result == 0 && (entry = readdir(dir))) {
 		struct network_record *network;
+		struct err one = ERR_NONE;
 		char name[256];
 
 		if (!record_name(entry->d_name, name, sizeof(name)))
 			continue;
-		result = network_file_read(dir_fd, arena, name, &network, err);
+		result = network_file_read(dir_fd, arena, name, &network, &one);
+		if (result < 0 && one.code == ERR_NOT_FOUND) { /* its project has just gone */
+			result = 0;
+			continue;
+		}
+		if (result < 0)
+			*err = one;
 		if (result == 0 && (!project || strcmp(network->project, project) == 0))
 			*(struct network_record **)arena_grow(arena, out, out_count,
 							      sizeof(void *)) = network;

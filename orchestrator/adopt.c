@@ -17,6 +17,7 @@
 #include "base/tree.h"
 #include "orchestrator/adopt_net.h"
 #include "orchestrator/health.h"
+#include "orchestrator/launch.h"
 #include "orchestrator/names_ports.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/ready.h"
@@ -97,7 +98,8 @@ static void adopt_running(struct slot *slot, int pidfd)
 static void undo_start(struct slot *slot)
 {
 	struct err err = ERR_NONE;
-	int pidfd = process_open(slot->record->monitor);
+	/* The record tells it only when the program ran: it may have been on its way. */
+	int pidfd = launch_find(slot->record->id);
 
 	if (pidfd >= 0) {
 		process_wait_end(pidfd, 10000, &err);

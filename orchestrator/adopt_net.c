@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "orchestrator/connections.h"
 #include "orchestrator/names_ports.h"
 #include "orchestrator/slot.h"
@@ -95,12 +96,36 @@ static int prepare(struct adoption *a, struct err *err)
 	return status;
 }
 
+/* One by one, so that the network of one slot that cannot be had again (somebody took its port)
+ * does not keep the project from being watched, or taken down. */
+static void prepare_singly(struct adoption *a)
+{
+	struct net_want *all = a->wants;
+	size_t count = a->count;
+
+	for (size_t i = 0; i < count; i++) {
+		struct err err = ERR_NONE;
+
+		a->wants = &all[i];
+		a->count = 1;
+		if (prepare(a, &err) == 0)
+			continue;
+		log_warn("network-not-adopted", KV_S("slot", a->slots[i]->name),
+			 KV_S("error", err.msg));
+		slot_net_free(all[i].out_net);
+		all[i].out_net = NULL;
+	}
+	a->wants = all;
+	a->count = count;
+}
+
 int adopt_networks(struct supervisor *sv, struct err *err)
 {
 	struct adoption a = { .sv = sv, .arena = arena_new() };
+	struct err first = ERR_NONE;
 	struct slot *slot;
-	int status = 0;
 
+	(void)err;
 	LIST_FOREACH(slot, &sv->slots, link)
 	{
 		const struct service *service = slot_service(slot);
@@ -108,15 +133,12 @@ int adopt_networks(struct supervisor *sv, struct err *err)
 		if (service)
 			want_network(&a, slot, service);
 	}
-	if (a.count)
-		status = prepare(&a, err);
+	if (a.count && prepare(&a, &first) < 0)
+		prepare_singly(&a);
 	for (size_t i = 0; i < a.count; i++) {
 		slot_net_free(a.wants[i].former);
-		if (status == 0)
-			a.slots[i]->net = a.wants[i].out_net;
-		else
-			slot_net_free(a.wants[i].out_net);
+		a.slots[i]->net = a.wants[i].out_net;
 	}
 	arena_free(a.arena);
-	return status;
+	return 0;
 }

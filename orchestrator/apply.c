@@ -27,8 +27,6 @@ struct step {
 	struct slot *slot;
 	struct record *record; /* of a CREATE, until the slot has it */
 	bool whole;            /* REMOVE_NETWORK of a project that ends: all at once */
-	char **netns;          /* paths to be dropped then */
-	size_t netns_count;
 	struct err err;
 };
 
@@ -325,7 +323,7 @@ static void object_in_pool(uv_work_t *work)
 		    step->err.code == ERR_NOT_FOUND)
 			step->err = ERR_NONE;
 	} else if (step->whole) {
-		net_drop_project(change->sv->net, step->netns, step->netns_count, &step->err);
+		net_drop_project(change->sv->net, &step->err);
 		names_end(change->sv->names);
 	} else {
 		net_remove(change->sv->net, name, &step->err);
@@ -338,10 +336,6 @@ static void object_done(uv_work_t *work, int status)
 	struct err err = step->err;
 
 	(void)status;
-	for (size_t i = 0; i < step->netns_count; i++)
-		free(step->netns[i]);
-	free(step->netns);
-	step->netns = NULL;
 	if (err.code == ERR_BUSY) { /* somebody else's container is on it: told, and no failure */
 		change_notice(step->change,
 			      arena_format(step->change->arena, "%s: Resource is still in use",
@@ -350,16 +344,6 @@ static void object_done(uv_work_t *work, int status)
 		err = ERR_NONE;
 	}
 	step_over(step, &err);
-}
-
-static void collect_netns(struct step *step)
-{
-	struct slot *slot;
-
-	LIST_FOREACH(slot, &step->change->sv->slots, link)
-	if (slot->net && slot->net->netns)
-		*(char **)xgrow(&step->netns, &step->netns_count, sizeof(char *)) =
-			xstrdup(slot->net->netns);
 }
 
 static void begin_object(struct step *step, const struct action *action)
@@ -377,7 +361,6 @@ static void begin_object(struct step *step, const struct action *action)
 			return;
 		}
 		change->net_dropped = step->whole = true;
-		collect_netns(step);
 	}
 	uv_queue_work(change->sv->loop, &step->work, object_in_pool, object_done);
 }
@@ -403,6 +386,25 @@ static void begin(struct change *change, size_t at)
 
 /* ---- the walk ---- */
 
+/* `restart` and `start` of a service whose dependency never ran and is not meant: nothing to wait
+ * for. */
+static bool will_not_run(const struct change *change, const char *service)
+{
+	const struct slot *slot;
+
+	if (change->options.op != PLAN_RESTART && change->options.op != PLAN_START)
+		return false;
+	for (size_t i = 0; i < change->plan.count; i++)
+		if (change->plan.actions[i].kind == ACTION_START &&
+		    strcmp(change->plan.actions[i].service, service) == 0)
+			return false;
+	LIST_FOREACH(slot, &change->sv->slots, link)
+	if (strcmp(slot->service, service) == 0 && slot->state != SLOT_CREATED &&
+	    slot->state != SLOT_EMPTY)
+		return false;
+	return true;
+}
+
 /* 1: may begin; 0: not yet; -1: never, *err says why. */
 static int may_begin(struct change *change, const struct action *action, struct err *err)
 {
@@ -415,7 +417,9 @@ static int may_begin(struct change *change, const struct action *action, struct 
 			return 0;
 	}
 	for (size_t i = 0; i < action->wait_count; i++) {
-		int holds = apply_condition(change->sv, &action->waits[i], err);
+		int holds = will_not_run(change, action->waits[i].service)
+				    ? 1
+				    : apply_condition(change->sv, &action->waits[i], err);
 
 		if (holds <= 0)
 			return holds;

@@ -258,16 +258,12 @@ static void drop_pins(struct build_net *net)
 
 static void drop_all(struct build_net *net)
 {
-	char **paths = xcalloc(net->count + 1, sizeof(*paths));
 	struct err err = ERR_NONE;
 
-	for (size_t i = 0; i < net->count; i++)
-		paths[i] = net->lanes[i]->slot->netns;
-	if (net_drop_project(net->net, paths, net->count, &err) < 0)
+	if (net_drop_project(net->net, &err) < 0)
 		log_warn("build-network-left", KV_S("error", &err.msg[0]));
 	else
 		unlinkat(net->work->fd, "network", 0);
-	free(paths);
 }
 
 void build_net_close(struct build_net *net)

@@ -283,11 +283,22 @@ static void change_done(struct flow *flow, const struct err *err)
 	supervisor_look_idle(sv);
 }
 
+/* A life has ended and is not settled yet: a plan would take it for running. */
+static bool is_settling(const struct supervisor *sv)
+{
+	const struct slot *slot;
+
+	LIST_FOREACH(slot, &sv->slots, link)
+	if (slot->state == SLOT_RUNNING && !slot->is_watched)
+		return true;
+	return false;
+}
+
 static void begin_next(struct supervisor *sv)
 {
 	struct change *change = TAILQ_FIRST(&sv->changes);
 
-	if (!change || change->timer_open)
+	if (!change || change->timer_open || is_settling(sv))
 		return;
 	change->timer_open = sv->had_change = true;
 	uv_timer_init(sv->loop, &change->wait_timer);
@@ -342,7 +353,8 @@ void changes_look(struct supervisor *sv, struct slot *slot)
 {
 	struct change *change = TAILQ_FIRST(&sv->changes);
 
-	if (change) {
+	begin_next(sv); /* one that waited for a life to be settled */
+	if (change && change->timer_open) {
 		apply_look(change);
 		if (change == TAILQ_FIRST(&sv->changes))
 			ready_look(change);

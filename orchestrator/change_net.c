@@ -202,7 +202,14 @@ int net_batch(void *data, struct err *err)
 {
 	struct change *change = data;
 
-	return change->net_want_count ? prepare(change, err) : 0;
+	int status;
+
+	if (!change->net_want_count)
+		return 0;
+	names_ports_lock(change->sv->names);
+	status = prepare(change, err);
+	names_ports_unlock(change->sv->names);
+	return status;
 }
 
 /* Leases and ports of slots that were not there before this change, when it ends before they were

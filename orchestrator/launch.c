@@ -5,6 +5,7 @@
  */
 #include "orchestrator/launch.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,12 +21,15 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
+#include "base/num.h"
 
 #define ANSWER_TIMEOUT_MS 120000 /* hooks of a foreign runtime may take their time */
 #define ABORT_TIMEOUT_MS  15000
 #define SOCKETS_MAX       6
+#define CMDLINE_MAX       65536
 
 /* Descriptors of the monitor (docs/monitor.md). */
 enum { FD_MONITOR_JSON = 3, FD_CONFIG_JSON = 4, FD_PAIR = 5, FD_TRACE = 6, FD_FIRST_FREE = 7 };
@@ -92,7 +96,8 @@ static int spawn(struct launch *launch, int pair_end, struct err *err)
 	AUTO(fd) int end_fd = raise_fd(pair_end);
 	AUTO(fd) int log_fd = raise_fd(launch->log_fd >= 0 ? launch->log_fd : null_fd);
 	char path[40], name[] = "stack-runtime", verb[] = "monitor";
-	char *argv[] = { name, verb, NULL };
+	AUTO(free) char *container = xstrdup(launch->container);
+	char *argv[] = { name, verb, container, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none, all;
@@ -251,4 +256,38 @@ void launch_cut(struct launch *launch)
 {
 	if (launch->pair_fd >= 0)
 		shutdown(launch->pair_fd, SHUT_RDWR);
+}
+
+static bool is_monitor_of(const char *pid, const char *container)
+{
+	AUTO(free) char *path = xformat("/proc/%.20s/cmdline", pid);
+	AUTO(free) char *text = NULL;
+	struct err ignored = ERR_NONE;
+	size_t len, at;
+
+	if (file_read(AT_FDCWD, path, CMDLINE_MAX, &text, &len, &ignored) < 0)
+		return false;
+	at = strlen("stack-runtime") + 1 + strlen("monitor") + 1;
+	return len > at && memcmp(text, "stack-runtime\0monitor", at) == 0 &&
+	       strcmp(text + at, container) == 0;
+}
+
+int launch_find(const char *container)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	int pidfd = -1;
+
+	while (dir && pidfd < 0 && (entry = readdir(dir)) != NULL) {
+		struct err ignored = ERR_NONE;
+		uint64_t pid;
+
+		if (num_parse_u64("pid", entry->d_name, strlen(entry->d_name), 1, INT32_MAX, &pid,
+				  &ignored) == 0 &&
+		    is_monitor_of(entry->d_name, container))
+			pidfd = process_pidfd_open((pid_t)pid);
+	}
+	if (dir)
+		closedir(dir);
+	return pidfd;
 }

@@ -15,6 +15,8 @@
 struct launch {
 	/* set by the caller */
 	int runtime_fd;            /* our stack-runtime, opened once; run through /proc/self/fd */
+	const char
+		*container; /* its ID: an argument of the monitor, for people and for launch_find */
 	int config_fd, monitor_fd; /* bundle files, borrowed */
 	int log_fd;                /* stderr of the monitor */
 	int trace_fd;              /* Chrome-trace lines of its stages go there; -1: none */
@@ -37,6 +39,8 @@ int launch_await_created(struct launch *launch, struct err *err);
 int launch_release(struct launch *launch, struct err *err);
 /* Ends a conversation before release: the monitor undoes everything and ends; waits for that. */
 void launch_abort(struct launch *launch);
+/* A pidfd of the monitor that was launched for the container, by whomever; -1: none lives. */
+int launch_find(const char *container);
 void launch_close_sockets(struct launch *launch);
 /* From another thread: the waiting call returns soon. */
 void launch_cut(struct launch *launch);

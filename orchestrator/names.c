@@ -36,6 +36,7 @@ struct names {
 	char **slots; /* names that netd holds */
 	size_t slot_count;
 	pthread_mutex_t lock;
+	pthread_mutex_t ports; /* sockets of ports are on their way from a book to netd */
 };
 
 struct names *names_open(const struct project_dirs *dirs, const char *netd_path, int log_fd,
@@ -50,6 +51,7 @@ struct names *names_open(const struct project_dirs *dirs, const char *netd_path,
 	names->conversation_fd = names->pidfd = -1;
 	names->serial = stamp_now_us(); /* grows over our own restarts, too */
 	pthread_mutex_init(&names->lock, NULL);
+	pthread_mutex_init(&names->ports, NULL);
 	return names;
 }
 
@@ -72,6 +74,7 @@ void names_close(struct names *names)
 	if (names->pidfd >= 0)
 		close(names->pidfd);
 	pthread_mutex_destroy(&names->lock);
+	pthread_mutex_destroy(&names->ports);
 	free(names->netd_path);
 	free(names);
 }
@@ -205,6 +208,16 @@ static int ensure(struct names *names, bool *out_fresh, struct err *err)
 	disconnect(names);
 	*out_fresh = true;
 	return start(names, err);
+}
+
+void names_ports_lock(struct names *names)
+{
+	pthread_mutex_lock(&names->ports);
+}
+
+void names_ports_unlock(struct names *names)
+{
+	pthread_mutex_unlock(&names->ports);
 }
 
 int names_ensure(struct names *names, bool *out_fresh, struct err *err)

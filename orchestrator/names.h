@@ -21,6 +21,10 @@ struct names *names_open(const struct project_dirs *dirs, const char *netd_path,
 			 struct err *err);
 void names_close(struct names *names); /* netd goes on */
 
+/* Around the way of a port from the question what netd holds to its answer that it holds more: two
+ * at once would bind the same port for it. */
+void names_ports_lock(struct names *names);
+void names_ports_unlock(struct names *names);
 /* Connects to the one that runs, or starts it; *out_fresh: it was started now and holds nothing. */
 int names_ensure(struct names *names, bool *out_fresh, struct err *err);
 bool names_has_slot(struct names *names, const char *slot);

@@ -52,6 +52,7 @@ struct project_net *net_open(const struct roots *roots, const char *project,
 	(void)err;
 	net->project = xstrdup(project);
 	naming_machine_id(net->machine_id);
+	net->run_path = roots->run;
 	net->settings = settings;
 	net->np = network_books(roots, settings, net->machine_id);
 	pthread_mutex_init(&net->lock, NULL);

@@ -149,7 +149,7 @@ int net_hold_again(struct project_net *net, const struct texts *held, struct are
 int net_drop_slots(struct project_net *net, struct slot_net *const *slots, size_t count,
 		   struct err *err);
 /* As above for the whole project at once (one group delete, one transaction), networks' records included. */
-int net_drop_project(struct project_net *net, char *const *netns_paths, size_t count, struct err *err);
+int net_drop_project(struct project_net *net, struct err *err);
 /* Leases, ports, rules and namespaces of slots of this project that are not `known` (keys): what a crash left between
  * the end of a record and that of its network. netns_fd: the folder RUN/netns, -1: there is none. In the arena, for
  * netd: the slots' names ("web.1") and the keys of their sockets. */

@@ -68,8 +68,10 @@ void net_walk_back(struct project_net *net, struct net_want *wants, size_t count
 	size_t fresh_count = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (wants[i].adopts)
+		if (wants[i].adopts) {
+			net_unregister(net, wants[i].out_net);
 			continue;
+		}
 		if (!wants[i].former) {
 			fresh[fresh_count++] = wants[i].out_net;
 			continue;

@@ -2,7 +2,9 @@
  *
  * Owns: the order in which it goes. May not touch: netlink and nft messages (netplug).
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -36,6 +38,26 @@ static void drop_netns(const char *path, struct err *first)
 		err_sys(&err, errno, "remove %s", path);
 		net_keep_first(first, &err);
 	}
+}
+
+/* PROJECT.SERVICE.N: whatever is there, also of slots that a crash left without a record. */
+static void drop_all_netns(struct project_net *net, struct err *first)
+{
+	int fd = openat(net->np.runtime_fd, "netns", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	size_t len = strlen(net->project);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)) != NULL) {
+		AUTO(free) char *path = NULL;
+
+		if (strncmp(entry->d_name, net->project, len) != 0 || entry->d_name[len] != '.')
+			continue;
+		path = xformat("%s/netns/%s", net->run_path, entry->d_name);
+		drop_netns(path, first);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 static void drop_links(struct project_net *net, struct slot_net *const *slots, size_t count,
@@ -280,8 +302,7 @@ static void drop_project_group(struct project_net *net, size_t shared, struct er
 		net_keep_first(first, &err);
 }
 
-int net_drop_project(struct project_net *net, char *const *netns_paths, size_t count,
-		     struct err *err)
+int net_drop_project(struct project_net *net, struct err *err)
 {
 	struct err first = ERR_NONE;
 	size_t shared;
@@ -290,8 +311,7 @@ int net_drop_project(struct project_net *net, char *const *netns_paths, size_t c
 	for (size_t i = 0; i < net->net_count; i++)
 		net_forget_flows(net->nets[i]->rules, net->nets[i]->rule_count);
 	shared = drop_all(net, &first);
-	for (size_t i = 0; i < count; i++)
-		drop_netns(netns_paths[i], &first);
+	drop_all_netns(net, &first);
 	drop_project_group(net, shared, &first);
 	pthread_mutex_unlock(&net->lock);
 	*err = first;

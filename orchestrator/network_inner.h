@@ -9,6 +9,7 @@
 
 struct project_net {
 	char *project;
+	const char *run_path; /* of the roots */
 	struct netplug np;
 	const struct settings *settings;
 	char machine_id[64];
@@ -75,6 +76,9 @@ void net_walk_back(struct project_net *net, struct net_want *wants, size_t count
  * group. */
 int net_make_external(struct project_net *net, struct arena *arena, struct rtnl *rtnl,
 		      const struct network_record *network, struct err *err);
+
+/* network_repair; the lock is held: the project's elements become what all its slots want. */
+int net_reconcile(struct project_net *net, struct arena *arena, struct nft *nft, struct err *err);
 
 /* network_drop; the lock is held. */
 void net_keep_first(struct err *first, const struct err *err);

@@ -288,6 +288,20 @@ static void forget_moved(const struct slot_net *from, const struct slot_net *to)
 			net_forget_flows(&to->rules[i], 1);
 }
 
+/* A port that is there with another target: when it is ours, of a life that nobody remembers, it
+ * moves. */
+static int commit_rules(struct batch *b, struct nft *nft, struct nat_batch *nat, struct err *err)
+{
+	struct err taken = ERR_NONE;
+
+	if (nat_commit(nft, nat, &taken) == 0)
+		return 0;
+	if (taken.code == ERR_EXISTS && net_reconcile(b->net, b->arena, nft, err) == 0)
+		return 0;
+	*err = taken;
+	return -1;
+}
+
 static int write_rules(struct batch *b, struct rtnl *rtnl, struct err *err)
 {
 	AUTO(nft) struct nft *nft = NULL;
@@ -313,7 +327,7 @@ static int write_rules(struct batch *b, struct rtnl *rtnl, struct err *err)
 	}
 	for (size_t i = 0; i < b->want_count; i++)
 		net_move_rules(nat, b->wants[i].former, b->wants[i].out_net);
-	if (nat_commit(nft, nat, err) < 0)
+	if (commit_rules(b, nft, nat, err) < 0)
 		return -1;
 	for (size_t i = 0; i < b->want_count; i++)
 		forget_moved(b->wants[i].former, b->wants[i].out_net);

@@ -81,6 +81,30 @@ static int repair_external(struct repair *r, struct err *err)
 	return nat_commit(r->nft, nat, err);
 }
 
+/* All elements that the project should have now. */
+static void want_all(const struct project_net *net, struct network_record *const *networks,
+		     size_t count, struct nat_batch *nat)
+{
+	for (size_t i = 0; i < count; i++)
+		if (networks[i]->driver == NETWORK_BRIDGE)
+			nat_add_network(nat, networks[i]);
+	for (size_t i = 0; i < net->net_count; i++)
+		for (size_t k = 0; k < net->nets[i]->rule_count; k++)
+			nat_add_port(nat, &net->nets[i]->rules[k]);
+}
+
+int net_reconcile(struct project_net *net, struct arena *arena, struct nft *nft, struct err *err)
+{
+	AUTO(nat_batch) struct nat_batch *nat = nat_batch_new();
+	struct network_record **networks = NULL;
+	size_t count = 0, missing, extra;
+
+	if (network_list(&net->np, arena, net->project, &networks, &count, err) < 0)
+		return -1;
+	want_all(net, networks, count, nat);
+	return nat_reconcile(nft, net->project, nat, true, &missing, &extra, err);
+}
+
 static int repair_rules(struct repair *r, size_t *out_rules, struct err *err)
 {
 	AUTO(nat_batch) struct nat_batch *nat = nat_batch_new();
@@ -95,14 +119,11 @@ static int repair_rules(struct repair *r, size_t *out_rules, struct err *err)
 
 		if (network->driver != NETWORK_BRIDGE)
 			continue;
-		nat_add_network(nat, network);
 		bridges[count++] = network->bridge;
 		need4 |= network->ipv4 && !network->internal;
 		need6 |= network->ipv6 && !network->internal;
 	}
-	for (size_t i = 0; i < r->net->net_count; i++)
-		for (size_t k = 0; k < r->net->nets[i]->rule_count; k++)
-			nat_add_port(nat, &r->net->nets[i]->rules[k]);
+	want_all(r->net, r->networks, r->network_count, nat);
 	if (nat_reconcile(r->nft, r->net->project, nat, true, &missing, &extra, err) < 0)
 		return -1;
 	*out_rules = missing + extra;

@@ -80,26 +80,31 @@ static void repair_kernel(struct repairer *r)
 	}
 }
 
-static void repair_names(struct repairer *r)
+static void repair_ports(struct repairer *r)
 {
 	struct texts held = { NULL, 0 };
-	struct net_hold *holds;
+	struct net_hold *holds = NULL;
 	struct err err = ERR_NONE;
 	size_t count;
 	bool fresh;
 
-	if (names_ports_held(r->sv->names, r->arena, &held, &fresh, &err) < 0 ||
-	    net_hold_again(r->sv->net, &held, r->arena, &holds, &count, &err) < 0) {
-		keep_first(r, &err);
-		return;
-	}
-	names_ports_give(r->sv->names, holds, count, &err);
+	names_ports_lock(r->sv->names);
+	if (names_ports_held(r->sv->names, r->arena, &held, &fresh, &err) == 0 &&
+	    net_hold_again(r->sv->net, &held, r->arena, &holds, &count, &err) == 0)
+		names_ports_give(r->sv->names, holds, count, &err);
+	names_ports_unlock(r->sv->names);
 	free(holds);
 	keep_first(r, &err);
+}
+
+static void repair_names(struct repairer *r)
+{
+	repair_ports(r);
 	for (size_t i = 0; i < r->count; i++) {
+		struct err err = ERR_NONE;
+
 		if (names_has_slot(r->sv->names, r->slots[i].name))
 			continue;
-		err = ERR_NONE;
 		if (reattach_names(r->sv, &r->slots[i], &err) == 0)
 			r->names_restored = true;
 		keep_first(r, &err);

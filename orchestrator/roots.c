@@ -123,6 +123,14 @@ struct project_dirs *project_dirs_open(const struct roots *roots, const char *na
 	return TAKE(dirs);
 }
 
+void project_dirs_drop_empty(const struct project_dirs *dirs)
+{
+	unlinkat(dirs->state_fd, "containers", AT_REMOVEDIR);
+	unlinkat(dirs->state_fd, "slots", AT_REMOVEDIR);
+	unlinkat(dirs->roots->state_fd, dirs->state + strlen(dirs->roots->state) + 1, AT_REMOVEDIR);
+	unlinkat(dirs->roots->run_fd, dirs->run + strlen(dirs->roots->run) + 1, AT_REMOVEDIR);
+}
+
 void project_dirs_close(struct project_dirs *dirs)
 {
 	close_fd(dirs->state_fd);

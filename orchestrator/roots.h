@@ -32,6 +32,8 @@ struct project_dirs {
 struct project_dirs *project_dirs_open(const struct roots *roots, const char *name, bool make,
 				       struct err *err);
 void project_dirs_close(struct project_dirs *dirs);
+/* Removes the folders of a project that has nothing in them; what is not empty stays. */
+void project_dirs_drop_empty(const struct project_dirs *dirs);
 AUTO_TYPE(project_dirs, project_dirs_close);
 
 /* Names of all projects that have a folder, sorted, NULL-terminated; free each and the array. */

@@ -87,6 +87,17 @@ static int record_stopped(void *data, struct err *err)
 	return 0;
 }
 
+/* After a supervisor that died between the end of a life and its clearing. */
+static int clear_former(void *data, struct err *err)
+{
+	struct start_job *job = data;
+	AUTO(free)
+	char *path = xformat("%s/containers/%s", job->sv->roots->run, job->slot->record->id);
+
+	return access(path, F_OK) < 0 ? 0
+				      : slot_clear_left_overs(job->sv, job->slot->record->id, err);
+}
+
 static int open_image(void *data, struct err *err)
 {
 	struct start_job *job = data;
@@ -236,6 +247,7 @@ static int launch_monitor(void *data, struct err *err)
 {
 	struct start_job *job = data;
 
+	job->launch.container = job->slot->record->id;
 	job->launch.runtime_fd = job->sv->runtime_fd;
 	job->launch.log_fd = job->sv->log_fd;
 	job->launch.trace_fd = job->sv->trace_fd;
@@ -364,6 +376,7 @@ static int post_start(void *data, struct err *err)
 static const struct stage start_stages[] = {
 	/* name              where    run              undo             timeout_ms */
 	{ "record-intent",   IN_POOL, record_intent,   record_stopped,  0 },
+	{ "clear-former",    IN_POOL, clear_former,    NULL,            0 },
 	{ "open-image",      IN_POOL, open_image,      NULL,            0 },
 	{ "prepare-volumes", IN_POOL, prepare_volumes, release_volumes, 0 },
 	{ "renew-network",   IN_POOL, renew_network,   NULL,            0 },

@@ -116,6 +116,9 @@ static int open_parts(struct process *process, const struct supervisor_options *
 {
 	struct supervisor *sv = &process->sv;
 
+	sv->settings = settings_load(NULL, err);
+	if (!sv->settings)
+		return -1;
 	sv->dirs = project_dirs_open(options->roots, options->project, true, err);
 	if (!sv->dirs)
 		return -1;
@@ -131,9 +134,6 @@ static int open_parts(struct process *process, const struct supervisor_options *
 		return err_sys(err, errno, "open supervisor.log");
 	sv->runtime_fd = spawn_view(options->runtime_path, err);
 	if (sv->runtime_fd < 0)
-		return -1;
-	sv->settings = settings_load(NULL, err);
-	if (!sv->settings)
 		return -1;
 	sv->events = events_open(sv->dirs->state_fd, err);
 	sv->volumes = sv->events ? volume_store_open(options->roots->state, options->roots->run, err) : NULL;

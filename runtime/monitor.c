@@ -122,9 +122,9 @@ int monitor_main(int argc, char **argv)
 
 	if (argc > 2 && strcmp(argv[1], "--drop-netns") == 0)
 		return netns_drop_main(argc - 1, argv + 1);
-	if (argc > 1) {
+	if (argc > 2 || (argc > 1 && argv[1][0] == '-')) {
 		fprintf(stderr,
-			"usage: %s   (started by a supervisor; see docs/monitor.md)\n"
+			"usage: %s [ID]   (started by a supervisor; see docs/monitor.md)\n"
 			"       %s --drop-netns PATH...\n",
 			argv[0], argv[0]);
 		return strcmp(argv[1], "--help") != 0;

@@ -6,7 +6,7 @@ E2E      ?=
 FUZZ     ?=
 FUZZ_SECONDS ?= 20
 
-.PHONY: test test-crash crash-sample test-vm units e2e floors deps demo check fuzz list-tests list-programs test-binaries san-binaries list-fuzzers
+.PHONY: test test-crash crash-sample test-vm units e2e floors deps demo check fuzz sequences list-tests list-programs test-binaries san-binaries list-fuzzers
 test: deps
 	@$(MAKE) --no-print-directory all
 	@env -u MAKEFLAGS -u MFLAGS BUILD=$(BUILD) tests/run
@@ -72,6 +72,15 @@ crash-sample: all
 compare-build: all
 	@tests/images-build/build
 	@STACK_BUILD=$(abspath $(BUILD)) tests/lib/netns tests/compare/build $(CASES)
+
+# Random commands and deaths of our processes at named stages, SEQUENCES of them from the seed SEED on: some 3 s each.
+SEQUENCES ?= 100
+SEED      ?= 1
+sequences: deps
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/crash CRASH=1 all
+	@tests/images-build/build
+	@STACK_BUILD=$(abspath $(BUILD)/crash) SEQUENCES=$(SEQUENCES) SEED=$(SEED) \
+		tests/lib/netns bats tests/e2e/network-sequences.bats
 
 # The example of the README, from the packages to `down`, in a namespace of its own.
 demo: deps

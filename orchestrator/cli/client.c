@@ -253,8 +253,10 @@ struct client *client_open(struct cli *cli, const char *project, bool start, str
 		if (!start || err->code != ERR_NOT_FOUND)
 			return NULL;
 		*err = ERR_NONE;
-		if (start_supervisor(cli, project, err) < 0 && err->code != ERR_BUSY)
+		if (start_supervisor(cli, project, err) < 0 && err->code != ERR_BUSY) {
+			project_dirs_drop_empty(client->dirs); /* those that were made for it */
 			return NULL;
+		}
 		if (err->code == ERR_BUSY || i > 0)
 			usleep(LOCK_MS * 1000);
 		project_dirs_close(

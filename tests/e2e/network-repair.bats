@@ -21,38 +21,36 @@ two_services() {
 	eventually 5 resolves web
 }
 
-@test "a flushed ruleset is back within two seconds, and an event tells it" {
+@test "a flushed ruleset is restored, and an event tells it" {
 	two_services
 	nft flush ruleset
-	run ! answers http://127.0.0.1:8080/
-	eventually 2 answers http://127.0.0.1:8080/
-	stack events --since 1m --until 0s | grep -q "firewall rules were removed by another program, restored" ||
-		grep -q "firewall rules were removed" "$STACK_ROOT/projects/$P/events.jsonl"
+	eventually 5 grep -q "firewall rules were removed by another program, restored" "$STACK_ROOT/projects/$P/events.jsonl"
+	eventually 5 answers http://127.0.0.1:8080/
 }
 
-@test "a deleted port element is back within two seconds" {
+@test "a deleted table is restored" {
 	two_services
 	nft list table inet stack | grep -q 8080
 	nft delete table inet stack
-	eventually 2 answers http://127.0.0.1:8080/
+	eventually 5 answers http://127.0.0.1:8080/
 }
 
 @test "a bridge and a link that were deleted by hand are made again" {
 	two_services
 	bridge=$(ip -br link show type bridge | awk 'NR == 1 { print $1 }')
 	ip link delete "$bridge"
-	eventually 3 answers http://127.0.0.1:8080/
+	eventually 5 answers http://127.0.0.1:8080/
 	port=$(ip -br link show type veth | awk 'NR == 1 { sub(/@.*/, "", $1); print $1 }')
 	ip link delete "$port"
-	eventually 3 answers http://127.0.0.1:8080/
-	eventually 3 fetch "$P" client web 80
+	eventually 5 answers http://127.0.0.1:8080/
+	eventually 5 fetch "$P" client web 80
 }
 
 @test "names resolve again after netd was killed, and the ports stay held" {
 	two_services
 	before=$(netd_pid)
 	kill -9 "$before"
-	eventually 3 resolves web
+	eventually 5 resolves web
 	[ "$(netd_pid)" != "$before" ]
 	answers http://127.0.0.1:8080/
 	run timeout 2 busybox nc -l -p 8080 127.0.0.1
@@ -65,7 +63,7 @@ two_services() {
 	two_services
 	kill -9 "$(supervisor_pid)" "$(netd_pid)"
 	up
-	eventually 3 resolves web
+	eventually 5 resolves web
 	fetch "$P" client web 80
 	answers http://127.0.0.1:8080/
 }

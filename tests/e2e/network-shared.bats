@@ -145,7 +145,7 @@ address_on() { # CONTAINER NETWORK
 		stack -p "$P-$n" down -t 0 2>"down.$n" & pids+=($!)
 	done
 	for pid in "${pids[@]}"; do wait "$pid"; done
-	[ -z "$(stack ls -a -q)" ]
+	eventually 10 eval '[ -z "$(stack ls -a -q)" ]'
 	[ -z "$(ip -br link show type bridge)" ]
 	[ -z "$(nft list tables)" ]
 }
