@@ -79,7 +79,7 @@ static int drop_network(const struct roots *roots, const char *project, struct e
 {
 	AUTO(settings) struct settings *settings = settings_load(NULL, err);
 	struct project_net *net = settings ? net_open(roots, project, settings, err) : NULL;
-	int status = net ? net_drop_project(net, NULL, 0, err) : -1;
+	int status = net ? net_drop_project(net, err) : -1;
 
 	net_close(net);
 	return status;
