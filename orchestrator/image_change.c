@@ -20,19 +20,20 @@
 
 static int apply(struct df_state *state, struct arena *arena, const char *text, struct err *err)
 {
-	struct df_report report = { .arena = arena, .file = "change" };
+	struct df_report *report = arena_alloc(arena, sizeof(*report));
 	struct df_source *source = arena_alloc(arena, sizeof(*source));
 	struct df_configured ignored;
 	struct df_file file;
 
-	if (df_lex(&report, text, strlen(text), source, err) < 0 ||
-	    df_parse(&report, source, DF_PARSE_TRIGGERS, &file, err) < 0)
+	*report = (struct df_report){ .arena = arena, .file = "change" };
+	if (df_lex(report, text, strlen(text), source, err) < 0 ||
+	    df_parse(report, source, DF_PARSE_TRIGGERS, &file, err) < 0)
 		return -1;
 	if (file.instr_count != 1)
 		return err_set(err, ERR_INVALID, "must be one instruction");
 	if (!(BIT(file.instrs[0].kind) & ALLOWED))
 		return err_set(err, ERR_INVALID, "needs a build (stack image build)");
-	state->report = &report;
+	state->report = report;
 	return df_configure(state, &file.instrs[0], &ignored, err);
 }
 

@@ -53,6 +53,7 @@ static void add_image(struct pull *pull, const char *text, const struct platform
 	}
 	image->arena = arena_new();
 	*(const char **)xgrow(&image->texts, &image->text_count, sizeof(*image->texts)) = text;
+	/* analyzer: a list of pointers */
 	*(struct image_pull **)xgrow(&pull->images, &pull->image_count, sizeof(*pull->images)) =
 		image;
 	image->work_err = err;

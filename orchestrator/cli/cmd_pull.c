@@ -27,24 +27,25 @@ const struct option_row image_pull_options[] = {
 
 /* All of the command: this process gives up its rights for it. */
 static int pull(struct cli *cli, const char *const *refs, size_t count,
-		struct transfer_options *transfer, bool quiet, struct err *err)
+		const struct transfer_options *wanted, bool quiet, struct err *err)
 {
 	struct transfer_view view = { .form = quiet ? PROGRESS_QUIET : cli->progress };
+	struct transfer_options transfer = *wanted;
 	int status;
 
-	transfer->root = cli->roots->state;
-	transfer->runtime_root = cli->roots->run;
-	transfer->config_path = options_text(options_globals(cli->options), "config");
-	transfer->flags = TRANSFER_CONFINED;
+	transfer.root = cli->roots->state;
+	transfer.runtime_root = cli->roots->run;
+	transfer.config_path = options_text(options_globals(cli->options), "config");
+	transfer.flags = TRANSFER_CONFINED;
 	if (cli->progress == PROGRESS_JSON) { /* what the supervisor reads of its worker */
-		transfer->progress = transfer_progress_json;
-		transfer->progress_ctx = stdout;
-		return transfer_pull(refs, count, transfer, err);
+		transfer.progress = transfer_progress_json;
+		transfer.progress_ctx = stdout;
+		return transfer_pull(refs, count, &transfer, err);
 	}
-	transfer->progress = transfer_view_show;
-	transfer->progress_ctx = &view;
+	transfer.progress = transfer_view_show;
+	transfer.progress_ctx = &view;
 	view.progress = progress_new(stderr, view.form, "Pulling", 0);
-	status = transfer_pull(refs, count, transfer, err);
+	status = transfer_pull(refs, count, &transfer, err);
 	progress_free(view.progress);
 	return status;
 }
@@ -82,13 +83,12 @@ static bool is_named(const struct options *options, const char *service)
 }
 
 /* Services that never pull, or build, are left out unless --policy says otherwise. */
-static size_t collect(struct cli *cli, const struct options *options, const struct project *project,
-		      struct wish **out)
+static size_t collect(const struct options *options, const struct project *project,
+		      struct wish *wishes)
 {
 	const char *forced = options_text(options, "policy");
 	size_t count = 0;
 
-	*out = arena_alloc(cli->arena, (project->service_count + 1) * sizeof(**out));
 	for (size_t i = 0; i < project->service_count; i++) {
 		const struct service *service = &project->services[i];
 		const char *policy = forced ? forced : service->pull_policy;
@@ -97,8 +97,10 @@ static size_t collect(struct cli *cli, const struct options *options, const stru
 		    (service->build && options_flag(options, "ignore-buildable")) ||
 		    (policy && (strcmp(policy, "never") == 0 || strcmp(policy, "build") == 0)))
 			continue;
-		(*out)[count++] = (struct wish){ service->image, service->platform,
-						 policy ? policy : "always", false };
+		wishes[count].ref = service->image;
+		wishes[count].platform = service->platform;
+		wishes[count].policy = policy ? policy : "always";
+		wishes[count++].is_done = false;
 	}
 	return count;
 }
@@ -139,7 +141,8 @@ int pull_command(struct cli *cli, const struct options *options, struct err *err
 	if (cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 ||
 	    cli_roots(cli, err) < 0)
 		return -1;
-	count = collect(cli, options, loaded.project, &wishes);
+	wishes = arena_alloc(cli->arena, (loaded.project->service_count + 1) * sizeof(*wishes));
+	count = collect(options, loaded.project, wishes);
 	for (size_t i = 0; i < count; i++) {
 		struct err one = ERR_NONE;
 
