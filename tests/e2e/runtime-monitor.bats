@@ -97,3 +97,36 @@ other_runtime() {
 	[ "$count" -eq 50 ]
 	[ "$most" -le 200 ]
 }
+
+@test "attach: a terminal's input and size, many clients, and the detach keys that leave the program running" {
+	local n pids=()
+	compose <<-END
+		services:
+		  web:
+		    image: $REGISTRY/busybox:1
+		    tty: true
+		    stdin_open: true
+		    command: [sh, -c, 'while read -r line; do stty size; echo "got <\$\$line>"; done']
+		    stop_grace_period: 0s
+	END
+	up
+	for n in 1 2 3; do
+		stack attach --no-stdin web >"client$n" 3>&- &
+		pids+=($!)
+	done
+	mkfifo keys
+	timeout 120 script -qfec "stty rows 31 cols 97; stack attach --detach-keys ctrl-x,q web" screen <keys >/dev/null 3>&- &
+	exec 7>keys
+	eventually 20 sh -c "printf 'first\n' >keys; grep -q 'got <first>' screen"
+	grep -q "31 97" screen
+	for n in 1 2 3; do
+		eventually 20 grep -q 'got <first>' "client$n"
+	done
+	printf '\x18q' >&7
+	wait $!
+	exec 7>&-
+	[ "$(state_of "$P-web-1")" = running ]
+	stack exec -T web true
+	stack kill web
+	wait "${pids[@]}" || true
+}
