@@ -19,6 +19,7 @@
 #include "orchestrator/change_run.h"
 #include "orchestrator/container_names.h"
 #include "orchestrator/desired.h"
+#include "orchestrator/model_mix.h"
 #include "orchestrator/plan_json.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/rollback.h"
@@ -26,6 +27,7 @@
 #include "orchestrator/slot.h"
 #include "orchestrator/storage.h"
 #include "orchestrator/values.h"
+#include "specs/model_json.h"
 #include "specs/hash.h"
 #include "volumes/volume.h"
 
@@ -65,11 +67,37 @@ bool change_makes_containers(const struct change *change)
 
 /* ---- plan and model ---- */
 
+static bool has_container(void *ctx, const char *service)
+{
+	const struct supervisor *sv = ctx;
+	const struct slot *slot;
+
+	LIST_FOREACH(slot, &sv->slots, link)
+		if (!slot->oneoff && slot->record && strcmp(slot->service, service) == 0)
+			return true;
+	return false;
+}
+
+/* `up A` sets the others aside for this change alone: in force they stay. */
+static void keep_active(struct change *change)
+{
+	AUTO(json) struct json_object *values = NULL;
+
+	change->stored = model_keep_active(change->model, change->sv->model, has_container,
+					   change->sv);
+	if (!change->stored)
+		return;
+	values = model_json_values(change->model->project);
+	model_json_take_values(change->stored->arena, change->stored->project, values);
+}
+
 static int make_plan(void *data, struct err *err)
 {
 	struct change *change = data;
 
 	observe_slots(change);
+	if (change->brings_model && change->sv->model)
+		keep_active(change);
 	change->seen.before = change->sv->model ? change->sv->model->project : NULL;
 	if (plan_make(change->arena, change->model->project, change->wanted, &change->seen,
 		      &change->options, &change->plan, err) < 0)
@@ -133,12 +161,14 @@ static char *images_text(const struct change *change)
 static int save(struct change *change, struct err *err)
 {
 	const struct opt_int *keep = &change->model->project->history;
+	struct model *model = change->stored ? change->stored : change->model;
 
-	free(change->model->images);
-	change->model->images = images_text(change);
-	if (model_save(change->sv->dirs, change->model, change->sv->model, err) < 0)
+	free(model->images);
+	model->images = images_text(change);
+	if (model_save(change->sv->dirs, model, change->sv->model, err) < 0)
 		return -1;
-	model_prune(change->sv->dirs, change->model->seq,
+	change->model->seq = model->seq;
+	model_prune(change->sv->dirs, model->seq,
 		    keep->is_set && keep->value >= 0 ? (uint64_t)keep->value + 1 : HISTORY_DEFAULT + 1,
 		    change->seqs, change->seq_count);
 	return 0;
@@ -165,7 +195,7 @@ static int adopt_model(void *data, struct err *err)
 	if (change->brings_model) {
 		change->before = change->sv->model ? model_ref(change->sv->model) : NULL;
 		model_unref(change->sv->model);
-		change->sv->model = model_ref(change->model);
+		change->sv->model = model_ref(change->stored ? change->stored : change->model);
 	}
 	return 0;
 }
@@ -219,6 +249,7 @@ void change_free(struct change *change)
 		model_unref(change->run->model);
 	model_unref(change->model);
 	model_unref(change->before);
+	model_unref(change->stored);
 	arena_free(change->arena);
 	free(change);
 }

@@ -56,6 +56,7 @@ struct change {
 	const char *op;                  /* "up", for texts and events */
 	struct arena *arena;
 	struct model *model;             /* the one to be in force; own reference */
+	struct model *stored;            /* in force after it, when that is more than model; own reference */
 	bool brings_model;               /* up, create: becomes the one in force */
 	struct plan_options options;
 	unsigned flags;                  /* CHANGE_* */

@@ -12,61 +12,13 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "orchestrator/model_mix.h"
 #include "orchestrator/values.h"
 #include "specs/hash.h"
 
 const char *rollback_pin(const struct change *change, const char *service)
 {
 	return pairs_get(&change->pins, service);
-}
-
-/* ---- the mixed model ---- */
-
-static struct json_object *parse(const char *text)
-{
-	struct err ignored = ERR_NONE;
-
-	return text ? json_parse("model", text, strlen(text), &ignored) : NULL;
-}
-
-/* What the former service may need and the present file has no longer. */
-static void add_missing(struct json_object *now, struct json_object *former, const char *key)
-{
-	struct json_object *have = json_object_at(now, key), *all = json_object_at(former, key);
-
-	if (!all)
-		return;
-	if (!have)
-		have = json_add_object(now, key);
-	json_each(all, name, value)
-		if (!json_object_object_get_ex(have, name, NULL))
-			json_object_object_add(have, name, json_object_get(value));
-}
-
-/* The present model with some services as they were; without names: the former one. NULL with *err.
- */
-static struct model *mix(const struct model *now, const struct model *former,
-			 const char *const *services, size_t count, struct err *err)
-{
-	static const char *const shared[] = { "networks", "volumes", "secrets", "configs" };
-	AUTO(json) struct json_object *json = parse(count ? now->text : former->text);
-	AUTO(json) struct json_object *old = parse(former->text);
-
-	if (!json || !old) {
-		err_set(err, ERR_INVALID, "the stored model is damaged");
-		return NULL;
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct json_object *service =
-			json_object_at(json_object_at(old, "services"), services[i]);
-
-		if (service)
-			json_object_object_add(json_object_at(json, "services"), services[i],
-					       json_object_get(service));
-	}
-	for (size_t i = 0; count && i < sizeof(shared) / sizeof(*shared); i++)
-		add_missing(json, old, shared[i]);
-	return model_from_json(json, err);
 }
 
 /* ---- the change ---- */
@@ -118,9 +70,16 @@ static void sort_pins(struct change *change)
 
 #define ID_MAX 128
 
+static struct json_object *parse_images(const char *text)
+{
+	struct err ignored = ERR_NONE;
+
+	return text ? json_parse("images", text, strlen(text), &ignored) : NULL;
+}
+
 static const char *image_of(const struct model *model, const char *service, char out[ID_MAX])
 {
-	struct json_object *images = parse(model->images);
+	struct json_object *images = parse_images(model->images);
 
 	snprintf(out, ID_MAX, "%s", json_text_or(images, service, ""));
 	json_object_put(images);
@@ -189,7 +148,7 @@ void rollback_begin(struct supervisor *sv, struct control_request *request,
 	if (check_services(sv, services, count, &err) == 0)
 		former = find_former(sv, services, count, &err);
 	if (former)
-		model = mix(sv->model, former, services, count, &err);
+		model = model_mix(sv->model, former, services, count, &err);
 	if (!model) {
 		model_unref(former);
 		control_fail(request, &err);
@@ -235,7 +194,7 @@ bool rollback_after(struct change *failed, const struct err *why)
 
 	if (!failed->before || !project_find_service(failed->before->project, service))
 		return false;
-	model = mix(failed->model, failed->before, &service, 1, &err);
+	model = model_mix(failed->model, failed->before, &service, 1, &err);
 	if (!model) {
 		log_warn("no-rollback", KV_S("service", service), KV_S("error", err.msg));
 		return false;

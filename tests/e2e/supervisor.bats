@@ -111,3 +111,35 @@ service() {
 	[ "$status" -ne 0 ]
 	[ -z "$(names)" ]
 }
+
+@test "up of one service leaves the others in force: restart, start and a successor know them" {
+	compose <<-END
+		services:
+		  a: { image: $REGISTRY/busybox:1, command: sleep 1000, stop_signal: SIGKILL }
+		  b:
+		    image: $REGISTRY/busybox:1
+		    command: sleep 1000
+		    stop_signal: SIGKILL
+		    restart: always
+		    networks: [ other ]
+		  tool: { image: $REGISTRY/busybox:1, command: sleep 1000, stop_signal: SIGKILL, profiles: [ tools ] }
+		networks: { other: {} }
+	END
+	stack --profile tools up -d
+	up a
+	run stack plan
+	[ "$status" -eq 0 ]
+	begun=$(started_at "$P-b-1")
+	stack restart b
+	[ "$(started_at "$P-b-1")" != "$begun" ]
+	former=$(supervisor_pid)
+	kill -KILL "$former"
+	eventually 10 is_gone "$former"
+	unset COMPOSE_FILE
+	stack restart tool b
+	is running "$P-b-1"
+	is running "$P-tool-1"
+	stack stop
+	stack start
+	is running "$P-tool-1"
+}
