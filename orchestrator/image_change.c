@@ -18,6 +18,10 @@
 	 BIT(DF_LABEL) | BIT(DF_ONBUILD) | BIT(DF_SHELL) | BIT(DF_STOPSIGNAL) | BIT(DF_USER) |     \
 	 BIT(DF_VOLUME) | BIT(DF_WORKDIR))
 
+/* Not df_image_scratch: a build gives an empty image a PATH, an import says what it is told. */
+static const char nothing[] = "{\"os\":\"linux\",\"architecture\":\"\",\"config\":{},"
+			      "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}";
+
 static int apply(struct df_state *state, struct arena *arena, const char *text, struct err *err)
 {
 	struct df_report *report = arena_alloc(arena, sizeof(*report));
@@ -57,12 +61,13 @@ int image_change(struct arena *arena, const char *const *changes, size_t count,
 	const struct df_inputs inputs = { .arena = arena };
 	struct df_report report = { .arena = arena, .file = "change" };
 	struct df_scope *scope = df_scope_new_stage(df_scope_new_global(&inputs), NULL);
-	struct platform platform;
+	struct df_image *image = df_image_parse(nothing, strlen(nothing), err);
 	struct df_state state = { 0 };
 	int status = 0;
 
-	platform_host(&platform);
-	df_state_begin(&state, &report, '\\', scope, df_image_scratch(&platform));
+	if (!image)
+		return -1;
+	df_state_begin(&state, &report, '\\', scope, image);
 	for (size_t i = 0; i < count && status == 0; i++)
 		if (apply(&state, arena, changes[i], err) < 0)
 			status = err_wrap(err, "change \"%.60s\"", changes[i]);
