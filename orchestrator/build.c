@@ -15,16 +15,21 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "orchestrator/build_inner.h"
 #include "orchestrator/transfer.h"
 
 #define STACK_BYTES    (512u << 10) /* of a stage's thread */
 #define RUNTIME_FD_MIN 20
+#define PRUNED         "pruned" /* its time: when the cache was last looked at */
+#define PRUNE_S        600
 #define CANCEL_POLL    100 /* ms: a container may have come after the last look */
 
 /* ---- what is opened once ---- */
@@ -75,7 +80,29 @@ static int open_build(struct build_worker *build, struct err *err)
 	return 0;
 }
 
-static void close_build(struct build_worker *build)
+/* The cache is kept below its limit, looked at now and then: a look costs more than a cached build.
+ */
+static void limit_cache(struct build_worker *build)
+{
+	AUTO(free) char *path = xformat("%s/build/" PRUNED, build->env->roots->state);
+	struct steps_prune how = { 0 };
+	struct steps_use gone = { 0 };
+	struct err err = ERR_NONE;
+	struct stat st;
+	AUTO(fd) int stamp = -1;
+
+	if (stat(path, &st) == 0 && st.st_mtime + PRUNE_S > time(NULL))
+		return;
+	stamp = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (stamp >= 0)
+		futimens(stamp, NULL);
+	if (build->settings->cache_max.is_set)
+		how.max_bytes = (uint64_t)build->settings->cache_max.value;
+	if (steps_prune(build->store, &how, &gone, &err) < 0)
+		log_warn("build-cache-limit", KV_S("error", &err.msg[0]));
+}
+
+static void close_build(struct build_worker *build, bool went_well)
 {
 	for (size_t i = 0; i < build->job_count; i++)
 		build_job_close(&build->jobs[i]);
@@ -87,6 +114,8 @@ static void close_build(struct build_worker *build)
 		build_control_free(build->control);
 	if (build->lease)
 		lease_end(build->lease, 0);
+	if (went_well)
+		limit_cache(build);
 	if (build->store)
 		store_close(build->store);
 	build_work_close(build->work);
@@ -286,7 +315,7 @@ int build_images(const struct build_env *env, const struct build_spec *specs, si
 		tell_error(&build, err);
 	if (status == 0)
 		status = make_all(&build, specs, count, signal_fd, err);
-	close_build(&build);
+	close_build(&build, status == 0);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return status;
 }

@@ -55,8 +55,12 @@ static const struct key images_rows[] = {
 static const struct table images_table = {
 	.what = "images", TABLE_KEYS(images_rows), .size = sizeof(struct settings), CLOSED,
 };
+static const struct key build_rows[] = {
+	{ "cache_max", KEY_INT, 0, AT(cache_max), .has_minimum = true, .minimum = 1,
+	  .doc = "A bytes of cached steps and cache mounts" },
+};
 static const struct table build_table_of_settings = {
-	.what = "build", .size = sizeof(struct settings), CLOSED,
+	.what = "build", TABLE_KEYS(build_rows), .size = sizeof(struct settings), CLOSED,
 };
 static const struct key network_object_rows[] = {
 	{ "dns_ttl", KEY_INT, 0, AT(dns_ttl), .has_minimum = true, .doc = "A seconds that a name may be remembered" },

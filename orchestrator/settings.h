@@ -37,6 +37,7 @@ struct settings {
 	struct pairs log_opts; /* for services that say nothing themselves */
 	struct texts registry_mirrors, insecure_registries;
 	struct opt_int max_downloads, min_free, max_layer;
+	struct opt_int cache_max; /* build.cache_max: bytes of cached steps and cache mounts */
 	struct opt_bool keep_blobs;
 	const char *snapshotter, *durability;
 	struct opt_int dns_ttl; /* network.dns_ttl: seconds that own names may be remembered */

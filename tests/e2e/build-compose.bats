@@ -177,3 +177,38 @@ load build-lib
 	tree
 	[ "$(cat tree/x)" = cached ]
 }
+
+@test "the cache is kept below its limit" {
+	printf 'FROM 127.0.0.1:5000/busybox:1\nRUN echo limited >/x\n' >Dockerfile
+	built
+	built
+	[ "$(cached_count)" -eq 1 ]
+	stack image rm -f "$P:1"
+	echo '{"build":{"cache_max":1}}' >config.json
+	rm "$STACK_ROOT/build/pruned"
+	printf 'FROM 127.0.0.1:5000/busybox:1\nRUN echo other >/x\n' >Other
+	stack --config "$PWD/config.json" image build -q -f Other -t other:1 . >/dev/null
+	built
+	[ "$(cached_count)" -eq 0 ]
+}
+
+@test "watch builds a service again when its files change" {
+	printf 'FROM 127.0.0.1:5000/busybox:1\nCOPY word /word\nCMD ["sh", "-c", "cat /word; sleep 1000"]\n' >Dockerfile
+	echo before >word
+	compose <<-'END'
+		services:
+		  web:
+		    build: .
+		    stop_signal: SIGKILL
+		    develop: { watch: [ { action: rebuild, path: word } ] }
+	END
+	stack watch >out 2>&1 3>&- &
+	pid=$!
+	CLEANUP="kill $pid 2>/dev/null"
+	eventually 20 log_has web before
+	eventually 20 grep -qi watch out
+	echo after >word
+	eventually 30 log_has web after
+	kill -INT "$pid"
+	wait "$pid" || true
+}
