@@ -38,6 +38,9 @@ static int failed(struct layer *layer, struct err *err)
 	pthread_mutex_unlock(&layer->mutex);
 	if (err->code == ERR_OK)
 		return err_set(err, ERR_INTERNAL, "%s: the writer has ended", layer->label);
+	if (err->code == ERR_NO_SPACE && !strstr(err->msg, layer->store->path))
+		err_set(err, ERR_NO_SPACE, "no space is left on the file system of %s",
+			layer->store->path);
 	return err_wrap(err, "%s", layer->label);
 }
 

@@ -264,7 +264,7 @@ static void a_full_disk_is_told_and_what_was_there_stays(void **state)
 		assert_int_equal(transfer_pull(small, 1, &options, &err), 0);
 		if (transfer_pull(large, 1, &options, &err) == 0)
 			fail_msg("%s: fits", snapshotters[s]);
-		if (err.code != ERR_NO_SPACE || !strstr(err.msg, "space"))
+		if (err.code != ERR_NO_SPACE || !strstr(err.msg, "space") || !strstr(err.msg, root))
 			fail_msg("%s: %s (%s)", snapshotters[s], err.msg, err_code_name(err.code));
 		assert_null(strchr(err.msg, '\n'));
 		must_be_whole("a full disk");
