@@ -61,9 +61,12 @@ test-crash: deps
 	@env -u MAKEFLAGS -u MFLAGS tests/crash/run $(BUILD)/crash $(CRASH_FLOWS)
 	@STACK_BUILD=$(abspath $(BUILD)/crash) tests/lib/netns bats -f 'named stage' tests/e2e/build-failures.bats
 
-# What `make test` does of it: a supervisor under the sanitizers, which have the crash points, beside the plain rest.
+# What `make test` does of it: a supervisor under the sanitizers, which have the crash points, beside the plain rest;
+# and the runtime likewise, for its own crash points.
 crash-sample: all
-	@$(MAKE) --no-print-directory $(SANBUILD) $(BUILD)/san/stack
+	@$(MAKE) --no-print-directory $(SANBUILD) $(BUILD)/san/stack $(BUILD)/san/stack-runtime
+	@mkdir -p $(BUILD)/crash-sample/runtime
+	@cp -f $(BUILD)/san/stack-runtime $(BUILD)/crash-sample/runtime/
 	@mkdir -p $(BUILD)/crash-sample
 	@cp -f $(BUILD)/san/stack $(addprefix $(BUILD)/,stack-runtime stack-init stack-netd) $(BUILD)/crash-sample/
 
