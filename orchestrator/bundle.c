@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "orchestrator/bundle_linux.h"
 #include "orchestrator/profile.h"
+#include "orchestrator/cdi.h"
 
 #define OCI_VERSION "1.2.0"
 #define INIT_TARGET "/dev/init" /* where stack-init stands in the container */
@@ -328,7 +329,8 @@ struct json_object *bundle_config(struct arena *arena, const struct bundle_spec 
 	push_etc_files(arena, mounts, spec);
 	push_own_mounts(arena, mounts, spec);
 	push_init(mounts, spec);
-	if (bundle_add_linux(arena, config, spec, err) < 0) {
+	if (bundle_add_linux(arena, config, spec, err) < 0 ||
+	    cdi_apply(arena, cdi_dirs, service, config, err) < 0) {
 		err_wrap(err, "service %s", service->name);
 		return NULL;
 	}

@@ -39,7 +39,6 @@ static bool has_privileged_hook(const struct hook *hooks, size_t count)
 /* What could work here and does not yet: said, not passed over. */
 static int check_not_yet(const struct service *service, struct err *err)
 {
-	const struct resources *resources = service->deploy ? service->deploy->resources : NULL;
 	const char *name = service->name;
 
 	if (service->stack && service->stack->idle_after.is_set)
@@ -56,11 +55,6 @@ static int check_not_yet(const struct service *service, struct err *err)
 	    strcmp(service->userns_mode, "host") != 0)
 		return refuse(err, "service", name, "userns_mode",
 			      "containers are in the host's user namespace: only \"host\"");
-	if (service->gpu_count || (resources && resources->reservations &&
-				   resources->reservations->device_count))
-		return refuse(err, "service", name, "gpus",
-			      "no device descriptions (CDI) are read yet: name the nodes with "
-			      "devices");
 	return 0;
 }
 

@@ -98,7 +98,6 @@ static void what_cannot_work_is_refused_by_name(void **state)
 		{ { .name = "a", .post_start = &hook, .post_start_count = 1 }, "service a: privileged hooks" },
 		{ { .name = "a", .pre_stop = &hook, .pre_stop_count = 1 }, "service a: privileged hooks" },
 		{ { .name = "a", .userns_mode = "remap" }, "service a: userns_mode" },
-		{ { .name = "a", .gpu_count = 1 }, "service a: gpus" },
 		{ { .name = "a", .provider = &provider }, "service a: provider" },
 		{ { .name = "a", .logging = &logging }, "service a: logging.driver" },
 		{ { .name = "a", .credential_spec = &spec }, "service a: credential_spec" },
