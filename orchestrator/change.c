@@ -5,6 +5,7 @@
  */
 #include "orchestrator/change.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -256,7 +257,12 @@ void change_free(struct change *change)
 
 static void timer_closed(uv_handle_t *timer)
 {
-	change_free(timer->data);
+	struct change *change = timer->data;
+	bool last = TAILQ_EMPTY(&change->sv->changes);
+
+	change_free(change);
+	if (last)
+		malloc_trim(0); /* a supervisor is small while nothing happens */
 }
 
 static void answer(struct change *change, const struct err *err)

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,6 +246,7 @@ int supervisor_run(const struct supervisor_options *options, struct err *err)
 	struct supervisor *sv = &process->sv;
 
 	setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 0);
+	mallopt(M_ARENA_MAX, 2); /* not one for each thread of the pool */
 	sv->roots = options->roots;
 	sv->program = options->program;
 	sv->init_path = options->init_path;
