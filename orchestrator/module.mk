@@ -24,8 +24,8 @@ TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile tes
 	test_log_reader test_settings)
 TESTS += $(addprefix tests/orchestrator/,test_cdi test_cron test_limits test_model_mix test_notify test_ready test_restore)
 FUZZERS += tests/fuzz/fuzz_log_line
-TESTS += $(addprefix tests/orchestrator/,test_container_names test_plan_ops test_run_request)
-SRCS_orchestrator += orchestrator/container_names.c
+TESTS += $(addprefix tests/orchestrator/,test_container_names test_model_merge test_plan_ops test_run_request)
+SRCS_orchestrator += orchestrator/container_names.c orchestrator/model_merge.c
 
 # builds
 SRCS_orchestrator += $(addprefix orchestrator/,build.c build_base.c build_control.c build_event.c build_job.c \

@@ -17,6 +17,7 @@
 #include "orchestrator/change_run.h"
 #include "orchestrator/container_names.h"
 #include "orchestrator/exec.h"
+#include "orchestrator/model_merge.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/reload.h"
 #include "orchestrator/restore.h"
@@ -83,6 +84,19 @@ static void read_scale(struct change *change, struct json_object *scale)
 	change->options.scale_count = count;
 }
 
+/* `up SERVICE`, `run SERVICE`: the others stay as they are. */
+static bool speaks_of_some(const struct change *change)
+{
+	return change->options.service_count > 0 || strcmp(change->op, "run") == 0;
+}
+
+static void take_former_values(struct model *model, const struct model *before)
+{
+	AUTO(json) struct json_object *values = model_json_values(before->project);
+
+	model_json_take_values(model->arena, model->project, values);
+}
+
 static struct change *read_change(struct supervisor *sv, struct control_request *request,
 				  const struct op *op, struct json_object *message, struct err *err)
 {
@@ -110,9 +124,17 @@ static struct change *read_change(struct supervisor *sv, struct control_request 
 	change->timeout_us = json_int_or(options, "timeout_us", -1);
 	change->wait_timeout_us = json_int_or(options, "wait_timeout_us", 0);
 	change->pull = arena_strdup(change->arena, json_text_or(options, "pull", NULL));
+	if (model && sv->model && speaks_of_some(change))
+		model_merge(model, sv->model, err);
+	if (err->code) {
+		change_free(change);
+		return NULL;
+	}
 	if (model) {
 		change->model = model_from_json(model, err);
 		change->brings_model = op->plan == PLAN_UP || op->plan == PLAN_CREATE;
+		if (change->model && sv->model && speaks_of_some(change))
+			take_former_values(change->model, sv->model);
 		if (change->model)
 			model_json_take_values(change->model->arena, change->model->project,
 					       json_object_at(message, "values"));

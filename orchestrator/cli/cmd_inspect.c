@@ -205,6 +205,25 @@ int ps_command(struct cli *cli, const struct options *options, struct err *err)
 
 /* ---- port, top ---- */
 
+/* What is published instead, so that nobody has to ask again. */
+static int tell_published(const char *port, const char *protocol, const char *container,
+			  struct json_object *ports, struct err *err)
+{
+	AUTO(free) char *list = xstrdup("");
+
+	for (size_t i = 0; i < json_array_count(ports); i++) {
+		struct json_object *one = json_object_array_get_idx(ports, i);
+		char *longer = xformat("%s%s%d/%s", list, i ? ", " : "",
+				       (int)json_int_or(one, "target", 0),
+				       json_text_or(one, "protocol", ""));
+
+		free(list);
+		list = longer;
+	}
+	return err_set(err, ERR_NOT_FOUND, "no port %s/%s is published for container %s%s%s", port,
+		       protocol, container, *list ? ": published are " : "", list);
+}
+
 int port_command(struct cli *cli, const struct options *options, struct err *err)
 {
 	const char *service = options_argument(options, 0), *port = options_argument(options, 1);
@@ -238,8 +257,8 @@ int port_command(struct cli *cli, const struct options *options, struct err *err
 		       (int)json_int_or(one, "host_port", 0));
 		return 0;
 	}
-	return err_set(err, ERR_NOT_FOUND, "no port %s/%s is published for container %s", port,
-		       options_text(options, "protocol"), container->record->name);
+	return tell_published(port, options_text(options, "protocol"), container->record->name,
+			      ports, err);
 }
 
 int top_command(struct cli *cli, const struct options *options, struct err *err)

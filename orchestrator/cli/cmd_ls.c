@@ -73,7 +73,8 @@ static void add_project(struct json_object *rows, const struct project_dirs *dir
 	size_t size;
 	FILE *out;
 
-	/* As docker: what has no container is no project; `down` may still be clearing up its folder. */
+	/* As docker: what has no container is no project; `down` may still be clearing up its
+	 * folder. */
 	if (observed->count == 0 || (!all && !runs))
 		return;
 	out = open_memstream(&files, &size);
@@ -107,8 +108,12 @@ int ls_command(struct cli *cli, const struct options *options, struct err *err)
 				    .flags = OUTPUT_JSON_ARRAY | OUTPUT_WIDE };
 	AUTO(json) struct json_object *rows = json_object_new_array();
 	AUTO(names) char **names = NULL;
-	const char *filter;
+	const char *filter, *format = options_text(options, "format");
 
+	if (format && !strstr(format, "{{") && strcmp(format, "json") != 0 &&
+	    strncmp(format, "table", 5) != 0)
+		return err_set(err, ERR_INVALID, "--format: \"%s\" is neither table nor json",
+			       format);
 	if (name_filter(options, &filter, err) < 0 || cli_roots(cli, err) < 0)
 		return -1;
 	names = project_names(cli->roots, err);

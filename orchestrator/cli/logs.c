@@ -19,12 +19,14 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/stamp.h"
 #include "orchestrator/cli/output.h"
 #include "orchestrator/cli/view.h"
 #include "orchestrator/observe.h"
 
 #define SETTLE_LOOKS 10
+#define EXITED_LOOKS 4   /* the record says so for a moment before a back-off, too */
 #define LOOK_MS      200 /* how soon new containers and ends are seen */
 
 /* One slot whose log is shown. */
@@ -124,11 +126,17 @@ static void print_end(struct viewer *v, struct source *source, const struct reco
 /* It has ended, and the supervisor has not said yet what follows: a few looks' time for that. */
 static bool is_unsettled(struct source *source, const struct observed_container *container)
 {
-	if (container->alive || container->record->state != RECORD_RUNNING) {
+	const char *policy = json_text_or(container->info, "restart", "no");
+	unsigned looks = container->record->state == RECORD_RUNNING ? SETTLE_LOOKS
+			 : container->record->state == RECORD_EXITED && strcmp(policy, "no") != 0
+				 ? EXITED_LOOKS
+				 : 0;
+
+	if (container->alive || !looks) {
 		source->unsettled = 0;
 		return false;
 	}
-	return source->unsettled++ < SETTLE_LOOKS;
+	return source->unsettled++ < looks;
 }
 
 /* New containers join, ends are noticed. *out_running counts what may still say something. */
@@ -268,6 +276,11 @@ static int show(struct viewer *v, int signal_fd, bool *out_interrupted, struct e
 
 	if (look(v, &running, err) < 0)
 		return -1;
+	if (v->view->index && !v->count)
+		return err_set(err, ERR_NOT_FOUND, "service \"%s\" has no container number %u",
+			       v->view->services && v->view->services[0] ? v->view->services[0]
+									 : "",
+			       v->view->index);
 	if (v->view->announce && v->view->split_streams)
 		announce(v);
 	for (;;) {

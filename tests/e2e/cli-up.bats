@@ -139,3 +139,27 @@ shown() { # TEXT FLAG...
 	done
 	setpriv --reuid=65534 --regid=65534 --clear-groups bin/stack config -q
 }
+
+@test "up, run and start of some services leave the others as they were" {
+	compose <<-END
+		services:
+		  web: { image: "$REGISTRY/busybox:1", command: sleep 1000, stop_signal: SIGKILL }
+		  db: { image: "$REGISTRY/busybox:1", command: sleep 1000, stop_signal: SIGKILL, volumes: ["data:/data"] }
+		volumes: { data: {} }
+	END
+	up
+	stack stop db
+	up web
+	stack start db
+	is running "$P-db-1"
+	stack run --rm -T --no-deps web true
+	stack restart -t 0 db
+	is running "$P-db-1"
+	[ "$(stack ps --services | sort | tr '\n' ' ')" = "db web " ]
+	run stack logs --index 9 web
+	[ "$status" -eq 1 ]
+	run stack ls --format nonsense
+	[ "$status" -eq 1 ]
+	stack down -v
+	[ -z "$(stack volume ls -q)" ]
+}
