@@ -31,4 +31,4 @@ SRCS_orchestrator += orchestrator/container_names.c orchestrator/model_merge.c
 SRCS_orchestrator += $(addprefix orchestrator/,build.c build_base.c build_control.c build_event.c build_job.c \
 	build_mount.c build_names.c build_net.c build_result.c build_run.c build_service.c build_share.c build_source.c \
 	build_stage.c build_step.c build_step_run.c build_work.c cgroup_folders.c)
-TESTS += $(addprefix tests/orchestrator/,test_build_control test_build_event test_build_service)
+TESTS += $(addprefix tests/orchestrator/,test_build_control test_build_event test_build_names test_build_service)

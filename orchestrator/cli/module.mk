@@ -36,4 +36,4 @@ $(BUILD)/stack.1: $(BUILD)/stack
 # builds
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,build_flags.c build_follow.c build_project.c build_view.c \
 	cmd_build.c)
-TESTS += tests/orchestrator/cli/test_build_view
+TESTS += $(addprefix tests/orchestrator/cli/,test_build_flags test_build_view)
