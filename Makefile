@@ -98,9 +98,10 @@ install: all
 	install -d -m 755 $(DESTDIR)$(UNITDIR)
 	sed 's,@BINDIR@,$(PREFIX)/bin,' systemd/stack@.service.in >$(DESTDIR)$(UNITDIR)/stack@.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/stack@.service
-	install -d -m 755 $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 bash-completion/completions zsh/site-functions \
+	install -d -m 755 $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 man/man5 bash-completion/completions zsh/site-functions \
 		fish/vendor_completions.d)
 	$(BUILD)/stack manual >$(DESTDIR)$(PREFIX)/share/man/man1/stack.1
+	$(BUILD)/stack manual file >$(DESTDIR)$(PREFIX)/share/man/man5/stack-file.5
 	$(BUILD)/stack completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/stack
 	$(BUILD)/stack completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_stack
 	$(BUILD)/stack completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/stack.fish
@@ -109,7 +110,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/stack
 	rm -rf $(DESTDIR)$(PREFIX)/libexec/stack
 	rm -f $(DESTDIR)$(UNITDIR)/stack@.service
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1/stack.1 bash-completion/completions/stack \
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1/stack.1 man/man5/stack-file.5 bash-completion/completions/stack \
 		zsh/site-functions/_stack fish/vendor_completions.d/stack.fish)
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRCS)) $(patsubst %,$(BUILD)/%.d,$(TESTS) $(KTESTS))

@@ -19,6 +19,7 @@
 #include "orchestrator/cli/dry_run.h"
 #include "orchestrator/cli/help.h"
 #include "orchestrator/cli/manual.h"
+#include "orchestrator/cli/manual_file.h"
 
 #define SERVICES_USAGE "[SERVICE...]"
 
@@ -210,8 +211,8 @@ static const struct command commands[] = {
 	  NULL, NULL, completion_command, 1, 1, ARGUMENT_OTHER, 0 },
 	{ "__complete", NULL, "WORD...", "What may stand next on a command line", NULL, NULL, "Machine",
 	  NULL, NULL, complete_command, 0, ARGUMENTS_ANY, ARGUMENT_OTHER, COMMAND_STOPS | COMMAND_HIDDEN },
-	{ "manual", NULL, "", "Print the manual page", NULL, EXAMPLES("stack manual | man -l -", "read it"), "Machine",
-	  NULL, NULL, manual_command, 0, 0, ARGUMENT_OTHER, 0 },
+	{ "manual", NULL, "[file]", "Print the manual page, or that of the stack file", NULL, EXAMPLES("stack manual | man -l -", "read it", "stack manual file | man -l -", "the keys of the file"), "Machine",
+	  NULL, NULL, manual_command, 0, 1, ARGUMENT_OTHER, 0 },
 	{ "version", NULL, "", "Print the version", NULL, EXAMPLES("stack version --short", "the number alone"), "Machine",
 	  version_options, NULL, version_command, 0, 0, ARGUMENT_OTHER, 0 },
 	{ .name = NULL },
@@ -344,9 +345,15 @@ int complete_command(struct cli *cli, const struct options *options, struct err 
 
 int manual_command(struct cli *cli, const struct options *options, struct err *err)
 {
+	const char *page = options_argument(options, 0);
+
 	(void)cli;
-	(void)options;
-	(void)err;
-	manual_print(stdout, &root, STACK_VERSION);
+	if (page && strcmp(page, "file") != 0)
+		return err_set(err, ERR_INVALID, "\"%s\": there is one for the file: stack manual file",
+			       page);
+	if (page)
+		manual_file_print(stdout, STACK_VERSION);
+	else
+		manual_print(stdout, &root, STACK_VERSION);
 	return 0;
 }

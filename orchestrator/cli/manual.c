@@ -128,5 +128,5 @@ void manual_print(FILE *out, const struct command *root, const char *version)
 	write_options(out, root->options);
 	fputs(".SH COMMANDS\n", out);
 	write_children(out, root, root->name);
-	fputs(".SH SEE ALSO\n.BR stack-file (5),\n.BR stack-runtime (8)\n", out);
+	fputs(".SH SEE ALSO\n.BR stack-file (5)\n", out);
 }

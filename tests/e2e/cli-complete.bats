@@ -54,3 +54,15 @@ offered() { # WORD...: what stands on the command line, the last one unfinished
 	run stack completion tcsh
 	[ "$status" -eq 1 ]
 }
+
+@test "the manual pages come from the tables, and roff reads them" {
+	stack manual >stack.1
+	stack manual file >stack-file.5
+	grep -q '^.B services.NAME.healthcheck' stack-file.5
+	grep -q 'stack container update' stack.1
+	if command -v groff; then
+		groff -man -Tutf8 stack.1 stack-file.5 >/dev/null
+	fi
+	run stack manual nothing
+	[ "$status" -eq 1 ]
+}
