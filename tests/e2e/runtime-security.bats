@@ -4,6 +4,11 @@
 # shellcheck shell=bash disable=SC2154,SC2086,SC2016,SC2030,SC2031
 load runtime-lib
 
+swap() { # STOP A B...: exchanges the names for ever, in the background
+	"${CC:-cc}" -O1 -o "$BATS_TEST_TMPDIR/swap" "$BATS_TEST_DIRNAME/swap.c"
+	"$BATS_TEST_TMPDIR/swap" "$@" 3>&- &
+}
+
 @test "the runtime's own file cannot be written from inside (CVE-2019-5736)" {
 	# The container runs the runtime itself, holds its file by /proc/PID/exe, and writes when it has ended.
 	local own=$BATS_TEST_TMPDIR/own sum
@@ -88,7 +93,7 @@ load runtime-lib
 	mkdir -p "$B/host/d" rootfs/shared/d
 	echo marker >"$B/host/d/file"
 	ln -s "$B/host" rootfs/shared/l
-	(cd rootfs/shared && while [ ! -e stop ]; do mv -T d x 2>/dev/null; mv -T l d 2>/dev/null; mv -T d l 2>/dev/null; mv -T x d 2>/dev/null; done) &
+	swap "$PWD/rootfs/shared/stop" rootfs/shared/d rootfs/shared/l
 	args true
 	config '.mounts += [{"destination":"/shared/d/d","type":"tmpfs","source":"tmpfs"},{"destination":"/shared/d/made/deep","type":"tmpfs","source":"tmpfs"},
 		{"destination":"/shared/d/made-file","type":"bind","source":"'"$B"'/config.json","options":["bind"]}]'
@@ -202,10 +207,7 @@ load runtime-lib
 	ln -s "$B/host/file" rootfs/dev/link
 	ln -s "$B/host/pts" rootfs/dev/pts-link
 	config '.process.terminal = true | .mounts = [.mounts[] | select(.destination != "/dev" and .destination != "/dev/shm" and .destination != "/dev/mqueue")]'
-	(cd rootfs/dev && while [ ! -e ../stop ]; do
-		mv -T console x; mv -T link console; mv -T pts y; mv -T pts-link pts
-		mv -T console link; mv -T x console; mv -T pts pts-link; mv -T y pts
-	done) 2>/dev/null &
+	swap "$PWD/rootfs/stop" rootfs/dev/console rootfs/dev/link rootfs/dev/pts rootfs/dev/pts-link
 	args sh -c 'stat -L -c %F /dev/stdin; echo written >/dev/stdout'
 	local good=0
 	for _ in $(seq 40); do
