@@ -11,8 +11,9 @@
 #define SERVICE_HASH_LEN 64
 /* Lower-case hex and a NUL in out. */
 void service_hash(const struct service *service, char out[SERVICE_HASH_LEN + 1]);
-/* As above, without what can be changed while a container runs: restart, stop_signal, stop_grace_period, mem_limit, cpus, cpu_quota,
- * cpu_period, cpu_shares, pids_limit, pre_stop, deploy's policies and limits, x-stack.on_unhealthy. */
+/* As above, without what can be changed while a container runs: restart, stop_signal,
+ * stop_grace_period, pre_stop, mem_limit, cpus, cpu_quota, cpu_period, cpu_shares, pids_limit,
+ * deploy's policies and limits, x-stack.on_unhealthy. */
 void service_fixed_hash(const struct service *service, char out[SERVICE_HASH_LEN + 1]);
 /* The same for networks and volumes (labels com.docker.compose.config-hash). */
 void network_hash(const struct network *network, char out[SERVICE_HASH_LEN + 1]);

@@ -65,7 +65,8 @@ command_run supervisor_status_command, supervisor_stop_command, supervisor_logs_
 
 /* cmd_boot: over reboots */
 extern const struct option_row supervisor_run_options[];
-command_run rollback_command, restore_command, enable_command, disable_command, supervisor_run_command, supervisor_reload_command;
+command_run rollback_command, restore_command, enable_command, disable_command,
+	supervisor_run_command, supervisor_reload_command;
 
 /* cmd_why: what explains */
 extern const struct option_row why_options[], status_options[];
