@@ -3,6 +3,7 @@ import glob
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import time
 
@@ -75,6 +76,58 @@ def dns(kit):
             return {"dns_q_s": out["dns_qps"], "dns_lost": out["lost"]}
 
         yield {"stack": ours}
+
+
+def network(kit):
+    """Networks made by hand, and the links of fifty containers: what their stage took of the trace of an `up`."""
+    with Project(kit, "network", sleepers(50)) as project:
+
+        def ours():
+            names = [f"bench{i}" for i in range(20)]
+            start = time.monotonic()
+            for name in names:
+                run([kit.stack, "network", "create", name])
+            create_ms = (time.monotonic() - start) * 1e3 / len(names)
+            run([kit.stack, "network", "rm", *names])
+            trace = os.path.join(kit.dir, "network.trace")
+            project.up("--trace", trace)
+            with open(trace, encoding="utf-8") as text:
+                rows = [json.loads(line.strip().rstrip(",")) for line in text if line.strip().startswith("{")]
+            project.down()
+            spans = [row["dur"] / 1e3 for row in rows if row.get("name") == "attach-network"]
+            return {"net_create_ms": create_ms, "attach_ms": statistics.median(spans)}
+
+        def version():
+            start = time.monotonic()
+            for _ in range(20):
+                run([kit.stack, "--version"])
+            return {"net_create_ms": (time.monotonic() - start) * 1e3 / 20}
+
+        yield {"stack": ours, "a process": version}
+
+
+def hand_made(kit):
+    """A server behind a bridge and a veth pair that ip(8) made, against one behind ours: bytes from the host."""
+    words = [f"{TOOLS}/tcp_load", "serve", "8080"]
+    with Project(kit, "bridge", [service("web", words, volumes=[tools(kit)])]) as project:
+        project.up()
+        address = project.address("web")
+        run(["ip", "netns", "add", "hand"])
+        for line in ("link add hand0 type bridge", "address add 10.66.0.1/24 dev hand0", "link set hand0 up",
+                     "link add hand1 master hand0 type veth peer name eth0 netns hand", "link set hand1 up",
+                     "-n hand address add 10.66.0.2/24 dev eth0", "-n hand link set eth0 up"):
+            run(["ip", *line.split()])
+        plain = subprocess.Popen(["ip", "netns", "exec", "hand", kit.tool("tcp_load"), "serve", "8080"],
+                                 stdin=subprocess.DEVNULL)
+        try:
+            time.sleep(0.5)
+            yield {"stack": lambda: {"bridge_mb_s": load(kit, "stream", address, 8080) / 1e6},
+                   "by hand": lambda: {"bridge_mb_s": load(kit, "stream", "10.66.0.2", 8080) / 1e6}}
+        finally:
+            plain.kill()
+            plain.wait()
+            run(["ip", "link", "delete", "hand0"])
+            run(["ip", "netns", "delete", "hand"])
 
 
 def log_lines(kit):
@@ -179,6 +232,8 @@ def idle(kit):
 WORKS = [
     Work("ports", {"conn_s": ("1/s", "more"), "port_mb_s": ("MB/s", "more")}, ports, rounds=5),
     Work("dns", {"dns_q_s": ("1/s", "more"), "dns_lost": ("", "less")}, dns, rounds=3),
+    Work("network", {"net_create_ms": ("ms", "less"), "attach_ms": ("ms", "less")}, network, rounds=3),
+    Work("bridge", {"bridge_mb_s": ("MB/s", "more")}, hand_made, rounds=5),
     Work("logs", {"log_mb_s": ("MB/s", "more")}, logs, rounds=3),
     Work("idle", {"idle_mb": ("MB", "less"), "idle_procs": ("", "less"), "wakeups_s": ("1/s", "less")}, idle,
          rounds=1),
