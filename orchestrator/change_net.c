@@ -242,11 +242,57 @@ static void keep_stale(struct slot_net *now, struct slot_net *former)
 		now->stale = slot_net_ref(made_with);
 }
 
+/* A port that other machines reach, and that was not there before. */
+static bool opens(const struct net_want *want, const struct slot_port *port)
+{
+	bool shown_already = strcmp(port->host_ip, "::") == 0; /* beside 0.0.0.0 */
+
+	if (strncmp(port->host_ip, "127.", 4) == 0 || strcmp(port->host_ip, "::1") == 0 ||
+	    shown_already)
+		return false;
+	for (size_t i = 0; want->former && i < want->former->port_count; i++)
+		if (want->former->ports[i].host_port == port->host_port &&
+		    strcmp(want->former->ports[i].host_ip, port->host_ip) == 0)
+			return false;
+	return true;
+}
+
+/* What DNAT opens passes by the host's own input rules: said once, when it is opened. */
+static void tell_opened(struct change *change)
+{
+	char *text = NULL;
+	size_t size, count = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	for (size_t i = 0; i < change->net_want_count; i++) {
+		const struct net_want *want = &change->net_wants[i];
+
+		for (size_t p = 0; p < want->out_net->port_count; p++) {
+			const struct slot_port *port = &want->out_net->ports[p];
+
+			if (opens(want, port))
+				fprintf(out, "%s%u/%s (%s)", count++ ? ", " : "", port->host_port,
+					port->protocol, want->service->name);
+		}
+	}
+	fclose(out);
+	if (count)
+		*(const char **)arena_grow(change->arena, &change->notices.items,
+					   &change->notices.count, sizeof(char *)) =
+			arena_format(change->arena,
+				     "open to other machines: %s; with 127.0.0.1: in front a port "
+				     "stays on "
+				     "this one",
+				     text);
+	free(text);
+}
+
 int net_settle(void *data, struct err *err)
 {
 	struct change *change = data;
 
 	(void)err;
+	tell_opened(change);
 	for (size_t i = 0; i < change->net_want_count; i++) {
 		struct slot *slot = change->net_slots[i];
 
