@@ -51,10 +51,6 @@ static int check_not_yet(const struct service *service, struct err *err)
 	    has_privileged_hook(service->pre_stop, service->pre_stop_count))
 		return refuse(err, "service", name, "privileged hooks",
 			      "a hook has the rights of its container");
-	if (service->userns_mode && *service->userns_mode &&
-	    strcmp(service->userns_mode, "host") != 0)
-		return refuse(err, "service", name, "userns_mode",
-			      "containers are in the host's user namespace: only \"host\"");
 	return 0;
 }
 
