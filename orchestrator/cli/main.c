@@ -321,6 +321,7 @@ int main(int argc, char **argv)
 	free(cli.program);
 	free(cli.runtime);
 	free(cli.netd);
+	free(cli.init);
 	arena_free(cli.arena);
 	return status;
 }
