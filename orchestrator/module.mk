@@ -22,7 +22,7 @@ TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile tes
 	test_records test_profile_seccomp test_bundle_seccomp test_events test_spawn test_control \
 	test_model test_desired test_roots test_observe test_bundle test_bundle_monitor test_plan_reason \
 	test_log_reader test_settings)
-TESTS += $(addprefix tests/orchestrator/,test_cdi test_cron test_limits test_model_mix test_notify test_ready test_restore)
+TESTS += $(addprefix tests/orchestrator/,test_cdi test_condition test_cron test_health test_limits test_model_mix test_notify test_ready test_restore)
 FUZZERS += tests/fuzz/fuzz_log_line
 TESTS += $(addprefix tests/orchestrator/,test_container_names test_model_merge test_plan_ops test_run_request)
 SRCS_orchestrator += orchestrator/container_names.c orchestrator/model_merge.c
