@@ -100,12 +100,15 @@ static void fill_interface(struct batch *b, struct slot_net *out,
 		return;
 	interface =
 		arena_grow(out->arena, &out->interfaces, &out->interface_count, sizeof(*interface));
-	name = attachment->interface_name ? arena_strdup(out->arena, attachment->interface_name)
-					  : arena_format(out->arena, "%s%zu",
-							 network->options.interface_prefix[0]
-								 ? network->options.interface_prefix
-								 : "eth",
-							 index);
+	name = pairs_get(&attachment->driver_opts, "com.docker.network.endpoint.ifname");
+	if (attachment->interface_name)
+		name = attachment->interface_name;
+	name = name ? arena_strdup(out->arena, name)
+		    : arena_format(out->arena, "%s%zu",
+				   network->options.interface_prefix[0]
+					   ? network->options.interface_prefix
+					   : "eth",
+				   index);
 
 	/* One link to each network: the index is nothing that its name needs. */
 	attach_interface_of(out->arena, network, &lease->lease, name, 0, interface);

@@ -208,3 +208,21 @@ drop_lab() {
 	[ "$(networks "$P-web-1")" = "lab" ]
 	stack down
 }
+
+@test "interfaces are called as the file says, and link-local addresses are there" {
+	compose <<-END
+		services:
+		  web:
+		    image: $REGISTRY/nginx:1
+		    stop_signal: SIGKILL
+		    networks:
+		      one: { interface_name: front0, link_local_ips: [169.254.7.7] }
+		      two: { driver_opts: { com.docker.network.endpoint.ifname: back0 } }
+		networks: { one: {}, two: {} }
+	END
+	up
+	[ "$(links web)" = "back0 front0 lo " ]
+	inside web ip address show dev front0 | grep -q '169.254.7.7/16'
+	stack restart -t 0 web
+	[ "$(links web)" = "back0 front0 lo " ]
+}
