@@ -29,7 +29,7 @@
 #define TICK_MS 100
 #define LOCK_TRIES                                                                                 \
 	100 /* a supervisor that is about to end lets its lock go within that many ticks */
-#define LOCK_MS 50
+#define LOCK_MS    50
 #define END_MAX_US 10000000 /* of a supervisor that said that it ends */
 
 struct client {

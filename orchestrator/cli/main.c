@@ -350,8 +350,8 @@ int manual_command(struct cli *cli, const struct options *options, struct err *e
 
 	(void)cli;
 	if (page && strcmp(page, "file") != 0)
-		return err_set(err, ERR_INVALID, "\"%s\": there is one for the file: stack manual file",
-			       page);
+		return err_set(err, ERR_INVALID,
+			       "\"%s\": there is one for the file: stack manual file", page);
 	if (page)
 		manual_file_print(stdout, STACK_VERSION);
 	else

@@ -37,14 +37,14 @@ shown() { # TEXT FLAG...
 @test "up shows the logs of the named services, of those that are attached, with or without prefix and time" {
 	three
 	shown 'from web' web
-	! grep -q 'from db' out
+	run ! grep -q 'from db' out
 	grep -q '^Attaching to web-1$' out
 	shown 'from db' --attach-dependencies web
 	grep -q 'from web' out
 	shown 'from web' --no-attach db
-	! grep -q 'from silent\|from db' out
+	run ! grep -q 'from silent\|from db' out
 	shown 'from silent' --attach silent
-	! grep -q 'from web' out
+	run ! grep -q 'from web' out
 	shown 'from web' --no-log-prefix --timestamps web
 	grep -qE '^[0-9]{4}-[0-9-]+T[0-9:.]+Z from web$' out
 	eventually 20 is exited "$P-web-1"
@@ -76,7 +76,7 @@ shown() { # TEXT FLAG...
 		services:
 		  again:
 		    image: $REGISTRY/busybox:1
-		    command: sh -c 'sleep 1; exit 3'
+		    command: sh -c 'sleep 0.3; exit 3'
 		    restart: on-failure:2
 	END
 	stack up >out 2>err || true
@@ -92,7 +92,7 @@ shown() { # TEXT FLAG...
 	sed -i '/^  silent:/,$d' app.yml
 	printf 'COMPOSE_REMOVE_ORPHANS=1\nCOMPOSE_PROGRESS=json\nCOMPOSE_PARALLEL_LIMIT=1\n' >.env
 	COMPOSE_REMOVE_ORPHANS=false COMPOSE_IGNORE_ORPHANS=true stack up -d 2>out
-	! grep -q silent out
+	run ! grep -q silent out
 	is running "$P-silent-1"
 	stack up -d 2>out
 	jq -e 'select(.id == "Container '"$P"'-silent-1" and .status == "Removed")' out
