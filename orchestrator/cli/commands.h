@@ -60,13 +60,15 @@ command_run config_command;
 
 /* cmd_system */
 extern const struct option_row supervisor_stop_options[];
-command_run supervisor_status_command, supervisor_stop_command, supervisor_logs_command, complete_command, completion_command,
+command_run supervisor_status_command, supervisor_stop_command, supervisor_logs_command, complete_command,
+	completion_command,
 	manual_command;
 
 /* cmd_boot: over reboots */
 extern const struct option_row supervisor_run_options[];
 command_run rollback_command, restore_command, enable_command, disable_command,
-	supervisor_run_command, supervisor_reload_command;
+	supervisor_run_command,
+	supervisor_reload_command;
 
 /* cmd_why: what explains */
 extern const struct option_row why_options[], status_options[];
