@@ -37,7 +37,7 @@ struct slot_port {
 	const char *host_ip;      /* "0.0.0.0", "::", "127.0.0.1" */
 	uint16_t host_port, target;
 	const char *protocol;
-	const char *relay_to;     /* netd's socket leads to this address of the container; NULL: it only holds the port */
+	const char *relay_to;     /* netd passes it to this address of the container; NULL: only held */
 };
 
 /* The network side of a slot: filled by net_prepare, then unchanged but for the last two. Counted: net itself keeps a
@@ -81,7 +81,7 @@ struct net_want {
 	unsigned number;          /* for texts of errors */
 	bool with_ports;
 	struct slot_net *former;  /* what the slot has until now; NULL: it is new. Own reference */
-	bool adopts;              /* it is there: a failure takes nothing away, networks that are gone are passed over */
+	bool adopts;              /* it is there: a failure takes nothing away, gone networks are passed over */
 	struct slot_net *out_net;
 };
 
