@@ -278,18 +278,23 @@ static int add_resources(struct json_object *linux_section, const struct service
 	return add_devices(linux_section, resources, service, err);
 }
 
+static void add_pairs(struct json_object *sysctl, const struct pairs *wanted)
+{
+	for (size_t i = 0; i < wanted->count; i++)
+		json_add_text(sysctl, wanted->items[i].name,
+			      wanted->items[i].value ? wanted->items[i].value : "");
+}
+
 static void add_sysctls(struct json_object *linux_section, const struct bundle_spec *spec)
 {
 	struct json_object *sysctl = json_add_object(linux_section, "sysctl");
-	const struct pairs *wanted = &spec->service->sysctls;
 
 	if (spec->netns_path && !spec->shares_netns) {
 		json_add_text(sysctl, "net.ipv4.ip_unprivileged_port_start", "0");
 		json_add_text(sysctl, "net.ipv4.ping_group_range", "0 2147483647");
 	}
-	for (size_t i = 0; i < wanted->count; i++)
-		json_add_text(sysctl, wanted->items[i].name,
-			      wanted->items[i].value ? wanted->items[i].value : "");
+	add_pairs(sysctl, &spec->service->sysctls);
+	add_pairs(sysctl, &spec->link_sysctls);
 }
 
 static void add_paths(struct json_object *linux_section, const char *key, const char *const *paths)

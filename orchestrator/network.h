@@ -26,6 +26,7 @@ struct project_net;
 struct slot_link {
 	const char *network;      /* real name */
 	const char *interface;    /* "eth0" */
+	const char *sysctls;      /* "net.ipv4.conf.IFNAME.forwarding=0,..." of driver_opts, or NULL */
 	char ip4[ADDRESS_TEXT], ip6[ADDRESS_TEXT], mac[MAC_TEXT], gateway4[ADDRESS_TEXT],
 		gateway6[ADDRESS_TEXT];
 	const char *const *aliases;

@@ -56,11 +56,14 @@ static void fill_link(struct slot_net *out, const struct network_record *network
 		arena_grow(out->arena, &out->links, &out->link_count, sizeof(*link));
 	struct address gateway4 = gateway_of(network, AF_INET);
 	struct address gateway6 = gateway_of(network, AF_INET6);
+	const char *sysctls;
 	const char **aliases =
 		arena_alloc(out->arena, (attachment->aliases.count + 1) * sizeof(*aliases));
 
 	link->network = arena_strdup(out->arena, network->name);
 	link->interface = interface;
+	sysctls = pairs_get(&attachment->driver_opts, "com.docker.network.endpoint.sysctls");
+	link->sysctls = sysctls ? arena_strdup(out->arena, sysctls) : NULL;
 	address_text(&lease->lease.v4, link->ip4);
 	address_text(&lease->lease.v6, link->ip6);
 	mac_text(lease->lease.mac, link->mac);

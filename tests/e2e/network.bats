@@ -119,3 +119,29 @@ load lib
 	[ "$(stack exec -T alone ls /sys/class/net)" = lo ]
 	[ "$(readlink "/proc/$(pid_of "$P-open-1")/ns/net")" = "$(readlink /proc/self/ns/net)" ]
 }
+
+@test "sysctls of an endpoint are those of its interface; a text that is none is refused" {
+	compose <<-END
+		services:
+		  c:
+		    image: $REGISTRY/busybox:1
+		    command: sleep 1000
+		    stop_signal: SIGKILL
+		    networks:
+		      other:
+		      net:
+		        driver_opts:
+		          com.docker.network.endpoint.ifname: front
+		          com.docker.network.endpoint.sysctls: "net.ipv4.conf.IFNAME.log_martians=1,net.ipv4.conf.IFNAME.arp_ignore=2"
+		networks: { net: , other: }
+	END
+	up
+	[ "$(stack exec -T c cat /proc/sys/net/ipv4/conf/front/log_martians)" = 1 ]
+	[ "$(stack exec -T c cat /proc/sys/net/ipv4/conf/front/arp_ignore)" = 2 ]
+	[ "$(stack exec -T c cat /proc/sys/net/ipv4/conf/eth0/arp_ignore)" = 0 ] ||
+		[ "$(stack exec -T c cat /proc/sys/net/ipv4/conf/eth1/arp_ignore)" = 0 ]
+	sed -i 's/net.ipv4.conf.IFNAME.log_martians=1/kernel.panic=1/' app.yml
+	run up
+	[ "$status" -eq 1 ]
+	has kernel.panic IFNAME
+}
