@@ -605,13 +605,36 @@ static void names_go_on_without_a_supervisor(void **state)
 }
 
 /* Without root: as user 1000, whose supervisor finds it again; other users do not. */
+/* In a child: 0 greeted, 1 refused, 8 and 9 not even asked. The result is told, and the connection
+ * stays until `stay` ends. */
+static int greet_as(int dir_fd, uid_t uid, int told, int stay)
+{
+	struct err err = ERR_NONE;
+	struct netd_hello hello;
+	char result = 9, none;
+	int fd;
+
+	if (setresgid(uid, uid, uid) == 0 && setresuid(uid, uid, uid) == 0) {
+		fd = message_connect(dir_fd, NETD_SOCKET, SOCK_SEQPACKET, &err);
+		result = (char)(fd < 0 ? 8 : netd_hello(fd, &hello, &err) < 0);
+	}
+	if (told >= 0) {
+		if (write(told, &result, 1) != 1)
+			return 9;
+		while (read(stay, &none, 1) > 0)
+			;
+	}
+	return result;
+}
+
 static void an_ordinary_users_netd_hears_its_owner_alone(void **state)
 {
 	char dir[] = P_tmpdir "/k_netd_user.XXXXXX", path[64];
 	struct err err = ERR_NONE;
 	AUTO(fd) int dir_fd = -1;
-	int listener, pair[2], status;
-	pid_t netd, pid;
+	int listener, pair[2], told[2], stay[2], status;
+	pid_t netd, pid, owner = 0;
+	char greeted = 9;
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
@@ -639,20 +662,31 @@ static void an_ordinary_users_netd_hears_its_owner_alone(void **state)
 	}
 	close(listener);
 	close(pair[1]);
+	/* The owner stays until the stranger was refused: a netd that holds nothing and talks to
+	 * nobody ends. */
+	assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(stay, O_CLOEXEC), 0);
 	for (uid_t uid = 1000; uid < 1002; uid++) {
 		pid = fork();
 		if (pid == 0) {
-			struct netd_hello hello;
-			int fd;
-
-			if (setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
-				_exit(9);
-			fd = message_connect(dir_fd, NETD_SOCKET, SOCK_SEQPACKET, &err);
-			_exit(fd < 0 ? 8 : netd_hello(fd, &hello, &err) < 0);
+			close(stay[1]);
+			_exit(greet_as(dir_fd, uid, uid == 1000 ? told[1] : -1, stay[0]));
+		}
+		if (uid == 1000) {
+			owner = pid;
+			assert_int_equal(read(told[0], &greeted, 1), 1);
+			assert_int_equal(greeted, 0);
+			continue;
 		}
 		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(WEXITSTATUS(status), uid == 1000 ? 0 : 1);
+		assert_int_equal(WEXITSTATUS(status), 1);
 	}
+	close(stay[1]);
+	assert_int_equal(waitpid(owner, &status, 0), owner);
+	assert_int_equal(WEXITSTATUS(status), 0);
+	for (int i = 0; i < 2; i++)
+		close(told[i]);
+	close(stay[0]);
 	close(pair[0]);
 	waitpid(netd, &status, 0); /* it holds nothing, nobody is there */
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
