@@ -139,17 +139,18 @@ bind() { # OPTION...: a mount of $B/data on /data
 }
 
 @test "a seccomp listener gets the state and answers for the kernel" {
-	local root
+	local root agent
 	root=$(cd "${BATS_TEST_DIRNAME:?}/../.." && pwd)
 	"${CC:-cc}" -O1 -o agent "$root/tests/e2e/seccomp_agent.c"
 	./agent "$B/agent.sock" "$B/state" 3>&- &
+	agent=$!
 	eventually 10 test -S agent.sock
 	args mkdir /tmp/x
 	config ".linux.seccomp = {\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_X86_64\"],\"listenerPath\":\"$B/agent.sock\",\"listenerMetadata\":\"for me\",
 		\"syscalls\":[{\"names\":[\"mkdir\",\"mkdirat\"],\"action\":\"SCMP_ACT_NOTIFY\"}]}"
 	run -1 $R run a
 	[[ "$output" == *"Invalid cross-device link"* ]]
-	wait
+	wait "$agent"
 	[ "$(jq -r '.metadata, .fds[0], .state.id, .state.status' state | tr '\n' ' ')" = "for me seccompFd a creating " ]
 	[ "$(jq .pid state)" -gt 1 ]
 	run -1 $R run a

@@ -9,8 +9,9 @@ load runtime-lib
 	[ "$status" -eq 7 ]
 	args sh -c 'sleep 100; true'
 	(eventually 5 is_status a running && $R kill a KILL) &
+	killer=$!
 	run -137 $R run a
-	wait
+	wait "$killer"
 	args true
 	run -0 $R run a
 }
