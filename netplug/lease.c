@@ -359,7 +359,7 @@ int network_lease(const struct netplug *np, struct lease_want *wants, size_t cou
 		if (changed[i]->lease_count)
 			qsort(changed[i]->leases, changed[i]->lease_count,
 			      sizeof(*changed[i]->leases), by_slot);
-		if (network_file_write(dir, changed[i], true, err) < 0)
+		if (network_file_write(dir, changed[i], !changed[i]->project[0], err) < 0)
 			return -1;
 	}
 	crash_point("netplug", "leases-written");

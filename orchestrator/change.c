@@ -18,6 +18,7 @@
 #include "orchestrator/change_observe.h"
 #include "orchestrator/change_ready.h"
 #include "orchestrator/change_run.h"
+#include "orchestrator/change_sync.h"
 #include "orchestrator/container_names.h"
 #include "orchestrator/desired.h"
 #include "orchestrator/model_mix.h"
@@ -231,9 +232,11 @@ static const struct stage change_stages[] = {
 	{ "save-model",      IN_POOL, save_model,    NULL,          0 },
 	{ "make-volumes",    IN_POOL, make_volumes,  NULL,          0 },
 	{ "adopt-model",     ON_LOOP, adopt_model,   NULL,          0 },
+	{ "begin-sync",      ON_LOOP, sync_begin,    sync_leave,    0 },
 	{ "apply",           ON_LOOP, apply_begin,   apply_cancel,  0 },
 	{ "run",             ON_LOOP, run_begin,     run_cancel,    0 },
 	{ "await-ready",     ON_LOOP, ready_begin,   NULL,          0 },
+	{ "await-sync",      ON_LOOP, sync_await,    NULL,          0 },
 	{ "drop-network",    IN_POOL, net_clean,     NULL,          0 },
 	{ NULL,              ON_LOOP, NULL,          NULL,          0 },
 };

@@ -86,6 +86,7 @@ struct change {
 	struct net_want *net_wants;
 	size_t net_want_count;
 	struct slot **net_slots;         /* of net_wants, same order */
+	struct late_sync *late_sync; /* on its way to the disk (change_sync) */
 	struct texts notices; /* collected in the pool, told behind the stage */
 	struct texts hints;   /* told already */
 	struct slot **gone;              /* slots to be forgotten */

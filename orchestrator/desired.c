@@ -67,7 +67,7 @@ static int write_file(const struct project_dirs *dirs, const char *state,
 	array = json_add_array(json, "stopped");
 	for (size_t i = 0; i < stopped->count; i++)
 		json_push_text(array, stopped->items[i]);
-	return json_write_file(dirs->state_fd, FILE_NAME, json, JSON_SYNC, err);
+	return json_write_file(dirs->state_fd, FILE_NAME, json, 0, err);
 }
 
 int desired_write(const struct project_dirs *dirs, const struct plan_options *options,

@@ -105,7 +105,7 @@ void model_prune(const struct project_dirs *dirs, uint64_t newest, uint64_t keep
 	}
 }
 
-/* history/N.json is model.json under a second name: its content is on disk already, and a name that
+/* history/N.json is model.json under a second name: its content goes to the disk with it, and a name that
  * a power cut takes is given again by the next save. */
 static int keep_in_history(const struct project_dirs *dirs, int history_fd, uint64_t seq,
 			   bool is_new, struct err *err)
@@ -139,7 +139,7 @@ int model_save(const struct project_dirs *dirs, struct model *model, const struc
 		       (unsigned long long)model->seq, model->images ? model->images : "{}",
 		       model->text);
 	if ((before && keep_in_history(dirs, history_fd, before->seq, false, err) < 0) ||
-	    file_write_atomic(dirs->state_fd, "model.json", text, strlen(text), err) < 0)
+	    file_replace(dirs->state_fd, "model.json", text, strlen(text), err) < 0)
 		return -1;
 	return keep_in_history(dirs, history_fd, model->seq, true, err);
 }
