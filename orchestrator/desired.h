@@ -1,5 +1,6 @@
 /* orchestrator/desired - what the user wants of a project over reboots: up, stopped or down, and
- * which services were stopped by hand. A small synced file. */
+ * which services were stopped by hand. A small file, which the change
+ * syncs (change_sync). */
 #pragma once
 #include <stdbool.h>
 

@@ -30,8 +30,8 @@ void model_unref(struct model *model); /* NULL is fine */
 struct model *model_load(const struct project_dirs *dirs, uint64_t seq, struct err *err);
 /* model.json, or NULL with ERR_NOT_FOUND when the project was never up. */
 struct model *model_load_current(const struct project_dirs *dirs, struct err *err);
-/* Makes it the one in force: a new seq unless it equals `before`, whose seq it takes then. On disk
- * (synced) when it returns. */
+/* Makes it the one in force: a new seq unless it equals `before`, whose seq it takes then. Written
+ * when it returns; the change syncs it (change_sync). */
 int model_save(const struct project_dirs *dirs, struct model *model, const struct model *before,
 	       struct err *err);
 /* Former models beyond the last `keep`, those in_use (seqs) apart, are forgotten; a failure is only told. */
