@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/stamp.h"
 #include "orchestrator/cli/build_follow.h"
 #include "orchestrator/cli/client.h"
 #include "orchestrator/cli/cmd_watch.h"
@@ -25,7 +26,8 @@
 #include "orchestrator/cli/watch_do.h"
 #include "specs/support.h"
 
-#define QUIET_MS 200 /* without another change, and what was gathered is done */
+#define QUIET_MS  200  /* without another change that counts, and what was gathered is done */
+#define GATHER_MS 2000 /* ... and at the latest then, whatever goes on */
 
 /* clang-format off */
 const struct option_row watch_options[] = {
@@ -41,6 +43,7 @@ struct watcher {
 	const struct project *project;
 	struct watch_rules rules;
 	struct watch_batch batch;
+	uint64_t first_ms, last_ms; /* of the changes in the batch */
 	unsigned flags;
 };
 
@@ -55,7 +58,27 @@ static void changed(void *ctx, const char *path, bool gone)
 {
 	struct watcher *watcher = ctx;
 
+	size_t before = watcher->batch.count;
+
 	watch_batch_add(&watcher->batch, &watcher->rules, path, gone);
+	if (watcher->batch.count == before)
+		return; /* of no rule, or gathered already */
+	watcher->last_ms = stamp_monotonic_us() / 1000;
+	if (before == 0)
+		watcher->first_ms = watcher->last_ms;
+}
+
+/* Milliseconds until the batch is due; -1: it is empty. Others' files in the same folder may change
+ * all the time: they do not put it off. */
+static int left_ms(const struct watcher *watcher)
+{
+	uint64_t now = stamp_monotonic_us() / 1000, due = watcher->last_ms + QUIET_MS;
+
+	if (!watcher->batch.count)
+		return -1;
+	if (due > watcher->first_ms + GATHER_MS)
+		due = watcher->first_ms + GATHER_MS;
+	return due > now ? (int)(due - now) : 0;
 }
 
 static void flush_batch(struct watcher *watcher, unsigned flags)
@@ -93,20 +116,20 @@ static int follow(struct watcher *watcher, struct tree_watch *tree, int signal_f
 			{.fd = tree_watch_fd(tree), .events = POLLIN},
 			{ .fd = signal_fd,          .events = POLLIN},
 		};
-		int ready = poll(waits, 2, watcher->batch.count ? QUIET_MS : -1);
+		int ready = poll(waits, 2, left_ms(watcher));
 		int lost;
 
 		if (ready < 0 && errno != EINTR)
 			return err_sys(err, errno, "poll");
 		if (ready > 0 && waits[1].revents)
 			return 130;
-		if (ready == 0)
-			flush_batch(watcher, 0);
 		lost = ready > 0 && waits[0].revents ? tree_watch_read(tree, err) : 0;
 		if (lost < 0)
 			return -1;
 		if (lost > 0)
 			look_at_all(watcher, false);
+		if (left_ms(watcher) == 0)
+			flush_batch(watcher, 0);
 	}
 }
 
