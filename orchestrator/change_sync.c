@@ -19,6 +19,7 @@ struct late_sync {
 	bool is_awaited;
 	char **paths; /* absolute; a file that is not there has nothing to be synced */
 	size_t path_count;
+	struct err err; /* the first that could not be synced */
 };
 
 static void add_path(struct late_sync *sync, char *path)
@@ -28,13 +29,15 @@ static void add_path(struct late_sync *sync, char *path)
 
 static void sync_in_pool(uv_work_t *work)
 {
-	const struct late_sync *sync = work->data;
+	struct late_sync *sync = work->data;
 
 	for (size_t i = 0; i < sync->path_count; i++) {
 		AUTO(fd) int fd = open(sync->paths[i], O_RDONLY | O_CLOEXEC);
 
-		if (fd >= 0 && fsync(fd) < 0)
-			log_warn("not-synced", KV_S("path", sync->paths[i]), KV_I("errno", errno));
+		if (fd >= 0 && fsync(fd) < 0 && sync->err.code == ERR_OK)
+			err_sys(&sync->err, errno,
+				"a power cut would undo this change: write %s to disk",
+				sync->paths[i]);
 	}
 }
 
@@ -45,6 +48,11 @@ static void synced(uv_work_t *work, int status)
 	bool is_awaited = sync->is_awaited;
 
 	(void)status;
+	if (sync->err.code) {
+		log_warn("not-synced", KV_S("error", sync->err.msg));
+		if (change)
+			change_notice(change, sync->err.msg);
+	}
 	for (size_t i = 0; i < sync->path_count; i++)
 		free(sync->paths[i]);
 	free(sync->paths);

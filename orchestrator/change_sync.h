@@ -9,7 +9,7 @@
 #include "base/err.h"
 
 /* Stages: begins (model, wanted state, networks of the project), waits; the undo leaves a sync that
- * runs to itself. */
+ * runs to itself. A disk that refuses is told as a notice and logged: what has started stays. */
 int sync_begin(void *change, struct err *err);
 int sync_leave(void *change, struct err *err);
 int sync_await(void *change, struct err *err);
