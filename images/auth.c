@@ -5,12 +5,12 @@
  */
 #include "images/auth.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "images/media.h"
@@ -246,13 +246,11 @@ void auth_forget(char *secret)
 char *auth_basic_header(const char *user, const char *secret)
 {
 	char *pair = xformat("%s:%s", user, secret), *header;
-	size_t len = strlen(pair);
-	unsigned char *encoded = xcalloc(len / 3 + 2, 4);
+	char *encoded = base64_encode(pair, strlen(pair));
 
-	EVP_EncodeBlock(encoded, (const unsigned char *)pair, (int)len);
-	header = xformat("Authorization: Basic %s", (char *)encoded);
+	header = xformat("Authorization: Basic %s", encoded);
 	auth_forget(pair);
-	auth_forget((char *)encoded);
+	auth_forget(encoded);
 	return header;
 }
 

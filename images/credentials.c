@@ -7,13 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -168,10 +168,8 @@ static int decode_pair(const char *text, struct credential *out)
 	AUTO(secret) char *pair = xcalloc(len + 4, 1);
 	char *colon;
 
-	if (len == 0 || len % 4 != 0 ||
-	    EVP_DecodeBlock((unsigned char *)pair, (const unsigned char *)text, (int)len) < 0)
+	if (len == 0 || base64_decode(text, len, pair) < 0)
 		return -1;
-	/* Padding decodes to zeros, as some writers' own trailing ones do. */
 	colon = strchr(pair, ':');
 	if (!colon)
 		return -1;

@@ -1,31 +1,28 @@
 /* images/digest - content digests "sha256:HEX" and "sha512:HEX".
  *
- * Owns: the algorithm table. May not touch: files. Hashing is libcrypto's (SHA instructions where
- * the CPU has them).
+ * Owns: the algorithm table. May not touch: files. Hashing is base/sha's.
  */
 #include "images/digest.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "base/alloc.h"
-
-#define HASH_BYTES_MAX 64
+#include "base/sha.h"
 
 struct algorithm {
 	const char *prefix;
 	size_t prefix_len, hex_len;
-	const EVP_MD *(*md)(void);
+	enum sha_kind kind;
 };
 
 static const struct algorithm algorithms[] = {
-	{"sha256:",  7, 64,  EVP_sha256},
-	{ "sha512:", 7, 128, EVP_sha512},
+	{"sha256:",  7, 64,  SHA_256},
+	{ "sha512:", 7, 128, SHA_512},
 };
 
 struct digest {
 	const struct algorithm *algorithm;
-	EVP_MD_CTX *context;
+	struct sha *sha;
 };
 
 static const struct algorithm *algorithm_of(const char *text)
@@ -59,10 +56,7 @@ struct digest *digest_new(const char *of)
 	digest->algorithm = algorithm_of(of);
 	if (!digest->algorithm)
 		digest->algorithm = &algorithms[0];
-	digest->context = EVP_MD_CTX_new();
-	if (!digest->context ||
-	    EVP_DigestInit_ex(digest->context, digest->algorithm->md(), NULL) != 1)
-		abort();
+	digest->sha = sha_new(digest->algorithm->kind);
 	return digest;
 }
 
@@ -70,46 +64,34 @@ void digest_free(struct digest *digest)
 {
 	if (!digest)
 		return;
-	EVP_MD_CTX_free(digest->context);
+	sha_free(digest->sha);
 	free(digest);
 }
 
 void digest_update(struct digest *digest, const void *data, size_t len)
 {
-	EVP_DigestUpdate(digest->context, data, len);
+	sha_update(digest->sha, data, len);
 }
 
 static void print(const struct algorithm *algorithm, const unsigned char *hash, char *out)
 {
-	static const char digits[] = "0123456789abcdef";
-
 	memcpy(out, algorithm->prefix, algorithm->prefix_len);
-	out += algorithm->prefix_len;
-	for (size_t i = 0; i < algorithm->hex_len / 2; i++) {
-		*out++ = digits[hash[i] >> 4];
-		*out++ = digits[hash[i] & 15];
-	}
-	*out = '\0';
+	sha_hex(hash, algorithm->hex_len / 2, out + algorithm->prefix_len);
 }
 
 void digest_text(const struct digest *digest, char out[DIGEST_TEXT_MAX])
 {
-	EVP_MD_CTX *copy = EVP_MD_CTX_new();
-	unsigned char hash[HASH_BYTES_MAX];
+	unsigned char hash[SHA_BYTES_MAX];
 
-	if (!copy || EVP_MD_CTX_copy_ex(copy, digest->context) != 1 ||
-	    EVP_DigestFinal_ex(copy, hash, NULL) != 1)
-		abort();
-	EVP_MD_CTX_free(copy);
+	sha_get(digest->sha, hash);
 	print(digest->algorithm, hash, out);
 }
 
 void digest_of(const void *data, size_t len, char out[DIGEST_TEXT_MAX])
 {
-	unsigned char hash[HASH_BYTES_MAX];
+	unsigned char hash[SHA_256_BYTES];
 
-	if (EVP_Digest(data, len, hash, NULL, EVP_sha256(), NULL) != 1)
-		abort();
+	sha_256(data, len, hash);
 	print(&algorithms[0], hash, out);
 }
 

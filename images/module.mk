@@ -1,7 +1,7 @@
 # images/ - from a reference to lower folders. Blocking and loop-free; fetch drives curl by callbacks.
 SRCS_images :=
 USES_images := base
-PKGS_images := libcrypto zlib libzstd libisal json-c
+PKGS_images := zlib libzstd libisal json-c
 
 # names, manifests, the registry
 SRCS_images += images/ref.c images/platform.c images/media.c images/config.c images/user.c \

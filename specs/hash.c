@@ -5,12 +5,12 @@
  */
 #include "specs/hash.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/sha.h"
 #include "specs/encode.h"
 #include "specs/model_json.h"
 
@@ -18,8 +18,9 @@ static const char *const left_out[] = { "build",   "pull_policy", "pull_refresh_
 					"scale",   "depends_on",  "profiles",
 					"develop", "attach" };
 
-static const char *const in_place[] = { "restart",   "stop_signal",	 "stop_grace_period", "pre_stop",
-					"mem_limit", "cpus", "cpu_quota", "cpu_period", "cpu_shares",
+static const char *const in_place[] = { "restart",   "stop_signal", "stop_grace_period",
+					"pre_stop",  "mem_limit",   "cpus",
+					"cpu_quota", "cpu_period",  "cpu_shares",
 					"pids_limit" };
 
 static int compare_keys(const void *left, const void *right)
@@ -29,18 +30,18 @@ static int compare_keys(const void *left, const void *right)
 	return strcmp(*a, *b);
 }
 
-static void hash_value(EVP_MD_CTX *digest, const struct json_object *json);
+static void hash_value(struct sha *digest, const struct json_object *json);
 
 /* Length before the text, so that no two values can be taken for each other. */
-static void hash_text(EVP_MD_CTX *digest, char kind, const char *text)
+static void hash_text(struct sha *digest, char kind, const char *text)
 {
 	AUTO(free) char *head = xformat("%c%zu:", kind, strlen(text));
 
-	EVP_DigestUpdate(digest, head, strlen(head));
-	EVP_DigestUpdate(digest, text, strlen(text));
+	sha_update(digest, head, strlen(head));
+	sha_update(digest, text, strlen(text));
 }
 
-static void hash_object(EVP_MD_CTX *digest, const struct json_object *json)
+static void hash_object(struct sha *digest, const struct json_object *json)
 {
 	size_t count = (size_t)json_object_object_length(json), i = 0;
 	AUTO(free) const char **keys = xcalloc(count + 1, sizeof(*keys));
@@ -51,31 +52,31 @@ static void hash_object(EVP_MD_CTX *digest, const struct json_object *json)
 		keys[i++] = key;
 	}
 	qsort(keys, count, sizeof(*keys), compare_keys);
-	EVP_DigestUpdate(digest, "{", 1);
+	sha_update(digest, "{", 1);
 	for (i = 0; i < count; i++) {
 		hash_text(digest, 'k', keys[i]);
 		hash_value(digest, json_object_object_get(json, keys[i]));
 	}
-	EVP_DigestUpdate(digest, "}", 1);
+	sha_update(digest, "}", 1);
 }
 
-static void hash_value(EVP_MD_CTX *digest, const struct json_object *json)
+static void hash_value(struct sha *digest, const struct json_object *json)
 {
 	struct json_object *value;
 
 	memcpy(&value, &json, sizeof(value));
 	switch (json_object_get_type(json)) {
 	case json_type_null:
-		EVP_DigestUpdate(digest, "n", 1);
+		sha_update(digest, "n", 1);
 		return;
 	case json_type_object:
 		hash_object(digest, json);
 		return;
 	case json_type_array:
-		EVP_DigestUpdate(digest, "[", 1);
+		sha_update(digest, "[", 1);
 		for (size_t i = 0; i < json_object_array_length(json); i++)
 			hash_value(digest, json_object_array_get_idx(json, i));
-		EVP_DigestUpdate(digest, "]", 1);
+		sha_update(digest, "]", 1);
 		return;
 	default:
 		hash_text(digest, json_object_is_type(json, json_type_string) ? 's' : 'v',
@@ -85,20 +86,12 @@ static void hash_value(EVP_MD_CTX *digest, const struct json_object *json)
 
 static void finish(struct json_object *json, char *out)
 {
-	unsigned char bytes[EVP_MAX_MD_SIZE];
-	EVP_MD_CTX *digest = EVP_MD_CTX_new();
-	unsigned len = 0;
+	unsigned char bytes[SHA_256_BYTES];
+	AUTO(sha) struct sha *digest = sha_new(SHA_256);
 
-	if (!digest || EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1)
-		abort();
 	hash_value(digest, json);
-	EVP_DigestFinal_ex(digest, bytes, &len);
-	EVP_MD_CTX_free(digest);
-	for (unsigned i = 0; i < len; i++) {
-		out[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
-		out[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-	}
-	out[2 * len] = '\0';
+	sha_get(digest, bytes);
+	sha_hex(bytes, sizeof(bytes), out);
 	json_object_put(json);
 }
 

@@ -10,7 +10,7 @@ SRCS_specs := specs/check.c specs/checks.c specs/config_view.c specs/decode.c \
 	specs/stack_keys.c specs/support.c specs/units.c specs/vars.c specs/words.c specs/yaml.c \
 	specs/yaml_write.c
 USES_specs := base
-PKGS_specs := yaml-0.1 libcrypto json-c
+PKGS_specs := yaml-0.1 json-c
 TESTS      += $(addprefix tests/specs/,test_units test_vectors test_roundtrip test_support test_scalar \
 	test_yaml test_interpolate test_dotenv test_short_forms test_load test_model test_config_view \
 	test_checks)

@@ -7,7 +7,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <openssl/params.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/sha.h"
 #include "volumes/volume.h"
 
 #define SECRETS   "secrets"
@@ -128,36 +128,29 @@ static int get_key(const struct volume_store *store, unsigned char key[KEY_BYTES
 	return file_write_atomic(store->state_fd, KEY, (const char *)key, KEY_BYTES, err);
 }
 
-static bool update_from(EVP_MAC_CTX *mac, int fd)
+static bool update_from(struct sha *mac, int fd)
 {
 	unsigned char buffer[16384];
 	ssize_t n;
-	bool is_well = true;
 
-	while (is_well && (n = read(fd, buffer, sizeof(buffer))) != 0)
-		is_well = n > 0 && EVP_MAC_update(mac, buffer, (size_t)n) == 1;
+	while ((n = read(fd, buffer, sizeof(buffer))) > 0)
+		sha_update(mac, buffer, (size_t)n);
 	explicit_bzero(buffer, sizeof(buffer));
-	return is_well;
+	return n == 0;
 }
 
 static bool digest(const unsigned char *key, int fd, const struct secret_grant *grant,
 		   unsigned char out[32])
 {
-	char name[] = "SHA256";
-	const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string("digest", name, 0),
-				      OSSL_PARAM_construct_end() };
-	EVP_MAC *algorithm = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *mac = algorithm ? EVP_MAC_CTX_new(algorithm) : NULL;
-	size_t len = 0;
-	bool is_well = mac && EVP_MAC_init(mac, key, KEY_BYTES, params) == 1;
+	AUTO(sha) struct sha *mac = sha_hmac_begin(key, KEY_BYTES);
+	bool is_well = true;
 
-	if (is_well && fd >= 0)
+	if (fd >= 0)
 		is_well = update_from(mac, fd);
-	else if (is_well && grant->value_len)
-		is_well = EVP_MAC_update(mac, grant->value, grant->value_len) == 1;
-	is_well = is_well && EVP_MAC_final(mac, out, &len, 32) == 1 && len == 32;
-	EVP_MAC_CTX_free(mac);
-	EVP_MAC_free(algorithm);
+	else if (grant->value_len)
+		sha_update(mac, grant->value, grant->value_len);
+	if (is_well)
+		sha_hmac_end(mac, key, KEY_BYTES, out);
 	return is_well;
 }
 
@@ -180,7 +173,6 @@ int secret_digest(const struct volume_store *store, const struct secret_grant *g
 	explicit_bzero(key, sizeof(key));
 	if (!is_well)
 		return err_set(err, ERR_SYSTEM, "digest of %s", grant->name);
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+	sha_hex(bytes, sizeof(bytes), out);
 	return 0;
 }

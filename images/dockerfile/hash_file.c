@@ -7,22 +7,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/sha.h"
 #include "base/stamp.h"
 
 #define READ_BYTES  (256u << 10)
 #define SMALL_BYTES (16u << 10)
-
-static inline void auto_md(EVP_MD_CTX **context)
-{
-	EVP_MD_CTX_free(*context);
-}
 
 static bool is_same(const struct stat *a, const struct stat *b)
 {
@@ -34,14 +29,12 @@ static bool is_same(const struct stat *a, const struct stat *b)
 
 static int digest_fd(int fd, uint64_t size, uint8_t out[HASHES_BYTES], struct err *err)
 {
-	AUTO(md) EVP_MD_CTX *context = EVP_MD_CTX_new();
+	AUTO(sha) struct sha *sha = sha_new(SHA_256);
 	char small[SMALL_BYTES];
 	AUTO(free) char *large = size > sizeof(small) ? xrealloc(NULL, READ_BYTES, 1) : NULL;
 	char *buffer = large ? large : small;
 	size_t room = large ? READ_BYTES : sizeof(small);
 
-	if (!context || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
-		return err_set(err, ERR_INTERNAL, "no sha256");
 	for (uint64_t at = 0; at < size;) {
 		ssize_t n = read(fd, buffer, room);
 
@@ -51,16 +44,16 @@ static int digest_fd(int fd, uint64_t size, uint8_t out[HASHES_BYTES], struct er
 			return err_sys(err, errno, "read");
 		if (n == 0)
 			break; /* shorter: the look at its times will tell */
-		EVP_DigestUpdate(context, buffer, (size_t)n);
+		sha_update(sha, buffer, (size_t)n);
 		at += (uint64_t)n;
 	}
-	EVP_DigestFinal_ex(context, out, NULL);
+	sha_get(sha, out);
 	return 0;
 }
 
 void df_hash_bytes(const void *data, size_t len, uint8_t out[HASHES_BYTES])
 {
-	EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL);
+	sha_256(data, len, out);
 }
 
 int df_hash_file(struct df_hashes *hashes, int dir_fd, const char *name, const struct stat *st,
