@@ -57,12 +57,18 @@ pkgs_of  = $(sort $(foreach m,$(1) $(USES_$(1)),$(PKGS_$(m))))
 plain_of = $(sort $(foreach m,$(1) $(USES_$(1)),$(LDLIBS_$(m))))
 group    = -Wl,--start-group $(1) -Wl,--end-group
 
+# PROGRAM and link flags: the libraries that NEAR_PROGRAM names go into the program where there is an archive of them
+# (docs/decisions/0431). One whose archive has another name: ARCHIVE-lNAME.
+ARCHIVE-luv := uv_a
+archive = $(filter /%,$(shell $(CC) -print-file-name=lib$(or $(ARCHIVE$(1)),$(1:-l%=%)).a))
+near    = $(foreach flag,$(2),$(or $(if $(SAN),,$(if $(filter $(flag:-l%=%),$(NEAR_$(1))),$(call archive,$(flag)))),$(flag)))
+
 # PROGRAM, its main source, the folder whose archives it links, extra link flags
 define program_rules
 $$(BUILD)/$(1): $$(call obj,$(2)) $$(call libs_of,$(3))
 	$$(call say,LINK)$$(CC) $$(CFLAGS) $$(SAN) -pie $(4) $$(RELRO) -o $$@ $$(call obj,$(2)) \
 		$$(call group,$$(call libs_of,$(3))) \
-		$$(shell pkg-config $(5) --libs $$(call pkgs_of,$(3))) $$(call plain_of,$(3)) -lpthread
+		$$(call near,$(1),$$(shell pkg-config $(5) --libs $$(call pkgs_of,$(3)))) $$(call plain_of,$(3)) -lpthread
 ALL_SRCS += $(2)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p),$(MAIN_$(p)),$(FOLDER_$(p)),\

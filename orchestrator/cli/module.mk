@@ -26,6 +26,7 @@ PROGRAMS += stack
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,boot.c cmd_boot.c)
 MAIN_stack := orchestrator/cli/main.c
 FOLDER_stack := orchestrator/cli
+NEAR_stack := json-c uv zstd yaml z
 
 # make man: the manual page, printed by the program from its own tables
 .PHONY: man
