@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/crash.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/tree.h"
@@ -195,6 +196,7 @@ int adopt_project(struct supervisor *sv, struct err *err)
 	records = records_read(sv->dirs->containers_fd, &count, err);
 	if (!records)
 		return -1;
+	crash_point("adopt", "records");
 	for (size_t i = 0; i < count; i++) {
 		struct slot *slot = slot_make(sv, records[i]->service, records[i]->slot, records[i]->oneoff);
 
@@ -204,10 +206,13 @@ int adopt_project(struct supervisor *sv, struct err *err)
 			adopt_run(slot);
 		slot->unsettled = is_unsettled(records[i]);
 		adopt_slot(slot);
+		crash_point("adopt", "slot");
 	}
 	free(records);
 	clear_rubbish(sv);
+	crash_point("adopt", "rubbish");
 	drop_strays(sv);
+	crash_point("adopt", "strays");
 	if (!sv->model)
 		return 0;
 	return adopt_networks(sv, err);

@@ -39,7 +39,7 @@ struct control_server {
 	struct control_handler handler;
 	char *project;
 	size_t client_count;
-	bool stopped, listener_closed;
+	bool stopped, deaf, listener_closed;
 	LIST_HEAD(, connection) connections;
 };
 
@@ -164,7 +164,7 @@ void control_ok(struct control_request *request, struct json_object *result)
 	request_free(request);
 }
 
-void control_fail(struct control_request *request, const struct err *err)
+static void refuse(struct control_request *request, const struct err *err, bool again)
 {
 	if (request->connection) {
 		struct json_object *message = answer(request), *error;
@@ -173,9 +173,32 @@ void control_fail(struct control_request *request, const struct err *err)
 		error = json_add_object(message, "error");
 		json_add_text(error, "code", err_code_name(err->code));
 		json_add_text(error, "message", err->msg);
+		if (again)
+			json_add_bool(error, "again", true);
 		send_json(request->connection, message);
 	}
 	request_free(request);
+}
+
+void control_fail(struct control_request *request, const struct err *err)
+{
+	refuse(request, err, false);
+}
+
+void control_turn_away(struct control_request *request)
+{
+	static const struct err ends = { ERR_BUSY,
+					 "the supervisor ends just now: once more, please" };
+
+	refuse(request, &ends, true);
+}
+
+void control_say_taken(struct control_request *request)
+{
+	struct json_object *event = json_object_new_object();
+
+	json_add_bool(event, "taken", true);
+	control_event(request, event);
 }
 
 static void take_line(struct connection *connection, const char *text, size_t len)
@@ -253,6 +276,7 @@ static void greet(struct connection *connection)
 	json_add_int(hello, "protocol", CONTROL_PROTOCOL);
 	json_add_text(hello, "project", connection->server->project);
 	json_add_int(hello, "pid", getpid());
+	json_add_bool(hello, "says_taken", true);
 	send_json(connection, hello);
 }
 
@@ -310,6 +334,14 @@ static void listener_closed(uv_handle_t *handle)
 	server_free_when_idle(server);
 }
 
+void control_close_door(struct control_server *server)
+{
+	if (server->deaf)
+		return;
+	server->deaf = true;
+	uv_close((uv_handle_t *)&server->pipe, listener_closed);
+}
+
 void control_stop(struct control_server *server)
 {
 	struct connection *connection, *next;
@@ -319,7 +351,10 @@ void control_stop(struct control_server *server)
 		next = LIST_NEXT(connection, link);
 		connection_end(connection);
 	}
-	uv_close((uv_handle_t *)&server->pipe, listener_closed);
+	if (server->deaf)
+		server_free_when_idle(server);
+	else
+		control_close_door(server);
 }
 
 size_t control_clients(const struct control_server *server)

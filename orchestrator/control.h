@@ -34,6 +34,11 @@ struct control_server *control_start(uv_loop_t *loop, int listen_fd, const char 
 				     const struct control_handler *handler, struct err *err);
 /* Closes the socket and every connection; answers still on their way are lost. */
 void control_stop(struct control_server *server);
+/* Nobody else comes in: a client that has no greeting yet is cut off and asks the successor, those
+ * that are connected stay. A supervisor that has decided to end calls it in the same breath, so
+ * that each client that was greeted is either served or was there when it decided. Repeating is
+ * harmless. */
+void control_close_door(struct control_server *server);
 /* Connected clients: a supervisor with one does not end by itself. */
 size_t control_clients(const struct control_server *server);
 
@@ -43,6 +48,13 @@ void control_event(struct control_request *request, struct json_object *event);
 void control_ok(struct control_request *request, struct json_object *result);
 /* {"id":N,"ok":false,"error":{code,message}}; ends the request. */
 void control_fail(struct control_request *request, const struct err *err);
+/* Ends the request as never begun ("again"): the client asks the next supervisor. Only before
+ * control_say_taken. */
+void control_turn_away(struct control_request *request);
+/* {"id":N,"event":{"taken":true}}: from now on the request may have been begun. Said before
+ * anything is done, so that a client that saw nothing of it may ask another supervisor without
+ * doing a thing twice. */
+void control_say_taken(struct control_request *request);
 /* Data of the one who answers; on_gone finds it again. */
 void control_set_data(struct control_request *request, void *data);
 void *control_data(const struct control_request *request);

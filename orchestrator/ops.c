@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/crash.h"
 #include "base/json.h"
 #include "orchestrator/change.h"
 #include "orchestrator/change_connect.h"
@@ -461,15 +462,19 @@ void ops_request(void *ctx, struct control_request *request, const char *op, str
 	const struct supervisor *sv = ctx;
 	struct err err = ERR_NONE;
 
-	for (size_t i = 0; !sv->ending && i < sizeof(ops) / sizeof(*ops); i++)
+	crash_point("request", "arrives");
+	if (sv->ending) {
+		control_turn_away(request);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
 		if (strcmp(ops[i].name, op) == 0) {
+			control_say_taken(request);
+			crash_point("request", "taken");
 			ops[i].run(ctx, request, &ops[i], message);
 			return;
 		}
-	if (sv->ending)
-		err_set(&err, ERR_BUSY, "the supervisor ends just now: once more, please");
-	else
-		err_set(&err, ERR_INVALID, "unknown operation \"%s\"", op);
+	err_set(&err, ERR_INVALID, "unknown operation \"%s\"", op);
 	control_fail(request, &err);
 }
 

@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/crash.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/message.h"
@@ -80,6 +81,8 @@ void supervisor_end(struct supervisor *sv, bool for_good)
 		return;
 	sv->ending = true;
 	sv->ends_for_good = for_good;
+	if (sv->control)
+		control_close_door(sv->control);
 	if (!is_discarding(sv))
 		uv_stop(sv->loop);
 }
@@ -88,8 +91,10 @@ static void idle_is_over(uv_timer_t *timer)
 {
 	struct supervisor *sv = timer->data;
 
-	if (is_idle(sv))
-		supervisor_end(sv, true);
+	if (!is_idle(sv))
+		return;
+	crash_point("idle", "ends");
+	supervisor_end(sv, true);
 }
 
 void supervisor_look_idle(struct supervisor *sv)
@@ -99,6 +104,8 @@ void supervisor_look_idle(struct supervisor *sv)
 	if (sv->ending || !sv->control)
 		return;
 	reload_look(sv);
+	/* The loop's time stands where it last waited: adoption may have taken longer than the whole wait. */
+	uv_update_time(sv->loop);
 	if (is_idle(sv))
 		uv_timer_start(&sv->idle_timer, idle_is_over,
 			       sv->had_change && LIST_EMPTY(&sv->slots) ? EMPTY_IDLE_MS : IDLE_MS, 0);

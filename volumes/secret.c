@@ -20,6 +20,9 @@
 #include "base/mount.h"
 #include "volumes/secret_store.h"
 
+#define SEAL_TRIES   400
+#define SEAL_WAIT_US 5000
+
 /* Opens what the grant names; for values -1 with ERR_OK. */
 static int open_source(const struct volume_store *store, const struct secret_grant *grant,
 		       struct stat *out, struct err *err)
@@ -122,6 +125,20 @@ static int make_tmpfs(struct err *err)
 	return fd >= 0 ? fd : mount_new("tmpfs", "stack-secrets", options, 1, attrs, err);
 }
 
+/* Read-only from now on. Busy: a process that another thread spawns at this moment still has our closed files, until it
+ * executes its program. */
+static int seal(int mount_fd, struct err *err)
+{
+	for (int i = 0;; i++) {
+		*err = ERR_NONE;
+		if (mount_set(mount_fd, MOUNT_ATTR_RDONLY, 0, 0, -1, false, err) == 0)
+			return 0;
+		if (err->code != ERR_BUSY || i == SEAL_TRIES)
+			return -1;
+		usleep(SEAL_WAIT_US);
+	}
+}
+
 int secret_deliver(const struct volume_store *store, struct volume_stage *stage,
 		   struct secret_grant *grants, size_t count, struct err *err)
 {
@@ -136,7 +153,7 @@ int secret_deliver(const struct volume_store *store, struct volume_stage *stage,
 	for (size_t i = 0; i < count; i++)
 		if (write_one(store, mount_fd, i, &grants[i], err) < 0)
 			return -1;
-	if (mount_set(mount_fd, MOUNT_ATTR_RDONLY, 0, 0, -1, false, err) < 0)
+	if (seal(mount_fd, err) < 0)
 		return -1;
 	path = stage_attach(stage, mount_fd, true, err);
 	if (!path)

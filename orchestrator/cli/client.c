@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,20 +20,23 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
-#include "base/process.h"
 #include "base/stamp.h"
+#include "orchestrator/cli/supervisor_start.h"
 #include "orchestrator/control.h"
-#include "orchestrator/supervisor.h"
 
 #define TICK_MS 100
 #define LOCK_TRIES                                                                                 \
-	100 /* a supervisor that is about to end lets its lock go within that many ticks */
+	400 /* a supervisor that is about to end lets its lock go within that many waits */
 #define LOCK_MS    50
+#define AGAIN_MAX  5        /* a request that none of so many supervisors took */
 #define END_MAX_US 10000000 /* of a supervisor that said that it ends */
 
 struct client {
 	struct cli *cli;
 	struct project_dirs *dirs;
+	char *project;
+	bool start;      /* one is started where none lives */
+	bool says_taken; /* the supervisor tells when it takes a request */
 	int fd;
 	int64_t next_id;
 	char *buffer;
@@ -47,6 +49,7 @@ void client_close(struct client *client)
 		close(client->fd);
 	if (client->dirs)
 		project_dirs_close(client->dirs);
+	free(client->project);
 	free(client->buffer);
 	free(client);
 }
@@ -112,114 +115,8 @@ static int greet(struct client *client, struct err *err)
 			"stack supervisor reload",
 			json_text_or(hello, "stack", "?"), (int)json_int_or(hello, "protocol", 0),
 			STACK_VERSION, CONTROL_PROTOCOL);
+	client->says_taken = json_bool_or(hello, "says_taken", false);
 	return 0;
-}
-
-/* ---- start ---- */
-
-extern char **environ;
-
-static void set_title(const struct cli *cli, const char *project)
-{
-	size_t room = 0;
-
-	prctl(PR_SET_NAME, "stack-superv");
-	for (int i = 0; i < cli->own_argc; i++)
-		room += strlen(cli->own_argv[i]) + 1;
-	if (room)
-		memset(cli->own_argv[0], 0, room);
-	if (room)
-		snprintf(cli->own_argv[0], room, "stack supervisor %s", project);
-}
-
-/* Variables that name paths, proxies and registries' settings; all others are the user's (secrets
- * may be among them) and stay neither in /proc/PID/environ nor in what our own programs inherit. */
-static bool is_kept(const char *variable)
-{
-	static const char *const kept[] = {
-		"PATH=",        "HOME=",        "TMPDIR=",        "TZ=",       "LANG=",
-		"STACK_",       "XDG_",         "DOCKER_CONFIG=", "REGISTRY_", "SSL_CERT_",
-		"HTTP_PROXY=",  "HTTPS_PROXY=", "ALL_PROXY=",     "NO_PROXY=", "http_proxy=",
-		"https_proxy=", "all_proxy=",   "no_proxy="
-	};
-
-	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
-		if (strncmp(variable, kept[i], strlen(kept[i])) == 0)
-			return true;
-	return false;
-}
-
-static void drop_environment(void)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; environ[i]; i++)
-		if (is_kept(environ[i]))
-			environ[n++] = environ[i];
-		else
-			explicit_bzero(environ[i], strlen(environ[i]));
-	environ[n] = NULL;
-}
-
-static void close_from(int first, int keep)
-{
-	for (int fd = first; fd < keep; fd++)
-		close(fd);
-	close_range((unsigned)keep + 1, ~0u, 0);
-}
-
-/* The grandchild: a supervisor with nothing of the terminal left. */
-static void become_supervisor(const struct cli *cli, const char *project, int ready_fd)
-{
-	struct err err = ERR_NONE;
-	struct roots *roots;
-	struct supervisor_options options = { .program = cli->program,
-					      .runtime_path = cli->runtime,
-					      .netd_path = cli->netd,
-					      .init_path = cli->init,
-					      .ready_fd = ready_fd,
-					      .trace_fd = -1 };
-	int null_fd = open("/dev/null", O_RDWR);
-
-	dup2(null_fd, 0);
-	dup2(null_fd, 1);
-	dup2(null_fd, 2);
-	close_from(3, ready_fd);
-	roots = roots_open(cli->roots->state, cli->roots->run, &err);
-	options.project = xstrdup(project); /* the title is written over argv, where it may lie */
-	set_title(cli, options.project);
-	drop_environment();
-	options.roots = roots;
-	if (!roots)
-		_exit(1);
-	_exit(supervisor_run(&options, &err) < 0 ? 1 : 0);
-}
-
-/* 0: it takes requests now. ERR_BUSY: another one has the project. */
-static int start_supervisor(struct cli *cli, const char *project, struct err *err)
-{
-	struct err first = ERR_NONE;
-	int ends[2], status;
-	ssize_t n;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "pipe");
-	fflush(NULL);
-	status = process_daemonise(err);
-	if (status < 0)
-		return -1;
-	if (status == 0)
-		become_supervisor(cli, project, ends[1]);
-	close(ends[1]);
-	while ((n = read(ends[0], &first, sizeof(first))) < 0 && errno == EINTR)
-		;
-	close(ends[0]);
-	if (n == 0)
-		return 0;
-	*err = n == (ssize_t)sizeof(first)
-		       ? first
-		       : (struct err){ ERR_SYSTEM, "the supervisor did not start" };
-	return -1;
 }
 
 static int connect_to(struct client *client, struct err *err)
@@ -237,36 +134,50 @@ static int connect_to(struct client *client, struct err *err)
 	return -1;
 }
 
+/* One that ended may have taken the folder with it. */
+static int open_folder(struct client *client, struct err *err)
+{
+	if (client->dirs)
+		project_dirs_close(client->dirs);
+	client->dirs = project_dirs_open(client->cli->roots, client->project, client->start, err);
+	return client->dirs ? 0 : -1;
+}
+
+/* A conversation with the supervisor that lives, or with one that is started now. */
+static int find(struct client *client, struct err *err)
+{
+	if (open_folder(client, err) < 0)
+		return -1;
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		*err = ERR_NONE;
+		client->len = 0;
+		if (connect_to(client, err) == 0)
+			return 0;
+		if (!client->start || err->code != ERR_NOT_FOUND)
+			return -1;
+		*err = ERR_NONE;
+		if (supervisor_start(client->cli, client->project, err) < 0 &&
+		    err->code != ERR_BUSY) {
+			project_dirs_drop_empty(client->dirs); /* those that were made for it */
+			return -1;
+		}
+		if (err->code == ERR_BUSY || i > 0)
+			usleep(LOCK_MS * 1000);
+		if (open_folder(client, err) < 0)
+			return -1;
+	}
+	return err_set(err, ERR_BUSY, "the supervisor of %s does not answer", client->project);
+}
+
 struct client *client_open(struct cli *cli, const char *project, bool start, struct err *err)
 {
 	AUTO(client) struct client *client = xcalloc(1, sizeof(*client));
 
 	client->cli = cli;
 	client->fd = -1;
-	client->dirs = project_dirs_open(cli->roots, project, start, err);
-	if (!client->dirs)
-		return NULL;
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		*err = ERR_NONE;
-		if (connect_to(client, err) == 0)
-			return TAKE(client);
-		if (!start || err->code != ERR_NOT_FOUND)
-			return NULL;
-		*err = ERR_NONE;
-		if (start_supervisor(cli, project, err) < 0 && err->code != ERR_BUSY) {
-			project_dirs_drop_empty(client->dirs); /* those that were made for it */
-			return NULL;
-		}
-		if (err->code == ERR_BUSY || i > 0)
-			usleep(LOCK_MS * 1000);
-		project_dirs_close(
-			client->dirs); /* one that ended may have taken the folder with it */
-		client->dirs = project_dirs_open(cli->roots, project, true, err);
-		if (!client->dirs)
-			return NULL;
-	}
-	err_set(err, ERR_BUSY, "the supervisor of %s does not answer", project);
-	return NULL;
+	client->project = xstrdup(project);
+	client->start = start;
+	return find(client, err) < 0 ? NULL : TAKE(client);
 }
 
 /* ---- one request ---- */
@@ -278,8 +189,20 @@ static int send_line(int fd, struct json_object *message, struct err *err)
 		"%s\n", json_object_to_json_string_ext(
 				message, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 
-	return file_write_all(fd, text, strlen(text)) < 0 ? err_sys(err, errno, "send the request")
-							  : 0;
+	const char *rest = text;
+	size_t left = strlen(text);
+
+	while (left) {
+		ssize_t n = send(fd, rest, left, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, errno, "send the request");
+		rest += n;
+		left -= (size_t)n;
+	}
+	return 0;
 }
 
 static void send_cancel(struct client *client)
@@ -292,7 +215,18 @@ static void send_cancel(struct client *client)
 	send_line(client->fd, message, &ignored);
 }
 
-static int take_answer(struct json_object *line, struct json_object **out, struct err *err)
+/* How far one try of a request came. */
+struct attempt {
+	int64_t id;
+	int signal_fd;
+	unsigned signals;
+	bool taken;       /* the supervisor has said so: it may have begun */
+	bool lost;        /* the conversation ended without an answer */
+	bool turned_away; /* an answer: not begun, ask my successor */
+};
+
+static int take_answer(struct attempt *attempt, struct json_object *line, struct json_object **out,
+		       struct err *err)
 {
 	struct json_object *error = json_object_at(line, "error"), *result = NULL;
 	const char *code = json_text_or(error, "code", "");
@@ -302,6 +236,7 @@ static int take_answer(struct json_object *line, struct json_object **out, struc
 			*out = json_object_get(result);
 		return 0;
 	}
+	attempt->turned_away = json_bool_or(error, "again", false);
 	for (int i = ERR_OK; i < ERR_CODE_COUNT; i++)
 		if (strcmp(err_code_name((enum err_code)i), code) == 0)
 			return err_set(err, (enum err_code)i, "%s",
@@ -309,43 +244,84 @@ static int take_answer(struct json_object *line, struct json_object **out, struc
 	return err_set(err, ERR_SYSTEM, "%s", json_text_or(error, "message", "failed"));
 }
 
-static int follow(struct client *client, int64_t id, int signal_fd, client_event on_event,
-		  void *ctx, struct json_object **out, struct err *err)
+/* The clock of a progress table, and Ctrl-C. */
+static int take_tick(struct client *client, struct attempt *attempt, client_event on_event,
+		     void *ctx, struct err *err)
 {
-	unsigned signals = 0;
+	struct signalfd_siginfo info;
 
+	if (on_event)
+		on_event(ctx, NULL);
+	if (read(attempt->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return 0;
+	if (++attempt->signals > 1)
+		return err_set(err, ERR_CANCELLED, "cancelled");
+	send_cancel(client);
+	return 0;
+}
+
+static int follow(struct client *client, struct attempt *attempt, client_event on_event, void *ctx,
+		  struct json_object **out, struct err *err)
+{
 	for (;;) {
 		char *text = NULL;
-		int status = read_line(client, signal_fd, &text);
+		int status = read_line(client, attempt->signal_fd, &text);
 		AUTO(json) struct json_object *line = NULL;
-		struct signalfd_siginfo info;
+		struct json_object *event;
 
-		if (status <= 0)
+		attempt->lost = status <= 0;
+		if (attempt->lost)
 			return err_set(err, ERR_SYSTEM,
 				       "the supervisor ended before it answered "
 				       "(stack supervisor logs)");
 		if (status == 2) {
-			if (on_event)
-				on_event(ctx, NULL);
-			if (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
-			    ++signals == 1)
-				send_cancel(client);
-			else if (signals > 1)
-				return err_set(err, ERR_CANCELLED, "cancelled");
+			if (take_tick(client, attempt, on_event, ctx, err) < 0)
+				return -1;
 			continue;
 		}
 		line = json_parse("answer", text, strlen(text), err);
 		free(text);
 		if (!line)
 			return -1;
-		if (json_int_or(line, "id", 0) != id)
+		if (json_int_or(line, "id", 0) != attempt->id)
 			continue;
-		if (json_object_at(line, "event")) {
-			if (on_event)
-				on_event(ctx, json_object_at(line, "event"));
-			continue;
-		}
-		return take_answer(line, out, err);
+		event = json_object_at(line, "event");
+		if (!event)
+			return take_answer(attempt, line, out, err);
+		if (json_bool_or(event, "taken", false))
+			attempt->taken = true;
+		else if (on_event)
+			on_event(ctx, event);
+	}
+}
+
+/* A request is sent again when it was certainly not begun: the supervisor says "taken" before it
+ * does anything of a request, and one that ended or was killed before that has not read it. What
+ * was taken is never repeated. */
+static bool may_start_over(const struct client *client, const struct attempt *attempt)
+{
+	if (attempt->signals)
+		return false;
+	return attempt->turned_away || (attempt->lost && client->says_taken && !attempt->taken);
+}
+
+static int ask(struct client *client, struct json_object *request, struct attempt *attempt,
+	       client_event on_event, void *ctx, struct json_object **out, struct err *err)
+{
+	for (int again = 0;; again++) {
+		int status;
+
+		*attempt = (struct attempt){ .id = attempt->id, .signal_fd = attempt->signal_fd };
+		status = send_line(client->fd, request, err);
+		attempt->lost = status < 0;
+		if (status == 0)
+			status = follow(client, attempt, on_event, ctx, out, err);
+		if (status == 0 || again == AGAIN_MAX || !may_start_over(client, attempt))
+			return status;
+		close(TAKE_FD(client->fd));
+		*err = ERR_NONE;
+		if (find(client, err) < 0)
+			return -1;
 	}
 }
 
@@ -353,21 +329,21 @@ int client_request(struct client *client, const char *op, struct json_object *me
 		   client_event on_event, void *ctx, struct json_object **out, struct err *err)
 {
 	AUTO(json) struct json_object *request = message ? message : json_object_new_object();
-	int64_t id = ++client->next_id;
+	struct attempt attempt = { .id = ++client->next_id };
 	sigset_t wanted, before;
-	int signal_fd, status;
+	int status;
 
-	json_add_int(request, "id", id);
+	json_add_int(request, "id", attempt.id);
 	json_add_text(request, "op", op);
-	if (send_line(client->fd, request, err) < 0)
-		return -1;
+	if (client->fd < 0)
+		return err_set(err, ERR_NOT_FOUND, "the supervisor has gone");
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGINT);
 	sigaddset(&wanted, SIGTERM);
 	sigprocmask(SIG_BLOCK, &wanted, &before);
-	signal_fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-	status = follow(client, id, signal_fd, on_event, ctx, out, err);
-	close(signal_fd);
+	attempt.signal_fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+	status = ask(client, request, &attempt, on_event, ctx, out, err);
+	close(attempt.signal_fd);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return status;
 }

@@ -2,44 +2,12 @@
 # What comes back after the machine was down. A reboot here: every process of ours is killed, /run is empty, the links
 # and rules are gone, and the kernel has another boot id.
 load lib
+# shellcheck source=tests/lib/reboot.bash disable=SC2034 # CLEANUP is for the teardown of lib
+. "$LIB/reboot.bash"
 
 reboot() {
-	local pid link link_name
-	for pid in $(pgrep -x 'stack|stack-superv|stack-runtime|stack-netd'); do
-		kill -KILL "$pid" 2>/dev/null || true
-	done
-	eventually 10 no_process_of_ours
-	for pid in $(containers_processes); do kill -KILL "$pid" 2>/dev/null || true; done
-	eventually 10 no_container_lives
-	# shellcheck disable=SC2013
-	for link in $(awk -v root="$STACK_RUNTIME_ROOT/" 'index($5, root) == 1 { print $5 }' /proc/self/mountinfo | tac); do
-		umount -l "$link"
-	done
-	find /sys/fs/cgroup -depth -type d -path '*/stack*' ! -path '*/stack-test-*' -exec rmdir {} + 2>/dev/null || true
-	nft flush ruleset
-	for link_name in $(ip -o link show type bridge | awk -F': ' '{ print $2 }'); do ip link del "$link_name"; done
-	rm -rf "${STACK_RUNTIME_ROOT:?}"/*
-	umount /proc/sys/kernel/random/boot_id 2>/dev/null || true
-	cat /proc/sys/kernel/random/uuid >"$BATS_TEST_TMPDIR/boot_id"
-	mount --bind "$BATS_TEST_TMPDIR/boot_id" /proc/sys/kernel/random/boot_id
-	CLEANUP="umount /proc/sys/kernel/random/boot_id"
-}
-
-no_process_of_ours() {
-	! pgrep -x 'stack-superv|stack-runtime|stack-netd' >/dev/null
-}
-
-# Processes of other pid namespaces than ours.
-containers_processes() {
-	local pid own
-	own=$(readlink /proc/self/ns/pid)
-	for pid in /proc/[0-9]*; do
-		[ "$(readlink "$pid/ns/pid" 2>/dev/null || echo "$own")" = "$own" ] || echo "${pid#/proc/}"
-	done
-}
-
-no_container_lives() {
-	[ -z "$(containers_processes)" ]
+	reboot_machine "$BATS_TEST_TMPDIR"
+	CLEANUP=reboot_is_over
 }
 
 application() {

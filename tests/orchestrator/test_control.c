@@ -136,6 +136,7 @@ static int client(struct bench *bench)
 	assert_int_equal(json_int_or(hello, "protocol", 0), CONTROL_PROTOCOL);
 	assert_int_equal(json_int_or(hello, "pid", 0), getpid());
 	assert_string_equal(json_text_or(hello, "stack", ""), STACK_VERSION);
+	assert_true(json_bool_or(hello, "says_taken", false));
 	return fd;
 }
 
@@ -312,6 +313,61 @@ static void clients_do_not_hear_each_other(void **state)
 	stop(&bench);
 }
 
+static void a_closed_door_lets_nobody_in_and_serves_who_is_in(void **state)
+{
+	struct err err = ERR_NONE;
+	struct bench bench;
+	char byte;
+	int in, queued;
+
+	(void)state;
+	start(&bench);
+	in = client(&bench);
+	/* connected for the kernel, not seen by the loop yet */
+	queued = message_connect(bench.folder.fd, "sock", SOCK_STREAM, &err);
+	assert_true(queued >= 0);
+	control_close_door(bench.server);
+	control_close_door(bench.server);
+	for (int i = 0; i < 5; i++)
+		turn(&bench);
+	assert_int_equal(control_clients(bench.server), 1);
+	assert_true(recv(queued, &byte, 1, 0) <= 0); /* cut off without a greeting */
+	assert_int_equal(message_connect(bench.folder.fd, "sock", SOCK_STREAM, &err), -1);
+	send_text(in, "{\"id\":1,\"op\":\"echo\"}\n");
+	expect(&bench, in, "{\"id\":1,\"ok\":true,\"result\":{}}");
+	close(queued);
+	close(in);
+	stop(&bench);
+}
+
+static void who_is_turned_away_is_told_to_ask_again(void **state)
+{
+	struct bench bench;
+	int fd;
+
+	(void)state;
+	start(&bench);
+	fd = client(&bench);
+	send_text(fd, "{\"id\":3,\"op\":\"keep\"}\n");
+	while (!bench.kept)
+		turn(&bench);
+	control_turn_away(bench.kept);
+	expect(&bench, fd,
+	       "{\"id\":3,\"ok\":false,\"error\":{\"code\":\"busy\",\"message\":\"the supervisor "
+	       "ends just now: "
+	       "once more, please\",\"again\":true}}");
+	bench.kept = NULL;
+	send_text(fd, "{\"id\":4,\"op\":\"keep\"}\n");
+	while (!bench.kept)
+		turn(&bench);
+	control_say_taken(bench.kept);
+	control_ok(bench.kept, NULL);
+	expect(&bench, fd, "{\"id\":4,\"event\":{\"taken\":true}}");
+	expect(&bench, fd, "{\"id\":4,\"ok\":true,\"result\":{}}");
+	close(fd);
+	stop(&bench);
+}
+
 static void a_stop_closes_connections_that_still_ask(void **state)
 {
 	struct control_request *kept;
@@ -343,6 +399,8 @@ int main(void)
 		cmocka_unit_test(a_line_without_end_costs_the_connection),
 		cmocka_unit_test(a_client_that_goes_is_told_and_its_answer_dropped),
 		cmocka_unit_test(clients_do_not_hear_each_other),
+		cmocka_unit_test(a_closed_door_lets_nobody_in_and_serves_who_is_in),
+		cmocka_unit_test(who_is_turned_away_is_told_to_ask_again),
 		cmocka_unit_test(a_stop_closes_connections_that_still_ask),
 	};
 

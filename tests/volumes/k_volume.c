@@ -13,6 +13,7 @@
 #include <linux/mount.h>
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -368,6 +369,56 @@ static void secrets_are_files_in_memory_that_their_binds_alone_keep(void **state
 	ground_close(&ground);
 }
 
+extern char **environ;
+
+static void *spawn_all_the_time(void *ctx)
+{
+	const atomic_bool *ends = ctx;
+
+	while (!atomic_load(ends)) {
+		char name[] = "true";
+		char *const argv[] = { name, NULL };
+		pid_t pid;
+
+		if (posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ) == 0)
+			waitpid(pid, NULL, 0);
+	}
+	return NULL;
+}
+
+/* A process between its birth and its program has our files open that we have closed: the tmpfs is
+ * busy then. */
+static void secrets_are_delivered_while_other_threads_start_processes(void **state)
+{
+	atomic_bool ends = false;
+	struct err err = ERR_NONE;
+	struct ground ground;
+	pthread_t threads[3];
+
+	(void)state;
+	ground_open(&ground);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, spawn_all_the_time, &ends), 0);
+	for (int i = 0; i < 300; i++) {
+		struct secret_grant grant = { .name = "secret a",
+					      .kind = SECRET_VALUE,
+					      .value = "v",
+					      .value_len = 1,
+					      .mode = SECRET_DEFAULT_MODE };
+		struct volume_stage *stage = stage_open(ground.runtime, "c1", &err);
+
+		if (secret_deliver(ground.store, stage, &grant, 1, &err) < 0)
+			fail_msg("delivery %d: %s", i, err.msg);
+		free(grant.out_source);
+		stage_close(stage);
+		assert_int_equal(stage_drop(ground.runtime, "c1", &err), 0);
+	}
+	atomic_store(&ends, true);
+	for (size_t i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	ground_close(&ground);
+}
+
 static void a_secret_that_cannot_be_is_told_without_its_value(void **state)
 {
 	struct secret_grant missing = { .name = "secret a", .kind = SECRET_FILE };
@@ -586,6 +637,7 @@ int main(void)
 		cmocka_unit_test(a_stage_is_private_and_goes_whole),
 		cmocka_unit_test(a_part_of_a_detached_mount_is_found_inside_it_alone),
 		cmocka_unit_test(secrets_are_files_in_memory_that_their_binds_alone_keep),
+		cmocka_unit_test(secrets_are_delivered_while_other_threads_start_processes),
 		cmocka_unit_test(a_secret_that_cannot_be_is_told_without_its_value),
 		cmocka_unit_test(digests_tell_contents_apart_and_need_the_machines_key),
 		cmocka_unit_test(a_writable_layer_has_the_images_root_and_survives_restarts),
