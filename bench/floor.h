@@ -46,6 +46,8 @@ void floor_fail(const struct floor *floor, const char *what, const char *name)
 
 /* floor_net: all block for one round trip; 0 or -1 with errno. Sockets are the caller's. */
 int net_open(void);
+/* A bridge that is up, with an address of the host's byte order: its index. */
+int net_make_bridge_of(int fd, const char *name, uint32_t ip);
 /* A bridge with the run's first address, group and index noted in *floor. */
 int net_make_bridge(int fd, struct floor *floor);
 /* A veth pair: one end a port of the bridge, the other "eth0" of pid's network namespace. */

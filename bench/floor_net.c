@@ -143,11 +143,10 @@ int net_delete_group(int fd)
 	return batch_send(fd, &batch);
 }
 
-static int add_address(int fd, int index)
+static int add_address(int fd, int index, uint32_t ip)
 {
 	struct ifaddrmsg address = { .ifa_family = AF_INET, .ifa_prefixlen = PREFIX_LEN };
 	struct batch batch = { .used = 0 };
-	uint32_t ip = htonl(NET_BASE + 1);
 
 	address.ifa_index = (unsigned)index;
 	message_begin(&batch, RTM_NEWADDR, NLM_F_CREATE, &address, sizeof address);
@@ -156,27 +155,35 @@ static int add_address(int fd, int index)
 	return batch_send(fd, &batch);
 }
 
-int net_make_bridge(int fd, struct floor *floor)
+int net_make_bridge_of(int fd, const char *name, uint32_t ip)
 {
 	struct ifinfomsg link = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
 	struct batch batch = { .used = 0 };
-	int left = (int)if_nametoindex(BRIDGE);
 	size_t info;
+	int index;
 
-	if (left) { /* of a run that failed */
-		net_delete_group(fd);
-		net_delete_link(fd, left);
-	}
 	message_begin(&batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link);
-	attribute(&batch, IFLA_IFNAME, BRIDGE, sizeof BRIDGE);
+	attribute(&batch, IFLA_IFNAME, name, strlen(name) + 1);
 	info = attribute(&batch, IFLA_LINKINFO, NULL, 0);
 	attribute(&batch, IFLA_INFO_KIND, "bridge", 7);
 	nest_end(&batch, info);
 	message_end(&batch);
 	if (batch_send(fd, &batch) < 0)
 		return -1;
-	floor->bridge_index = (int)if_nametoindex(BRIDGE);
-	return add_address(fd, floor->bridge_index);
+	index = (int)if_nametoindex(name);
+	return add_address(fd, index, htonl(ip)) < 0 ? -1 : index;
+}
+
+int net_make_bridge(int fd, struct floor *floor)
+{
+	int left = (int)if_nametoindex(BRIDGE);
+
+	if (left) { /* of a run that failed */
+		net_delete_group(fd);
+		net_delete_link(fd, left);
+	}
+	floor->bridge_index = net_make_bridge_of(fd, BRIDGE, NET_BASE + 1);
+	return floor->bridge_index < 0 ? -1 : 0;
 }
 
 int net_make_pair(int fd, const struct floor *floor, const char *name, pid_t pid)

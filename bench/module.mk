@@ -1,6 +1,7 @@
 # bench/ - programs of the benchmark; nothing of ours is linked, each is a yardstick of its own.
-BENCH_PROGRAMS := floor floor_pull dns_load tcp_load
+BENCH_PROGRAMS := floor floor_bridge floor_pull dns_load tcp_load
 BENCH_floor    := bench/floor.c bench/floor_net.c bench/floor_root.c
+BENCH_floor_bridge := bench/floor_bridge.c bench/floor_net.c
 BENCH_floor_pull := bench/floor_pull.c
 BENCH_dns_load := bench/dns_load.c
 BENCH_tcp_load := bench/tcp_load.c

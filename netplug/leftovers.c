@@ -101,7 +101,7 @@ static int check_networks(struct search *s, struct err *err)
 	size_t taken_count = 0;
 	char text[ADDRESS_TEXT];
 
-	if (uplink_taken(s->host, NULL, &taken, &taken_count, err) < 0)
+	if (uplink_taken(s->host, NULL, &taken, &taken_count, NULL, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->network_count; i++) {
 		const struct network_record *network = s->networks[i];

@@ -126,13 +126,16 @@ int network_options_read(struct arena *arena, const struct network_pairs *option
 /* NETWORK_MADE: the record is new. NETWORK_FOUND: it was there with the same definition. */
 enum network_outcome { NETWORK_MADE, NETWORK_FOUND, NETWORK_DIFFERS };
 
-/* Finds or makes the record; no link is touched. With DIFFERS *out is the old one and `why` (240
- * bytes) names the first difference ("subnet: 10.1.0.0/24 -> 10.2.0.0/24"). Errors: ERR_EXISTS a
- * requested subnet overlaps (names the other side), or the network belongs to another project;
- * ERR_NO_SPACE pools used up; ERR_INVALID; ERR_UNSUPPORTED drivers. */
+/* Finds or makes the record; no link is touched. A new record is renamed into place, so that it
+ * outlives every process; network_sync makes it outlive a power cut. With DIFFERS *out is the old
+ * one and `why` (240 bytes) names the first difference ("subnet: 10.1.0.0/24 -> 10.2.0.0/24").
+ * Errors: ERR_EXISTS a requested subnet overlaps (names the other side), or the network belongs to
+ * another project; ERR_NO_SPACE pools used up; ERR_INVALID; ERR_UNSUPPORTED drivers. */
 int network_ensure(const struct netplug *np, struct arena *arena, const struct network_spec *spec,
 		   struct network_record **out, enum network_outcome *out_outcome, char *why,
 		   struct err *err);
+/* Waits until the record is on the disk. May run beside what is done with the network. */
+int network_sync(const struct netplug *np, const char *name, struct err *err);
 /* Pure half of the above for plans: what differs, or false. */
 bool network_differs(const struct network_record *network, const struct network_spec *spec,
 		     char *why);

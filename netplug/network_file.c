@@ -6,8 +6,10 @@
 #include "netplug/network_file.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -311,6 +313,14 @@ static int read_record(struct arena *arena, struct json_object *object,
 	return 0;
 }
 
+/* Renamed into place, its bytes not on disk before the power went: nobody was told of it yet. */
+static bool is_torn(int dir_fd, const char *file)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == 0;
+}
+
 int network_file_read(int dir_fd, struct arena *arena, const char *name,
 		      struct network_record **out, struct err *err)
 {
@@ -322,8 +332,8 @@ int network_file_read(int dir_fd, struct arena *arena, const char *name,
 	if (network_file_check_name(name, err) < 0)
 		return -1;
 	snprintf(file, sizeof(file), "%s.json", name);
-	object = json_read_file(dir_fd, file, FILE_MAX, &local);
-	if (!object && local.code == ERR_NOT_FOUND)
+	object = is_torn(dir_fd, file) ? NULL : json_read_file(dir_fd, file, FILE_MAX, &local);
+	if (!object && (local.code == ERR_NOT_FOUND || local.code == ERR_OK))
 		return err_set(err, ERR_NOT_FOUND, "no network %s", name);
 	if (!object || read_record(arena, object, network, &local) < 0) {
 		*err = local;

@@ -158,25 +158,6 @@ static int dump_links(struct rtnl *rtnl, struct survey *survey, struct err *err)
 			 survey, err);
 }
 
-int uplink_find(struct rtnl *rtnl, unsigned *out_mtu, char *name, struct err *err)
-{
-	struct survey survey = { 0 };
-	struct rtmsg request = { .rtm_family = AF_INET };
-	const struct host_link *link;
-	int result = dump_links(rtnl, &survey, err);
-
-	if (result == 0)
-		result = rtnl_dump(rtnl, RTM_GETROUTE, &request, sizeof(request), forget,
-				   note_route, &survey, err);
-	link = find_link(&survey, survey.default_index);
-	*out_mtu = link && link->mtu >= 1280 ? link->mtu : 1500;
-	if (name)
-		snprintf(name, 16, "%s", link ? link->name : "");
-	forget(&survey);
-	forget_links(&survey);
-	return result;
-}
-
 static void note_name_servers(struct survey *survey, const char *text)
 {
 	struct slice rest = SLICE(text), line, key, value;
@@ -199,8 +180,9 @@ static void note_name_servers(struct survey *survey, const char *text)
 }
 
 int uplink_taken(struct rtnl *rtnl, const char *resolv_conf, struct ipam_taken **out,
-		 size_t *out_count, struct err *err)
+		 size_t *out_count, unsigned *out_mtu, struct err *err)
 {
+	const struct host_link *uplink;
 	struct survey survey = { 0 }, routes = { 0 };
 	struct ifaddrmsg addresses = { 0 };
 	struct rtmsg request = { 0 };
@@ -215,6 +197,9 @@ int uplink_taken(struct rtnl *rtnl, const char *resolv_conf, struct ipam_taken *
 		result = rtnl_dump(rtnl, RTM_GETROUTE, &request, sizeof(request), forget,
 				   note_route, &routes, err);
 	if (result == 0) {
+		uplink = find_link(&routes, routes.default_index);
+		if (out_mtu)
+			*out_mtu = uplink && uplink->mtu >= 1280 ? uplink->mtu : 1500;
 		for (size_t i = 0; i < routes.taken_count; i++)
 			*(struct ipam_taken *)xgrow(&survey.taken, &survey.taken_count,
 						    sizeof(*survey.taken)) = routes.taken[i];

@@ -8,12 +8,9 @@
 #include "netplug/ipam.h"
 #include "netplug/rtnl.h"
 
-/* MTU of the link with the default route (1500 without one), and its name in `name` (16 bytes, or
- * NULL). */
-int uplink_find(struct rtnl *rtnl, unsigned *out_mtu, char *name, struct err *err);
-
 /* What a new subnet must not overlap: routes of all tables but default ones, addresses, except
  * those on links whose alias says that they are ours (networks know their own subnets); name
- * servers of resolv_conf, a text, when it is not NULL. Heap array. */
+ * servers of resolv_conf, a text, when it is not NULL. Heap array. *out_mtu: of the
+ * link with the default route, 1500 without one (NULL: not asked). */
 int uplink_taken(struct rtnl *rtnl, const char *resolv_conf, struct ipam_taken **out,
-		 size_t *out_count, struct err *err);
+		 size_t *out_count, unsigned *out_mtu, struct err *err);

@@ -4,6 +4,7 @@
  * orchestrator/network.
  */
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,6 +201,42 @@ struct json_object *network_inspect_named(struct cli *cli, const char *name, str
 		       : inspect_network(cli, network);
 }
 
+/* ---- one goes ---- */
+
+/* Record, bridge, rules; the group of a network made by hand goes with it. */
+static int remove_one(struct cli *cli, const struct books *books,
+		      const struct network_record *network, struct err *err)
+{
+	const char *owner = network_group_owner(cli->arena, network);
+	bool by_hand = owner != network->project;
+	struct project_net *net;
+	unsigned group;
+	int status;
+
+	if (network->lease_count)
+		return err_set(err, ERR_BUSY, "network %s is in use by %s%s", network->name,
+			       network->leases[0].slot,
+			       network->lease_count > 1 ? " and others" : "");
+	if (link_group_find(&books->np, owner, &group, err) < 0) {
+		if (err->code != ERR_NOT_FOUND)
+			return -1;
+		*err = ERR_NONE;
+		return network_remove(&books->np, network->name, err);
+	}
+	net = net_open(cli->roots, owner, cli->settings, err);
+	status = net ? net_remove(net, network->name, err) : -1;
+	net_close(net);
+	if (status == 0 && by_hand) {
+		AUTO(nft) struct nft *nft = NULL;
+
+		/* The second takes the table along when nothing of anybody is left in it. */
+		status = link_group_drop(&books->np, owner, err) < 0 || nft_open(&nft, err) < 0
+				 ? -1
+				 : nat_remove_owner(nft, owner, err);
+	}
+	return status;
+}
+
 /* ---- create ---- */
 
 static int read_pairs(struct cli *cli, const struct options *options, const char *flag,
@@ -275,6 +312,41 @@ static int make_bridge(struct cli *cli, const struct books *books,
 	return link_ensure_bridges(rtnl, &bridge, 1, err);
 }
 
+/* The record goes to the disk beside the making of the bridge: both together take as long as the
+ * longer one. */
+struct sync_job {
+	const struct netplug *np;
+	const char *name;
+	struct err err;
+};
+
+static void *sync_record(void *data)
+{
+	struct sync_job *job = data;
+
+	network_sync(job->np, job->name, &job->err);
+	return NULL;
+}
+
+static int make_durable(struct cli *cli, const struct books *books,
+			const struct network_record *network, struct err *err)
+{
+	struct sync_job job = { .np = &books->np, .name = network->name };
+	pthread_t thread;
+	bool is_beside = pthread_create(&thread, NULL, sync_record, &job) == 0;
+	int status = make_bridge(cli, books, network, err);
+
+	if (is_beside)
+		pthread_join(thread, NULL);
+	else
+		sync_record(&job);
+	if (status == 0 && job.err.code) {
+		*err = job.err;
+		status = -1;
+	}
+	return status;
+}
+
 static int network_create_command(struct cli *cli, const struct options *options, struct err *err)
 {
 	struct network_spec spec = { .name = options_argument(options, 0),
@@ -299,10 +371,10 @@ static int network_create_command(struct cli *cli, const struct options *options
 		return -1;
 	if (outcome != NETWORK_MADE)
 		return err_set(err, ERR_EXISTS, "network %s exists already", spec.name);
-	if (make_bridge(cli, &books, network, err) < 0) {
+	if (make_durable(cli, &books, network, err) < 0) {
 		struct err ignored = ERR_NONE;
 
-		network_remove(&books.np, spec.name, &ignored);
+		remove_one(cli, &books, network, &ignored);
 		return -1;
 	}
 	puts(network->id);
@@ -310,40 +382,6 @@ static int network_create_command(struct cli *cli, const struct options *options
 }
 
 /* ---- rm, prune ---- */
-
-/* Record, bridge, rules; the group of a network made by hand goes with it. */
-static int remove_one(struct cli *cli, const struct books *books,
-		      const struct network_record *network, struct err *err)
-{
-	const char *owner = network_group_owner(cli->arena, network);
-	bool by_hand = owner != network->project;
-	struct project_net *net;
-	unsigned group;
-	int status;
-
-	if (network->lease_count)
-		return err_set(err, ERR_BUSY, "network %s is in use by %s%s", network->name,
-			       network->leases[0].slot,
-			       network->lease_count > 1 ? " and others" : "");
-	if (link_group_find(&books->np, owner, &group, err) < 0) {
-		if (err->code != ERR_NOT_FOUND)
-			return -1;
-		*err = ERR_NONE;
-		return network_remove(&books->np, network->name, err);
-	}
-	net = net_open(cli->roots, owner, cli->settings, err);
-	status = net ? net_remove(net, network->name, err) : -1;
-	net_close(net);
-	if (status == 0 && by_hand) {
-		AUTO(nft) struct nft *nft = NULL;
-
-		/* The second takes the table along when nothing of anybody is left in it. */
-		status = link_group_drop(&books->np, owner, err) < 0 || nft_open(&nft, err) < 0
-				 ? -1
-				 : nat_remove_owner(nft, owner, err);
-	}
-	return status;
-}
 
 static int network_rm_command(struct cli *cli, const struct options *options, struct err *err)
 {
