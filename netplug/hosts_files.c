@@ -274,3 +274,54 @@ int hosts_file_update(int dir_fd, const char *name, const char *old_text, const 
 	*out_written = true;
 	return write_in_place(fd, name, new_text, err);
 }
+
+static bool has_line(const char *text, struct slice wanted)
+{
+	struct slice rest = SLICE(text), line;
+
+	while (slice_next(&rest, '\n', &line))
+		if (line.len == wanted.len && memcmp(line.at, wanted.at, line.len) == 0)
+			return true;
+	return false;
+}
+
+/* The lines of a text that one other has not. */
+static void write_lines(FILE *out, const char *text, const char *unless, const char *but_if)
+{
+	struct slice rest = SLICE(text), line;
+
+	while (slice_next(&rest, '\n', &line))
+		if (line.len && (!has_line(unless, line) || (but_if && has_line(but_if, line))))
+			fprintf(out, "%.*s\n", SLICE_ARG(line));
+}
+
+char *hosts_merge(const char *now, const char *from, const char *to)
+{
+	struct writer writer;
+	AUTO(free) char *kept = NULL;
+
+	writer_open(&writer);
+	write_lines(writer.file, now, from, to);
+	writer_close(&writer);
+	kept = writer.text;
+	writer_open(&writer);
+	fputs(kept, writer.file);
+	write_lines(writer.file, to, kept, NULL);
+	writer_close(&writer);
+	return writer.text;
+}
+
+int hosts_file_change(int dir_fd, const char *name, const char *from, const char *to,
+		      struct err *err)
+{
+	AUTO(fd) int fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	AUTO(free) char *now = NULL;
+	AUTO(free) char *merged = NULL;
+
+	if (fd < 0)
+		return err_sys(err, errno, "open %s", name);
+	if (file_read_fd(fd, name, HOSTS_MAX_BYTES, &now, NULL, err) < 0)
+		return -1;
+	merged = strcmp(now, from) == 0 ? xstrdup(to) : hosts_merge(now, from, to);
+	return strcmp(now, merged) == 0 ? 0 : write_in_place(fd, name, merged, err);
+}

@@ -71,3 +71,11 @@ int hosts_file_write(int dir_fd, const char *name, const char *text, struct err 
  * *out_written tells which. */
 int hosts_file_update(int dir_fd, const char *name, const char *old_text, const char *new_text,
 		      bool *out_written, struct err *err);
+
+/* The lines of `now` without those that only `from` has, then those of `to` that are missing: what
+ * others wrote between stays. */
+char *hosts_merge(const char *now, const char *from, const char *to);
+/* The file of a running container, in place: what was written as `from` becomes `to`; a container's
+ * own lines stay (hosts_merge). */
+int hosts_file_change(int dir_fd, const char *name, const char *from, const char *to,
+		      struct err *err);

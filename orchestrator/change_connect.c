@@ -15,6 +15,7 @@
 #include "orchestrator/reattach.h"
 #include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
+#include "orchestrator/slot_names.h"
 
 static void read_texts(struct arena *arena, const struct json_object *array, struct texts *out)
 {
@@ -113,8 +114,16 @@ static int wire_as(struct change *change, const struct slot_net *from, struct sl
 				.net = to,
 				.servers = dns->items,
 				.server_count = dns->count };
+	struct slot_names names = { .sv = change->sv,
+				    .service = change->connect->service,
+				    .net = to,
+				    .slot_name = slot->name,
+				    .container = slot->record->id,
+				    .arena = change->arena };
 
-	return reattach_changed(change->sv, &one, from, err);
+	return reattach_changed(change->sv, &one, from, err) < 0
+		       ? -1
+		       : slot_names_change(&names, from, err);
 }
 
 static int wire(void *data, struct err *err)

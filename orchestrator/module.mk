@@ -4,7 +4,7 @@ SRCS_orchestrator := $(addprefix orchestrator/,adopt.c apply.c bundle.c bundle_l
                      image_cache.c launch.c log_files.c log_line.c log_reader.c model.c names.c observe.c network.c \
                      network_spec.c ops.c plan.c plan_actions.c plan_graph.c plan_json.c plan_ops.c plan_reason.c plan_service.c probe.c \
                      profile.c profile_seccomp.c publish.c pull.c record_make.c records.c roots.c run_request.c service.c settings.c slot.c \
-                     skeleton.c slot_end.c slot_files.c slot_remove.c slot_start.c slot_stop.c spawn.c storage.c \
+                     skeleton.c slot_end.c slot_files.c slot_names.c slot_remove.c slot_start.c slot_stop.c spawn.c storage.c \
                      storage_check.c storage_files.c storage_mounts.c storage_volumes.c supervisor.c)
 USES_orchestrator := specs images images/dockerfile netplug volumes base
 PKGS_orchestrator := libuv

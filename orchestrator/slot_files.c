@@ -1,7 +1,7 @@
 /* orchestrator/slot_files - the files of one life.
  *
  * Owns: where they lie, which namespace and which files a slot shares. May not touch: their form
- * (bundle, hosts_files).
+ * (bundle), what is in hosts and resolv.conf (slot_names).
  */
 #include "orchestrator/slot_files.h"
 
@@ -19,19 +19,10 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/tree.h"
-#include "netplug/hosts_files.h"
 #include "orchestrator/bundle.h"
 #include "orchestrator/container_find.h"
-#include "orchestrator/settings.h"
 #include "orchestrator/skeleton.h"
-
-#define SLOT_FILES     "slots"
-#define FILE_MAX_BYTES (1u << 20)
-
-static bool is_host_network(const struct service *service)
-{
-	return service->network_mode && strcmp(service->network_mode, "host") == 0;
-}
+#include "orchestrator/slot_names.h"
 
 /* "service:x": the slot of x whose network this one uses. */
 static const struct slot *shared_with(const struct slot *slot, const char *mode)
@@ -44,144 +35,7 @@ static const struct slot *shared_with(const struct slot *slot, const char *mode)
 	return other ? other : slot_find(slot->sv, mode + 8, 1);
 }
 
-/* ---- hosts, resolv.conf, hostname ---- */
-
-static char *read_host_file(const char *path)
-{
-	struct err ignored = ERR_NONE;
-	char *text = NULL;
-
-	if (file_read(AT_FDCWD, path, FILE_MAX_BYTES, &text, NULL, &ignored) < 0)
-		text = calloc(1, 1);
-	return text;
-}
-
-static size_t extra_hosts(const struct slot_files_spec *spec, struct hosts_entry **out)
-{
-	const struct texts *texts = &spec->service->extra_hosts;
-	const struct slot_net *net = spec->slot->net;
-	size_t count = 0;
-
-	*out = arena_alloc(spec->arena, (2 * texts->count + 1) * sizeof(**out));
-	for (size_t i = 0; i < texts->count; i++) {
-		const char *sign = strchr(texts->items[i], '=');
-		const char *addresses[2] = { sign ? sign + 1 : NULL, NULL };
-		const char *name;
-
-		if (!sign)
-			continue;
-		name = arena_strndup(spec->arena, texts->items[i],
-				     (size_t)(sign - texts->items[i]));
-		if (strcmp(addresses[0], "host-gateway") == 0) {
-			addresses[0] = net && net->host4[0] ? net->host4 : NULL;
-			addresses[1] = net && net->host6[0] ? net->host6 : NULL;
-			if (!addresses[0] && !addresses[1])
-				addresses[0] = "127.0.0.1"; /* the host's own network */
-		}
-		for (size_t k = 0; k < 2; k++)
-			if (addresses[k])
-				(*out)[count++] = (struct hosts_entry){ name, addresses[k] };
-	}
-	return count;
-}
-
-static int write_hosts(const struct slot_files_spec *spec, int dir_fd, const char *hostname,
-		       struct err *err)
-{
-	const struct slot_net *net = spec->slot->net;
-	AUTO(free)
-	char *host_text = is_host_network(spec->service) ? read_host_file("/etc/hosts") : NULL;
-	const char **addresses =
-		arena_alloc(spec->arena, (2 * (net ? net->link_count : 0) + 1) * sizeof(char *));
-	struct hosts_entry *extra;
-	struct hosts_spec hosts = { .hostname = hostname,
-				    .domainname = spec->service->domainname,
-				    .addresses = addresses,
-				    .extra_count = extra_hosts(spec, &extra),
-				    .host_text = host_text };
-	AUTO(free) char *text = NULL;
-
-	hosts.extra = extra;
-	for (size_t i = 0; net && i < net->link_count; i++) {
-		if (net->links[i].ip4[0])
-			addresses[hosts.address_count++] = net->links[i].ip4;
-		if (net->links[i].ip6[0])
-			addresses[hosts.address_count++] = net->links[i].ip6;
-	}
-	text = hosts_text(&hosts);
-	return hosts_file_write(dir_fd, "hosts", text, err);
-}
-
-static int write_resolv(const struct slot_files_spec *spec, int dir_fd, struct err *err)
-{
-	AUTO(free) char *host_text = read_host_file("/etc/resolv.conf");
-	struct resolv_conf *host = resolv_parse(host_text);
-	bool ours = spec->slot->net && spec->slot->net->link_count;
-	const struct settings *settings = spec->slot->sv->settings;
-	const struct texts none = { 0 };
-	const struct texts *search =
-		settings_or(&spec->service->dns_search, ours ? &settings->dns_search : &none);
-	const struct texts *options =
-		settings_or(&spec->service->dns_opt, ours ? &settings->dns_opts : &none);
-	struct resolv_spec resolv = {
-		.mode = ours ? RESOLV_OURS : RESOLV_HOST,
-		.host = host,
-		.dns = spec->service->dns.items,
-		.dns_count = spec->service->dns.count,
-		.search = search->items,
-		.search_count = search->count,
-		.options = options->items,
-		.option_count = options->count,
-	};
-	AUTO(free) char *text = resolv_text(&resolv, err);
-
-	resolv_free(host);
-	return text ? hosts_file_write(dir_fd, "resolv.conf", text, err) : -1;
-}
-
-/* In RUN/projects/NAME/slots/SLOT: every start writes them anew. */
-static int open_names(const struct slot *slot, struct err *err)
-{
-	AUTO(fd) int slots_fd = file_open_dir(slot->sv->dirs->run_fd, SLOT_FILES, true, err);
-
-	return slots_fd < 0 ? -1 : file_open_dir(slots_fd, slot->name, true, err);
-}
-
-void slot_files_remove(const struct supervisor *sv, const char *slot_name)
-{
-	AUTO(free) char *path = xformat(SLOT_FILES "/%s", slot_name);
-	struct err err = ERR_NONE;
-
-	if (tree_remove(sv->dirs->run_fd, path, &err) < 0)
-		log_warn("slot-files-left", KV_S("slot", slot_name), KV_S("error", err.msg));
-	unlinkat(sv->dirs->run_fd, SLOT_FILES, AT_REMOVEDIR); /* the last one does it */
-}
-
-static int write_names(const struct slot_files_spec *spec, const char *hostname, struct err *err)
-{
-	AUTO(free) char *text = hostname_text(hostname);
-	AUTO(fd) int dir_fd = open_names(spec->slot, err);
-
-	if (dir_fd < 0 || write_hosts(spec, dir_fd, hostname, err) < 0 ||
-	    write_resolv(spec, dir_fd, err) < 0)
-		return -1;
-	return hosts_file_write(dir_fd, "hostname", text, err);
-}
-
 /* ---- the bundle ---- */
-
-static const char *hostname_of(const struct slot_files_spec *spec)
-{
-	if (spec->service->hostname)
-		return spec->service->hostname;
-	if (is_host_network(spec->service)) {
-		char *name = arena_alloc(spec->arena, 256);
-
-		gethostname(name, 255);
-		return name;
-	}
-	return arena_strndup(spec->arena, spec->slot->record->id, 12);
-}
 
 /* /proc/PID/ns/TYPE of the running container of "service:x". */
 static int shared_namespace(const struct slot_files_spec *spec, const char *mode, const char *type,
@@ -211,8 +65,8 @@ static int container_path(const struct slot_files_spec *spec, const char *text,
 		return 0;
 	paths->netns =
 		arena_format(spec->arena, "%s/netns/%s.%s", roots->run, place.project, place.slot);
-	paths->names_dir = arena_format(spec->arena, "%s/projects/%s/" SLOT_FILES "/%s", roots->run,
-					place.project, place.slot);
+	paths->names_dir = arena_format(spec->arena, "%s/projects/%s/" SLOT_NAMES_FOLDER "/%s",
+					roots->run, place.project, place.slot);
 	if (access(paths->netns, F_OK) < 0)
 		return err_set(err, ERR_BUSY, "network_mode: container %s is not running", text);
 	return 0;
@@ -220,7 +74,8 @@ static int container_path(const struct slot_files_spec *spec, const char *text,
 
 static const char *names_dir(const struct slot_files_spec *spec, const struct slot *slot)
 {
-	return arena_format(spec->arena, "%s/" SLOT_FILES "/%s", slot->sv->dirs->run, slot->name);
+	return arena_format(spec->arena, "%s/" SLOT_NAMES_FOLDER "/%s", slot->sv->dirs->run,
+			    slot->name);
 }
 
 static int network_path(const struct slot_files_spec *spec, struct slot_paths *paths,
@@ -359,7 +214,13 @@ int slot_files_write(const struct slot_files_spec *spec, struct slot_paths *path
 	const struct slot *slot = spec->slot;
 	const struct project_dirs *dirs = slot->sv->dirs;
 	const char *own_dir = arena_format(spec->arena, "%s/slots/%s", dirs->state, slot->name);
-	const char *hostname = hostname_of(spec);
+	const struct slot_names names = { .sv = slot->sv,
+					  .service = spec->service,
+					  .net = slot->net,
+					  .slot_name = slot->name,
+					  .container = slot->record->id,
+					  .arena = spec->arena };
+	const char *hostname = slot_names_hostname(&names);
 	const char *runtime = foreign_runtime(spec);
 	const char **lowers = lowers_of(spec, err);
 	AUTO(json) struct json_object *monitor = NULL;
@@ -374,7 +235,7 @@ int slot_files_write(const struct slot_files_spec *spec, struct slot_paths *path
 		.run_dir = arena_format(spec->arena, "%s/containers/%s", dirs->roots->run,
 					slot->record->id),
 	};
-	if (network_path(spec, paths, err) < 0 || write_names(spec, hostname, err) < 0 ||
+	if (network_path(spec, paths, err) < 0 || slot_names_write(&names, err) < 0 ||
 	    write_config(spec, paths, hostname, runtime != NULL, out_config_fd, err) < 0)
 		return -1;
 	life = (struct bundle_monitor){ .project = dirs->name,

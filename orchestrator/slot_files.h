@@ -1,5 +1,5 @@
-/* orchestrator/slot_files - the files of one life: config.json and monitor.json (in memory, by descriptor), hosts,
- * resolv.conf, hostname (below /run). Blocks (disk): for the pool. */
+/* orchestrator/slot_files - the files of one life: config.json and monitor.json (in memory, by
+ * descriptor), hosts, resolv.conf, hostname (below /run). Blocks (disk): for the pool. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
@@ -27,5 +27,3 @@ struct slot_files_spec {
 /* Writes everything; the two descriptors are open for reading from the start, the caller's. */
 int slot_files_write(const struct slot_files_spec *spec, struct slot_paths *out_paths,
 		     int *out_config_fd, int *out_monitor_fd, struct err *err);
-/* hosts, resolv.conf and hostname of a slot that goes; a failure is logged. */
-void slot_files_remove(const struct supervisor *sv, const char *slot_name);

@@ -17,7 +17,7 @@
 #include "orchestrator/image_cache.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
-#include "orchestrator/slot_files.h"
+#include "orchestrator/slot_names.h"
 #include "orchestrator/storage.h"
 #include "volumes/rootfs.h"
 #include "volumes/volume.h"
@@ -103,7 +103,7 @@ static void remove_in_pool(uv_work_t *work)
 	*err = ERR_NONE;
 	if (tree_remove(job->sv->dirs->containers_fd, job->id, err) == 0 &&
 	    !(job->flags & SLOT_KEEP_SLOT)) {
-		slot_files_remove(job->sv, job->slot_name);
+		slot_names_remove(job->sv, job->slot_name);
 		tree_remove(job->sv->dirs->slots_fd, job->slot_name, err);
 	}
 }

@@ -226,3 +226,48 @@ drop_lab() {
 	stack restart -t 0 web
 	[ "$(links web)" = "back0 front0 lo " ]
 }
+
+@test "hosts of a running container changes with its networks, at once and in place; names answer at once" {
+	local inode address
+	CLEANUP=drop_lab
+	stack network create --subnet 10.77.0.0/24 lab
+	compose <<-END
+		services:
+		  web: { image: "$REGISTRY/busybox:1", command: sleep 1000, stop_signal: SIGKILL, hostname: shop, extra_hosts: ["printer=10.9.9.9", "up=host-gateway"] }
+		  client: { image: "$REGISTRY/busybox:1", command: sleep 1000, stop_signal: SIGKILL, networks: [lab] }
+		networks: { lab: { external: true } }
+	END
+	up
+	address=$(field "$P-web-1" "{{(index .NetworkSettings.Networks \"${P}_default\").IPAddress}}")
+	[ "$(inside web grep -c shop /etc/hosts)" = 1 ]
+	inside web sh -c 'echo "10.1.1.1 own" >>/etc/hosts'
+	inode=$(inside web stat -c %i /etc/hosts)
+	stack network connect --ip 10.77.0.9 --alias till lab "$P-web-1"
+	# No waiting in any of these: the answer of the command says that it is so.
+	resolves client till
+	inside client nslookup till 127.0.0.11 | grep -q 10.77.0.9
+	resolves client web
+	inside web grep -q "^10.77.0.9	shop" /etc/hosts
+	inside web grep -q "^$address	shop" /etc/hosts
+	inside web grep -q "^10.1.1.1 own" /etc/hosts
+	[ "$(inside web grep -c 'printer' /etc/hosts)" = 1 ]
+	[ "$(inside web stat -c %i /etc/hosts)" = "$inode" ]
+	# host-gateway follows the default route.
+	stack network disconnect "${P}_default" "$P-web-1"
+	run ! inside web grep -q "^$address" /etc/hosts
+	inside web grep -q "^10.77.0.1	up" /etc/hosts
+	inside web grep -q "^10.1.1.1 own" /etc/hosts
+	# Without any network the host's name servers stand in resolv.conf; with one, ours again.
+	stack network disconnect lab "$P-web-1"
+	run ! inside web grep -q shop /etc/hosts
+	run ! inside web grep -q 127.0.0.11 /etc/resolv.conf
+	stack network connect --alias till lab "$P-web-1"
+	inside web grep -q "nameserver 127.0.0.11" /etc/resolv.conf
+	inside web grep -q shop /etc/hosts
+	resolves web client
+	resolves client till
+	# The next life begins with what is written anew.
+	stack restart -t 0 web
+	run ! inside web grep -q own /etc/hosts
+	inside web grep -q shop /etc/hosts
+}

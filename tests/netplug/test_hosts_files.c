@@ -175,6 +175,60 @@ static void what_the_container_wrote_itself_stays(void **state)
 	rmdir(dir);
 }
 
+static void lines_come_and_go_and_others_stay(void **state)
+{
+	static const struct {
+		const char *now, *from, *to, *wanted;
+	} cases[] = {
+		{"a\nb\n",        "a\nb\n", "a\nc\n", "a\nc\n"     },
+		{ "a\nb\nown\n",  "a\nb\n", "a\nc\n", "a\nown\nc\n"},
+		{ "own\n",        "a\nb\n", "a\nb\n", "own\na\nb\n"},
+		{ "a\nb\nc\n",    "a\nb\n", "a\nc\n", "a\nc\n"     },
+		{ "a\nb",         "a\n",    "",       "b\n"        },
+		{ "",             "a\n",    "a\n",    "a\n"        },
+		{ "ab\n",         "a\n",    "b\n",    "ab\nb\n"    },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		AUTO(free) char *merged = hosts_merge(cases[i].now, cases[i].from, cases[i].to);
+
+		assert_string_equal(merged, cases[i].wanted);
+	}
+}
+
+static void a_running_containers_file_changes_in_place(void **state)
+{
+	char path[] = "/tmp/hosts.XXXXXX", file[64], text[64] = "";
+	struct stat before, after;
+	struct err err = ERR_NONE;
+	int dir_fd, fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(file, sizeof(file), "%s/hosts", path);
+	assert_int_equal(hosts_file_change(dir_fd, "hosts", "a\n", "b\n", &err), -1);
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+	assert_int_equal(hosts_file_write(dir_fd, "hosts", "one\ntwo\n", &err), 0);
+	assert_int_equal(stat(file, &before), 0);
+	assert_int_equal(hosts_file_change(dir_fd, "hosts", "one\ntwo\n", "one\n", &err), 0);
+	assert_int_equal(stat(file, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(after.st_size, 4);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, text, sizeof(text)), 4);
+	assert_string_equal(text, "one\n");
+	close(fd);
+	unlink(file);
+	/* A link in the way is not followed. */
+	assert_int_equal(symlink("/etc/hosts", file), 0);
+	assert_int_equal(hosts_file_change(dir_fd, "hosts", "a\n", "b\n", &err), -1);
+	unlink(file);
+	rmdir(path);
+	close(dir_fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +238,8 @@ int main(void)
 		cmocka_unit_test(resolv_conf_says_who_is_asked),
 		cmocka_unit_test(writing_keeps_the_inode_and_shortens),
 		cmocka_unit_test(what_the_container_wrote_itself_stays),
+		cmocka_unit_test(lines_come_and_go_and_others_stay),
+		cmocka_unit_test(a_running_containers_file_changes_in_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
