@@ -72,6 +72,7 @@ static void send_some(struct load *load, int count)
 		memcpy(packets[i], load->question, load->question_len);
 		packets[i][0] = (unsigned char)((load->sent_count + i) >> 8);
 		packets[i][1] = (unsigned char)(load->sent_count + i);
+		/* analyzer: recvmmsg fills the packets */
 		parts[i] = (struct iovec){ packets[i], load->question_len };
 		messages[i].msg_hdr.msg_iov = &parts[i];
 		messages[i].msg_hdr.msg_iovlen = 1;

@@ -21,9 +21,6 @@ struct archive_loaded {
  * and name, in the archive's order. ERR_INVALID refuses it and leaves nothing behind. */
 int archive_load(struct store *store, int fd, struct archive_loaded **out, size_t *out_count,
 		 struct err *err);
-/* As above from a folder that holds an OCI layout (or an unpacked docker-archive). */
-int archive_load_dir(struct store *store, int dir_fd, struct archive_loaded **out,
-		     size_t *out_count, struct err *err);
 void archive_loaded_free(struct archive_loaded *loaded, size_t count);
 
 #define ARCHIVE_OCI                                                                                \
@@ -52,5 +49,3 @@ int archive_import(struct store *store, int fd, const struct archive_import *how
 /* The flat tree of an image as a pax tar: "./" first, parents before children, names in byte order,
  * numeric ids, mtimes in ns, xattrs, hard links as links, holes as sparse. Needs CAP_SYS_ADMIN. */
 int archive_export(struct store *store, const char *id, int fd, struct err *err);
-/* The same of any folder, e.g. a container's mounted root. what: for messages. */
-int archive_export_dir(int root_fd, const char *what, int fd, struct err *err);

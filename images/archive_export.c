@@ -335,11 +335,6 @@ static int export_tree(int root_fd, const char *what, const struct snapshot *ima
 	return rc < 0 ? err_wrap(err, "export %.80s", what) : 0;
 }
 
-int archive_export_dir(int root_fd, const char *what, int fd, struct err *err)
-{
-	return export_tree(root_fd, what, NULL, fd, err);
-}
-
 int archive_export(struct store *store, const char *id, int fd, struct err *err)
 {
 	AUTO(snapshot) struct snapshot *snapshot = snapshot_open(store, id, NULL, err);

@@ -444,16 +444,6 @@ int archive_load(struct store *store, int fd, struct archive_loaded **out, size_
 	return source ? run(store, source, out, out_count, err) : -1;
 }
 
-int archive_load_dir(struct store *store, int dir_fd, struct archive_loaded **out,
-		     size_t *out_count, struct err *err)
-{
-	AUTO(archive_source) struct archive_source *source = archive_source_open_dir(dir_fd, err);
-
-	*out = NULL;
-	*out_count = 0;
-	return source ? run(store, source, out, out_count, err) : -1;
-}
-
 void archive_loaded_free(struct archive_loaded *loaded, size_t count)
 {
 	for (size_t i = 0; i < count; i++)

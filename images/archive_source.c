@@ -30,8 +30,7 @@ struct member {
 };
 
 struct archive_source {
-	int fd;     /* a tar */
-	int dir_fd; /* or a folder */
+	int fd;
 	struct member *members;
 	size_t count;
 };
@@ -79,7 +78,9 @@ static bool is_plain_file(int fd)
 	       !((magic[0] & 0xf0) == 0x50 && memcmp(magic + 1, "\x2a\x4d\x18", 3) == 0);
 }
 
-int archive_spool(struct store *store, int fd, struct err *err)
+/* A tar of any compression as a seekable file of plain bytes: a duplicate of fd where that will do,
+ * else a copy in the store's tmp/. */
+static int archive_spool(struct store *store, int fd, struct err *err)
 {
 	struct spool spool = { .store = store };
 	AUTO(decode) struct decode *decode = NULL;
@@ -238,23 +239,9 @@ struct archive_source *archive_source_open(struct store *store, int fd, struct e
 {
 	AUTO(archive_source) struct archive_source *source = xcalloc(1, sizeof(*source));
 
-	source->dir_fd = -1;
 	source->fd = archive_spool(store, fd, err);
 	if (source->fd < 0 || build_index(source, err) < 0)
 		return NULL;
-	return TAKE(source);
-}
-
-struct archive_source *archive_source_open_dir(int dir_fd, struct err *err)
-{
-	AUTO(archive_source) struct archive_source *source = xcalloc(1, sizeof(*source));
-
-	source->fd = -1;
-	source->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
-	if (source->dir_fd < 0) {
-		err_sys(err, errno, "archive folder");
-		return NULL;
-	}
 	return TAKE(source);
 }
 
@@ -269,35 +256,21 @@ void archive_source_close(struct archive_source *source)
 	free(source->members);
 	if (source->fd >= 0)
 		close(source->fd);
-	if (source->dir_fd >= 0)
-		close(source->dir_fd);
 	free(source);
 }
 
 int archive_source_find(struct archive_source *source, const char *name, uint64_t *out_offset,
 			uint64_t *out_size, struct err *err)
 {
-	const struct member *member;
-	AUTO(fd) int fd = -1;
-	struct stat st;
+	const struct member *member = find(source, name);
+	int fd;
 
-	if (source->dir_fd >= 0) {
-		fd = file_open_beneath(source->dir_fd, name, O_RDONLY | O_NONBLOCK, 0);
-		if (fd < 0 || fstat(fd, &st) < 0)
-			return err_sys(err, errno, "%.200s", name);
-		if (!S_ISREG(st.st_mode))
-			return err_set(err, ERR_INVALID, "%.200s is no file", name);
-		*out_offset = 0;
-		*out_size = (uint64_t)st.st_size;
-		return TAKE_FD(fd);
-	}
-	member = find(source, name);
 	if (!member)
 		return err_set(err, ERR_NOT_FOUND, "the archive has no %.200s", name);
 	*out_offset = member->offset;
 	*out_size = member->size;
 	fd = fcntl(source->fd, F_DUPFD_CLOEXEC, 3);
-	return fd < 0 ? err_sys(err, errno, "archive") : TAKE_FD(fd);
+	return fd < 0 ? err_sys(err, errno, "archive") : fd;
 }
 
 bool archive_source_has(struct archive_source *source, const char *name)

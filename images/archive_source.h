@@ -1,5 +1,5 @@
-/* images/archive_source - the members of an image archive by name: a tar (any compression, a pipe
- * too) or a folder.
+/* images/archive_source - the members of an image archive by name: a tar of any compression,
+ * from a pipe too.
  *
  * Links are followed inside the archive only. For images/archive_load. Blocks (disk).
  */
@@ -15,7 +15,6 @@ struct archive_source;
 
 /* fd stays the caller's and is read to its end when it is a pipe or compressed. */
 struct archive_source *archive_source_open(struct store *store, int fd, struct err *err);
-struct archive_source *archive_source_open_dir(int dir_fd, struct err *err);
 void archive_source_close(struct archive_source *source);
 AUTO_TYPE(archive_source, archive_source_close);
 
@@ -26,7 +25,3 @@ int archive_source_find(struct archive_source *source, const char *name, uint64_
 /* The whole of a small one, NUL-terminated, to be freed. */
 int archive_source_read(struct archive_source *source, const char *name, size_t max_bytes,
 			char **out_text, size_t *out_len, struct err *err);
-
-/* A tar of any compression as a seekable file of plain bytes: a duplicate of fd where that will do,
- * else a copy in the store's tmp/. */
-int archive_spool(struct store *store, int fd, struct err *err);

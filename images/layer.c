@@ -319,11 +319,6 @@ bool layer_is_done(struct layer *layer)
 	return layer->done;
 }
 
-uint64_t layer_tar_bytes(const struct layer *layer)
-{
-	return layer->tar_bytes;
-}
-
 /* ---- the end ---- */
 
 /* Called by the maker when all is verified: the bytes as they came get the place where they stay,

@@ -67,8 +67,6 @@ ssize_t layer_try_write(struct layer *layer, const void *data, size_t len, struc
 void layer_end(struct layer *layer);
 /* True when layer_finish would not block (verified, or failed). */
 bool layer_is_done(struct layer *layer);
-/* For progress lines: tar bytes unpacked so far. Any thread. */
-uint64_t layer_tar_bytes(const struct layer *layer);
 
 /* Ends the stream if layer_end did not, waits for the workers, verifies, makes the layer visible
  * and frees the writer in every case. ERR_INVALID: digest, size, diff-id, archive or limit; the

@@ -30,8 +30,8 @@ static int create(struct staged *staged, struct err *err)
 	return 0;
 }
 
-int staged_write(struct store *store, int dir_fd, const char *name, const void *data, size_t len,
-		 struct staged *out, struct err *err)
+static int staged_write(struct store *store, int dir_fd, const char *name, const void *data,
+			size_t len, struct staged *out, struct err *err)
 {
 	*out = (struct staged){ .store = store, .dir_fd = dir_fd, .fd = -1 };
 	snprintf(out->name, sizeof(out->name), "%s", name);

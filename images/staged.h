@@ -18,8 +18,6 @@ struct staged {
 };
 
 /* Writes the bytes, under no name yet. *out is to be placed or dropped. */
-int staged_write(struct store *store, int dir_fd, const char *name, const void *data, size_t len,
-		 struct staged *out, struct err *err);
 int staged_write_json(struct store *store, int dir_fd, const char *name, struct json_object *value,
 		      struct staged *out, struct err *err);
 /* Gives it its name, at once and for all readers. Not synced by this. */

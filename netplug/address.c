@@ -90,15 +90,6 @@ bool address_equal(const struct address *a, const struct address *b)
 	return address_compare(a, b) == 0;
 }
 
-bool address_is_loopback(const struct address *a)
-{
-	static const uint8_t one[16] = { [15] = 1 };
-
-	if (a->family == AF_INET)
-		return a->bytes[0] == 127;
-	return a->family == AF_INET6 && memcmp(a->bytes, one, sizeof(one)) == 0;
-}
-
 bool address_is_any(const struct address *a)
 {
 	static const uint8_t zero[16];

@@ -43,7 +43,6 @@ char *prefix_text(const struct prefix *p, char *out);
 /* As memcmp, families first. */
 int address_compare(const struct address *a, const struct address *b);
 bool address_equal(const struct address *a, const struct address *b);
-bool address_is_loopback(const struct address *a);
 bool address_is_any(const struct address *a); /* 0.0.0.0 or :: */
 
 /* The prefix with its host bits cleared; its first and last address. */

@@ -102,14 +102,6 @@ const struct link_info *link_by_name(const struct link_table *table, const char 
 	return NULL;
 }
 
-const struct link_info *link_by_index(const struct link_table *table, unsigned index)
-{
-	for (size_t i = 0; i < table->count; i++)
-		if (table->items[i].index == index)
-			return &table->items[i];
-	return NULL;
-}
-
 const struct link_info *link_by_alias(const struct link_table *table, const char *alias)
 {
 	for (size_t i = 0; i < table->count; i++)

@@ -32,7 +32,6 @@ struct link_table {
 /* One dump of all links. */
 int link_dump(struct rtnl *rtnl, struct arena *arena, struct link_table *out, struct err *err);
 const struct link_info *link_by_name(const struct link_table *table, const char *name);
-const struct link_info *link_by_index(const struct link_table *table, unsigned index);
 const struct link_info *link_by_alias(const struct link_table *table, const char *alias);
 
 /* A bridge as it should be. */

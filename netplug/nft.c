@@ -192,12 +192,6 @@ void nft_add_chain(struct nft *nft, const struct nft_chain *chain, unsigned flag
 		chain);
 }
 
-void nft_del_chain(struct nft *nft, uint8_t family, const char *table, const char *chain,
-		   unsigned flags)
-{
-	nft_write_chain_name(begin(nft, NFT_MSG_DELCHAIN, 0, family, flags, chain), table, chain);
-}
-
 void nft_add_set(struct nft *nft, const struct nft_set *set)
 {
 	nft_write_set(begin(nft, NFT_MSG_NEWSET, NLM_F_CREATE, set->family, 0, set->name), set,
@@ -249,7 +243,7 @@ size_t nft_pending(const struct nft *nft)
 	return nft->count;
 }
 
-void nft_forget(struct nft *nft)
+static void nft_forget(struct nft *nft)
 {
 	nft->count = 0;
 	nft->used = 0;

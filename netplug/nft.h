@@ -100,8 +100,6 @@ struct nft_step {
 void nft_add_table(struct nft *nft, uint8_t family, const char *table, unsigned flags);
 void nft_del_table(struct nft *nft, uint8_t family, const char *table, unsigned flags);
 void nft_add_chain(struct nft *nft, const struct nft_chain *chain, unsigned flags);
-void nft_del_chain(struct nft *nft, uint8_t family, const char *table, const char *chain,
-		   unsigned flags);
 void nft_add_set(struct nft *nft, const struct nft_set *set);
 void nft_add_rule(struct nft *nft, uint8_t family, const char *table, const char *chain,
 		  const struct nft_step *steps, size_t count, const char *comment, unsigned flags);
@@ -118,9 +116,8 @@ void nft_add_element(struct nft *nft, uint8_t family, const char *table, const c
 void nft_del_element(struct nft *nft, uint8_t family, const char *table, const char *set,
 		     const struct nft_element *element, unsigned flags);
 
-/* How many messages wait. Forget drops them. */
+/* How many messages wait. */
 size_t nft_pending(const struct nft *nft);
-void nft_forget(struct nft *nft);
 
 /* Sends the transaction. generation != 0: only when nothing has changed since nft_generation (else
  * ERR_BUSY). *out_errno (may be NULL) is the first failed message's errno, *out_index its number in

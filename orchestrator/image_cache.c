@@ -51,17 +51,6 @@ static void entry_free(struct entry *entry)
 
 AUTO_TYPE(entry, entry_free);
 
-void image_cache_free(struct image_cache *cache)
-{
-	if (!cache)
-		return;
-	for (size_t i = 0; i < cache->count; i++)
-		entry_free(cache->entries[i]);
-	free(cache->entries);
-	pthread_mutex_destroy(&cache->lock);
-	free(cache);
-}
-
 static char *key_of(const char *user, const struct texts *groups)
 {
 	char *key = xstrdup(user ? user : "");
@@ -92,8 +81,8 @@ static int resolve_user(struct entry *entry, const char *user, const struct text
 	if (root_fd < 0)
 		return -1;
 	return user_resolve(root_fd, user && *user ? user : entry->config->user,
-			    groups ? groups->items : NULL, groups ? groups->count : 0, &entry->facts.user,
-			    err);
+			    groups ? groups->items : NULL, groups ? groups->count : 0,
+			    &entry->facts.user, err);
 }
 
 static struct entry *add(struct image_cache *cache, const char *image_id, const char *user,
@@ -106,8 +95,8 @@ static struct entry *add(struct image_cache *cache, const char *image_id, const 
 	entry->arena = arena_new();
 	entry->snapshot = snapshot_open(cache->store, image_id, NULL, err);
 	if (!entry->snapshot ||
-	    config_parse(entry->arena, entry->snapshot->config, entry->snapshot->config_len, SIZE_MAX,
-			 &entry->config, err) < 0 ||
+	    config_parse(entry->arena, entry->snapshot->config, entry->snapshot->config_len,
+			 SIZE_MAX, &entry->config, err) < 0 ||
 	    resolve_user(entry, user, groups, err) < 0)
 		return NULL;
 	entry->facts.snapshot = entry->snapshot;
@@ -117,7 +106,8 @@ static struct entry *add(struct image_cache *cache, const char *image_id, const 
 }
 
 const struct image_facts *image_cache_get(struct image_cache *cache, const char *image_id,
-					  const char *user, const struct texts *groups, struct err *err)
+					  const char *user, const struct texts *groups,
+					  struct err *err)
 {
 	AUTO(free) char *key = key_of(user, groups);
 	struct entry *entry;
@@ -165,7 +155,8 @@ static const struct snapshot *known_snapshot(struct image_cache *cache, const ch
 	return facts ? facts->snapshot : NULL;
 }
 
-int image_cache_mount(struct image_cache *cache, const char *image_id, const char *owner, struct err *err)
+int image_cache_mount(struct image_cache *cache, const char *image_id, const char *owner,
+		      struct err *err)
 {
 	const struct snapshot *known = known_snapshot(cache, image_id, err);
 	AUTO(snapshot) struct snapshot *again = NULL;
@@ -178,7 +169,8 @@ int image_cache_mount(struct image_cache *cache, const char *image_id, const cha
 	return again ? 0 : -1;
 }
 
-/* With the root in place nobody unmounts the layers any more; were they gone before, they are mounted again. */
+/* With the root in place nobody unmounts the layers any more; were they gone before, they are
+ * mounted again. */
 int image_cache_claim(struct image_cache *cache, const char *image_id, const char *owner,
 		      const struct snapshot **out, struct err *err)
 {

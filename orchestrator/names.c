@@ -64,21 +64,6 @@ static void forget_slots(struct names *names)
 	names->slot_count = 0;
 }
 
-void names_close(struct names *names)
-{
-	if (!names)
-		return;
-	forget_slots(names);
-	if (names->conversation_fd >= 0)
-		close(names->conversation_fd);
-	if (names->pidfd >= 0)
-		close(names->pidfd);
-	pthread_mutex_destroy(&names->lock);
-	pthread_mutex_destroy(&names->ports);
-	free(names->netd_path);
-	free(names);
-}
-
 static int raise_fd(int fd)
 {
 	return fcntl(fd, F_DUPFD_CLOEXEC, 16);

@@ -1,4 +1,5 @@
-/* orchestrator/names - the supervisor's side of stack-netd: started, fed, started again when it dies.
+/* orchestrator/names - the supervisor's side of stack-netd: started, fed, started again when it
+ * dies.
  *
  * Blocks (netd answers within a millisecond): for the pool; guarded by its own mutex.
  */
@@ -19,7 +20,6 @@ struct names;
 /* netd_path: the program. Nothing is started yet. dirs: borrowed. */
 struct names *names_open(const struct project_dirs *dirs, const char *netd_path, int log_fd,
 			 struct err *err);
-void names_close(struct names *names); /* netd goes on */
 
 /* Around the way of a port from the question what netd holds to its answer that it holds more: two
  * at once would bind the same port for it. */
@@ -42,6 +42,6 @@ int names_held(struct names *names, struct arena *arena, struct texts *out, stru
 int names_publish(struct names *names, struct zone *zone, struct err *err);
 /* netd ends; not there: fine. */
 void names_end(struct names *names);
-/* A pidfd (the caller's) of the netd that we speak to when it is another than that of *generation (0: none), which is
- * then updated; else -1. */
+/* A pidfd (the caller's) of the netd that we speak to when it is another than that of *generation
+ * (0: none), which is then updated; else -1. */
 int names_watch(struct names *names, unsigned *generation);

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-bool graph_depends(const struct service *a, const char *b)
+static bool graph_depends(const struct service *a, const char *b)
 {
 	for (size_t i = 0; i < a->depends_on_count; i++)
 		if (strcmp(a->depends_on[i].service, b) == 0)

@@ -2,8 +2,6 @@
 #pragma once
 #include "orchestrator/plan.h"
 
-/* True when service a needs service b, directly. */
-bool graph_depends(const struct service *a, const char *b);
 /* Appends an action and returns its index. */
 size_t graph_add(struct arena *arena, struct plan *plan, const struct action *action);
 /* first must be over before then begins. NO_ACTION as either: nothing. */

@@ -164,7 +164,7 @@ static void add_clone3(struct json_object *syscalls)
 	json_push_text(json_add_array(entry, "names"), "clone3");
 }
 
-void profile_seccomp_add_architectures(struct json_object *seccomp)
+static void profile_seccomp_add_architectures(struct json_object *seccomp)
 {
 	struct json_object *array = json_add_array(seccomp, "architectures");
 

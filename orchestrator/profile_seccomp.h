@@ -14,9 +14,6 @@
 /* linux.seccomp of config.json for a container with these capabilities; to be put. Some 40 us. */
 struct json_object *profile_seccomp(cap_set caps);
 
-/* "architectures": this machine's and those that it runs beside it. */
-void profile_seccomp_add_architectures(struct json_object *seccomp);
-
 enum seccomp_answer {
 	SECCOMP_UNKNOWN, /* not in the table: refused, and a gap */
 	SECCOMP_REFUSED,

@@ -275,11 +275,6 @@ const char *cgroup_folder(const struct cgroup *cgroup, const char *controller)
 	return hierarchy ? hierarchy->folder : NULL;
 }
 
-const char *cgroup_path(const struct cgroup *cgroup)
-{
-	return cgroup->path;
-}
-
 bool cgroup_exists(const struct cgroup *cgroup)
 {
 	for (size_t i = 0; i < cgroup->count; i++)

@@ -47,8 +47,6 @@ enum cgroup_layout cgroup_layout(const struct cgroup *cgroup);
 /* Absolute path of the folder for a controller ("memory"; v2: any), NULL when not mounted.
  * Borrowed. */
 const char *cgroup_folder(const struct cgroup *cgroup, const char *controller);
-/* The path that was asked for, below the mounts ("/stack/shop/web.1"). Borrowed. */
-const char *cgroup_path(const struct cgroup *cgroup);
 bool cgroup_exists(const struct cgroup *cgroup);
 
 /* A descriptor of the v2 folder for CLONE_INTO_CGROUP, or -1 (v1 without unified). Owned by the
@@ -97,8 +95,6 @@ struct cgroup_stats {
 	uint64_t oom_kills;
 };
 
-/* A missing controller gives zeroes. Limits: UINT64_MAX is none. */
-void cgroup_read_stats(struct cgroup *cgroup, struct cgroup_stats *out);
 /* The whole "data" object of `events --stats`. To be put. */
 struct json_object *cgroup_stats_json(struct cgroup *cgroup);
 /* Readable when memory ran out (or when the cgroup goes): v1 an eventfd, v2 an inotify on

@@ -93,7 +93,7 @@ static void read_v2(struct cgroup *cgroup, struct cgroup_stats *out)
 	out->pids_limit = cgroup_file_u64(folder, "pids.max", 0);
 }
 
-void cgroup_read_stats(struct cgroup *cgroup, struct cgroup_stats *out)
+static void cgroup_read_stats(struct cgroup *cgroup, struct cgroup_stats *out)
 {
 	*out = (struct cgroup_stats){ 0 };
 	if (cgroup->layout == CGROUP_V2)

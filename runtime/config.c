@@ -180,7 +180,7 @@ static int check_names(const struct config *config, struct err *err)
 	return 0;
 }
 
-int config_check(const struct config *config, struct err *err)
+static int config_check(const struct config *config, struct err *err)
 {
 	if (!text_starts(config->oci_version, "1."))
 		return BAD("ociVersion: \"%.40s\" is not supported, 1.x is", config->oci_version);
@@ -295,14 +295,6 @@ bool config_is_new(const struct config *config, int flag)
 	const struct config_namespace *namespace = config_namespace(config, flag);
 
 	return namespace && !(namespace->path && namespace->path[0]);
-}
-
-const char *config_annotation(const struct config *config, const char *key)
-{
-	for (size_t i = 0; i < config->annotations.count; i++)
-		if (strcmp(config->annotations.at[i].key, key) == 0)
-			return config->annotations.at[i].value;
-	return NULL;
 }
 
 int64_t config_map_id(const struct config_id_maps *maps, uint32_t inside)

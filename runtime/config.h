@@ -271,15 +271,9 @@ struct config *config_read(const char *bundle, char **out_text, size_t *out_len,
 void config_free(struct config *config);
 AUTO_TYPE(config, config_free);
 
-/* What cannot be seen in one field alone; config_parse has done it. Again after a caller has
- * changed fields. */
-int config_check(const struct config *config, struct err *err);
-
 /* The entry of that CLONE_NEW* kind; NULL: the host's is kept. */
 const struct config_namespace *config_namespace(const struct config *config, int flag);
 /* True when a new namespace of that kind is asked for (listed, without a path). */
 bool config_is_new(const struct config *config, int flag);
-/* NULL when there is none. */
-const char *config_annotation(const struct config *config, const char *key);
 /* The host's id of a container's id by the maps (identity without maps); -1 when unmapped. */
 int64_t config_map_id(const struct config_id_maps *maps, uint32_t inside);

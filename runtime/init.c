@@ -34,13 +34,6 @@
 #include "runtime/settle.h"
 #include "runtime/sync.h"
 
-void init_warn(void *context, const char *text)
-{
-	struct init_job *job = context;
-
-	settle_warn(&job->sync_fd, text);
-}
-
 static int step_cgroup(void *context, struct err *err)
 {
 	struct init_job *job = context;

@@ -52,5 +52,3 @@ struct init_job {
 
 /* Never returns. */
 void init_main(struct init_job *job) __attribute__((noreturn));
-/* A warning by way of the parent. */
-void init_warn(void *job, const char *text);

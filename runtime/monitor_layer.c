@@ -54,6 +54,7 @@ static int begin_layer(struct life *life, const char *upper, int work_fd, struct
 	if (was_cut_off(work_fd, boot)) {
 		AUTO(fd) int upper_fd = file_open_dir(AT_FDCWD, upper, false, err);
 
+		/* analyzer: KV_S asks of any text whether it is NULL */
 		log_warn("layer-begun-anew", KV_S("container", life->spec->id),
 			 KV_S("reason", "the machine went down while it was written"));
 		if (upper_fd < 0 || tree_empty(upper_fd, err) < 0 ||

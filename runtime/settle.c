@@ -21,7 +21,7 @@
 #include "runtime/program.h"
 #include "runtime/sync.h"
 
-void settle_warn(void *context, const char *text)
+static void settle_warn(void *context, const char *text)
 {
 	sync_send(*(int *)context, SYNC_LOG, 0, text, -1);
 }

@@ -37,5 +37,3 @@ int settle_descriptors(const int *extra_fds, size_t extra_count, unsigned preser
 		       size_t ours_count, struct err *err);
 /* Closes everything above 2 that is neither in keep (changed: sorted) nor 3 .. 3+preserved-1. */
 int settle_close_others(int *keep, size_t count, unsigned preserved, struct err *err);
-/* A warning by way of the parent: context is a pointer to the socket's fd. */
-void settle_warn(void *context, const char *text);

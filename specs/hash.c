@@ -146,13 +146,3 @@ void service_fixed_hash(const struct service *service, char out[SERVICE_HASH_LEN
 	delete_empty(json, "x-stack");
 	finish(json, out);
 }
-
-void network_hash(const struct network *network, char out[SERVICE_HASH_LEN + 1])
-{
-	finish(encode_map(&network_table, network, MODEL_JSON_STATE | MODEL_JSON_NESTED_X), out);
-}
-
-void volume_hash(const struct volume *volume, char out[SERVICE_HASH_LEN + 1])
-{
-	finish(encode_map(&volume_table, volume, MODEL_JSON_STATE | MODEL_JSON_NESTED_X), out);
-}

@@ -15,6 +15,3 @@ void service_hash(const struct service *service, char out[SERVICE_HASH_LEN + 1])
  * stop_grace_period, pre_stop, mem_limit, cpus, cpu_quota, cpu_period, cpu_shares, pids_limit,
  * deploy's policies and limits, x-stack.on_unhealthy. */
 void service_fixed_hash(const struct service *service, char out[SERVICE_HASH_LEN + 1]);
-/* The same for networks and volumes (labels com.docker.compose.config-hash). */
-void network_hash(const struct network *network, char out[SERVICE_HASH_LEN + 1]);
-void volume_hash(const struct volume *volume, char out[SERVICE_HASH_LEN + 1]);

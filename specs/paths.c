@@ -86,8 +86,8 @@ static int resolve_each(const struct path_base *base, struct node *list, const c
 	return result;
 }
 
-int paths_resolve_service(const struct path_base *base, struct node *service,
-			  const struct path *path)
+static int paths_resolve_service(const struct path_base *base, struct node *service,
+				 const struct path *path)
 {
 	struct node *label_files = node_get(service, "label_file");
 	struct node *build = node_get(service, "build");

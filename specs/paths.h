@@ -11,6 +11,3 @@ struct path_base {
 
 /* All paths of a shaped document. Returns -1 when there is a ~user. */
 int paths_resolve(const struct path_base *base, struct node *root);
-/* Those of one service. path: where it stands. */
-int paths_resolve_service(const struct path_base *base, struct node *service,
-			  const struct path *path);

@@ -257,7 +257,7 @@ int short_device(struct arena *arena, const char *text, struct device *out, stru
 	return 0;
 }
 
-int short_host_address(const char *text, struct err *err)
+static int short_host_address(const char *text, struct err *err)
 {
 	if (strcmp(text, "host-gateway") == 0 || short_is_ip(text))
 		return 0;

@@ -25,8 +25,6 @@ int short_device(struct arena *arena, const char *text, struct device *out, stru
 
 /* "HOST=IP" or "HOST:IP" to "HOST=IP", brackets of IPv6 dropped. */
 int short_host(struct arena *arena, const char *text, const char **out_entry, struct err *err);
-/* An address of extra_hosts: IPv4, IPv6, or host-gateway. */
-int short_host_address(const char *text, struct err *err);
 
 /* no | always | unless-stopped | on-failure[:N]; *out_attempts 0 when there is no N. */
 int short_restart(const char *text, const char **out_word, uint64_t *out_attempts, struct err *err);

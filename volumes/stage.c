@@ -218,24 +218,3 @@ int stage_drop(const char *runtime_path, const char *container_id, struct err *e
 	*err = failed;
 	return -1;
 }
-
-int stage_sweep(const char *runtime_path, bool (*keep)(void *ctx, const char *container_id),
-		void *ctx, struct err *err)
-{
-	struct err failed = ERR_NONE;
-	int runtime, lock, stages;
-
-	if (enter(runtime_path, &runtime, &lock, &stages, &failed)) {
-		AUTO(folder) DIR *dir = folder_open(stages, ".");
-		const char *id;
-
-		while (dir && (id = folder_next(dir)) != NULL)
-			if (!keep || !keep(ctx, id))
-				drop(stages, id, &failed);
-	}
-	leave(runtime, lock, stages);
-	if (failed.code == ERR_OK)
-		return 0;
-	*err = failed;
-	return -1;
-}

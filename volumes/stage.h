@@ -44,6 +44,3 @@ char *stage_clone(struct volume_stage *stage, int fd, bool recursive, struct err
 
 /* Unmounts and removes the container's stage. Not there: fine. */
 int stage_drop(const char *runtime_path, const char *container_id, struct err *err);
-/* Drops every stage for which keep(ctx, id) is false; keep NULL: all. */
-int stage_sweep(const char *runtime_path, bool (*keep)(void *ctx, const char *container_id),
-		void *ctx, struct err *err);

@@ -87,11 +87,6 @@ void df_context_free(struct df_context *context)
 	free(context);
 }
 
-const char *df_context_name(const struct df_context *context)
-{
-	return context->name;
-}
-
 bool df_context_has_owners(const struct df_context *context)
 {
 	return context->lease && !context->drops_owners;

@@ -42,7 +42,6 @@ struct df_context *df_context_open_layers(struct lease *lease, const char *const
 void df_context_free(struct df_context *context);
 AUTO_TYPE(df_context, df_context_free);
 
-const char *df_context_name(const struct df_context *context);
 /* True for layers: entries keep their owners. */
 bool df_context_has_owners(const struct df_context *context);
 

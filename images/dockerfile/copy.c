@@ -403,13 +403,3 @@ void df_copy_tree_key(struct df_copy *copy, char out[DF_KEY_SIZE])
 	collect(copy, arena, &entries, &count);
 	df_key_tree(entries, count, 0, out);
 }
-
-void df_copy_size(const struct df_copy *copy, size_t *out_count, uint64_t *out_bytes)
-{
-	*out_count = 0;
-	*out_bytes = 0;
-	for (size_t i = 0; i < copy->part_count; i++) {
-		*out_count += copy->parts[i].sources.file_count;
-		*out_bytes += copy->parts[i].sources.bytes;
-	}
-}

@@ -63,8 +63,6 @@ AUTO_TYPE(df_copy, df_copy_free);
 void df_copy_key(struct df_copy *copy, const char *parent, char out[DF_KEY_SIZE]);
 /* Digest of the sources alone: the content of a RUN mount. */
 void df_copy_tree_key(struct df_copy *copy, char out[DF_KEY_SIZE]);
-/* Files and bytes that the run will write: for progress. */
-void df_copy_size(const struct df_copy *copy, size_t *out_count, uint64_t *out_bytes);
 
 /* Writes the layer. root_fd: the stage's tree so far, merged and read-only (df_context_root of
  * df_context_open_layers, or snapshot_mount); -1 for scratch without layers; with --link it serves

@@ -240,11 +240,3 @@ void df_hashes_add(struct df_hashes *hashes, const struct stat *st, uint64_t now
 		put(hashes, &row, true);
 	pthread_mutex_unlock(&hashes->mutex);
 }
-
-void df_hashes_counts(struct df_hashes *hashes, size_t *out_known, size_t *out_hashed)
-{
-	pthread_mutex_lock(&hashes->mutex);
-	*out_known = hashes->known;
-	*out_hashed = hashes->hashed;
-	pthread_mutex_unlock(&hashes->mutex);
-}

@@ -34,5 +34,3 @@ bool df_hashes_find(struct df_hashes *hashes, const struct stat *st, uint8_t out
 /* now_unix_ns: a clock reading from before the file was read. */
 void df_hashes_add(struct df_hashes *hashes, const struct stat *st, uint64_t now_unix_ns,
 		   const uint8_t digest[HASHES_BYTES], bool has_xattrs);
-/* How many files were hashed, how many were known: for tests and figures. */
-void df_hashes_counts(struct df_hashes *hashes, size_t *out_known, size_t *out_hashed);

@@ -139,11 +139,6 @@ const char *df_scope_get(const struct df_scope *scope, const char *name)
 	return arg ? arg->value : NULL;
 }
 
-const char *df_scope_lookup(void *scope, const char *name)
-{
-	return df_scope_get(scope, name);
-}
-
 static int compare_variables(const void *left, const void *right)
 {
 	const struct variable *a = left, *b = right;

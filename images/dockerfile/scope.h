@@ -44,8 +44,6 @@ void df_scope_set_env(struct df_scope *scope, const char *name, const char *valu
 /* ENV, then ARGs declared so far, then (predefined) proxy arguments that were given. NULL: unset.
  */
 const char *df_scope_get(const struct df_scope *scope, const char *name);
-/* Fits df_expansion.lookup with the scope as context. */
-const char *df_scope_lookup(void *scope, const char *name);
 
 #define DF_SCOPE_WITH_PROXIES 1u /* the environment of RUN; without: what counts for its key */
 /* "NAME=VALUE" sorted by name, NULL-terminated: ENV, declared ARGs that have a value and are not

@@ -51,7 +51,7 @@ void table_free(struct table *table)
 		arena_free(table->arena);
 }
 
-void table_cell(struct table *table, const char *text)
+static void table_cell(struct table *table, const char *text)
 {
 	char **cell =
 		arena_grow(table->arena, &table->open.cells, &table->open.count, sizeof(*cell));
@@ -62,7 +62,7 @@ void table_cell(struct table *table, const char *text)
 			*c = ' ';
 }
 
-void table_end_row(struct table *table)
+static void table_end_row(struct table *table)
 {
 	struct row *row = arena_grow(table->arena, &table->rows, &table->row_count, sizeof(*row));
 

@@ -24,8 +24,6 @@ struct table;
 struct table *table_new(size_t min_width);
 void table_free(struct table *table);
 AUTO_TYPE(table, table_free);
-void table_cell(struct table *table, const char *text); /* copied; NULL is "" */
-void table_end_row(struct table *table);
 /* A whole row: cells end with NULL. */
 void table_row(struct table *table, const char *const *cells);
 void table_print(const struct table *table, FILE *out);

@@ -14,7 +14,7 @@
 
 #define COMMAND_COLUMNS 20
 
-char *row_status(const struct observed_container *container)
+static char *row_status(const struct observed_container *container)
 {
 	const struct record *record = container->record;
 	const struct record_exit *last = &record->last_exit;

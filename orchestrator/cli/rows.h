@@ -5,9 +5,6 @@
 
 #include "orchestrator/observe.h"
 
-/* One row of ps (section "shapes" of docs/cli.md): every value text except ExitCode and Publishers.
- * To be put. */
+/* One row of ps: every value text except ExitCode and Publishers. To be put. */
 struct json_object *row_container(const char *project, const struct observed_container *container,
 				  bool no_trunc);
-/* "Up 2 seconds (healthy)", "Exited (137) 3 seconds ago", "Created", to be freed. */
-char *row_status(const struct observed_container *container);

@@ -196,8 +196,6 @@ static void a_full_config_is_read(void **state)
 	assert_int_equal(config->resources.devices[0].access, 7);
 	assert_int_equal(config->resources.devices[1].minor, 3);
 	assert_string_equal(config->mounts[0].destination, "/proc");
-	assert_string_equal(config_annotation(config, "k"), "v");
-	assert_null(config_annotation(config, "x"));
 	assert_true(config_is_new(config, CLONE_NEWPID));
 	assert_null(config_namespace(config, CLONE_NEWUSER));
 }
