@@ -103,6 +103,24 @@ int port_socket_bind(const struct address *address, uint8_t protocol, uint16_t p
 	return TAKE_FD(fd);
 }
 
+static int let_reuse(int fd, int on)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+}
+
+int port_socket_listen(int fd, int backlog)
+{
+	/* listen looks for others on the port again, and those in TIME_WAIT count without the option;
+	 * while it listens nobody else can bind the port in spite of it. */
+	return let_reuse(fd, 1) < 0 ? -1 : listen(fd, backlog);
+}
+
+void port_socket_deafen(int fd)
+{
+	if (let_reuse(fd, 0) == 0)
+		shutdown(fd, SHUT_RD);
+}
+
 int port_socket_error(int error, const struct address *address, uint8_t protocol, uint16_t port,
 		      struct err *err)
 {

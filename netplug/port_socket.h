@@ -10,6 +10,11 @@
  * gets in. IPv6 sockets are for IPv6 alone. -1 with errno; ESOCKTNOSUPPORT: the kernel lacks the
  * protocol. */
 int port_socket_bind(const struct address *address, uint8_t protocol, uint16_t port);
+/* Makes it listen, and what it accepts no hindrance to the next who binds the port: connections in
+ * TIME_WAIT outlive us. -1 with errno. */
+int port_socket_listen(int fd, int backlog);
+/* Still bound, but it refuses: Linux takes a socket that is shut for reading out of LISTEN. */
+void port_socket_deafen(int fd);
 /* The number that the system chose. */
 uint16_t port_socket_number(int fd);
 /* *err for an errno of the bind; EADDRINUSE names the process that holds the port. Always -1. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "netplug/port_socket.h"
 
 #define BACKLOG        512
 #define SPLICE_BYTES   (64u << 10)
@@ -227,7 +228,7 @@ int relay_add(struct netd *netd, const char *key, int fd, const struct endpoint_
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || flags < 0 ||
 	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-	    (type == SOCK_STREAM && listen(fd, BACKLOG) < 0)) {
+	    (type == SOCK_STREAM && port_socket_listen(fd, BACKLOG) < 0)) {
 		err_sys(err, errno, "relay %s", key);
 		close(fd);
 		return -1;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/stamp.h"
 #include "orchestrator/change.h"
+#include "orchestrator/idle.h"
 #include "orchestrator/limits.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/record_make.h"
@@ -236,6 +237,7 @@ static void updated(uv_work_t *work, int status)
 	if (err.code == ERR_OK) {
 		take_new_model(step->slot, step->change);
 		slot_event(step->slot, "update", step->change->plan.actions[step->at].reason);
+		idle_look(step->slot);
 	}
 	step_over(step, &err);
 }

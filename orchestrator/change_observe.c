@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "orchestrator/idle.h"
 #include "orchestrator/rollback.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/storage.h"
@@ -85,8 +86,11 @@ int observe_rest(void *data, struct err *err)
 	return 0;
 }
 
-static enum seen_state seen_state_of(const struct slot *slot)
+/* One that sleeps (x-stack.idle) counts as running: nothing is to be done, but for `start`. */
+static enum seen_state seen_state_of(const struct change *change, const struct slot *slot)
 {
+	if (idle_is_asleep(slot) && change->options.op != PLAN_START)
+		return SEEN_RUNNING;
 	switch (slot->state) {
 	case SLOT_RUNNING:
 	case SLOT_STARTING:
@@ -144,7 +148,7 @@ void observe_slots(struct change *change)
 			.fixed_hash =
 				arena_strdup(change->arena, json_text_or(info, "fixed_hash", NULL)),
 			.unsettled = slot->unsettled,
-			.state = seen_state_of(slot)
+			.state = seen_state_of(change, slot)
 		};
 		json_object_put(info);
 	}

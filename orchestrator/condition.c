@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/change.h"
+#include "orchestrator/idle.h"
 #include "orchestrator/ready.h"
 #include "orchestrator/slot.h"
 
@@ -75,6 +76,11 @@ int apply_condition(struct supervisor *sv, const struct plan_wait *wait, struct 
 		if (slot->oneoff || !slot->record || strcmp(slot->service, wait->service) != 0)
 			continue;
 		any = 1;
+		if (idle_is_asleep(slot)) { /* no name leads to it: it is needed now */
+			idle_wake(slot, "another service depends on it");
+			result = result > 0 ? 0 : result;
+			continue;
+		}
 		one = conditions[kind].holds(slot, wait, err);
 		if (one < 0)
 			return wait->required ? -1 : 1;

@@ -4,15 +4,18 @@
  */
 #include "orchestrator/exec.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "images/user.h"
+#include "orchestrator/profile.h"
 
-#define WORDS_MAX 24 /* of ours, before the command's own */
+#define WORDS_MAX 160 /* of ours, before the command's own: two for each capability */
 
 static char *runtime_root(const struct supervisor *sv)
 {
@@ -33,6 +36,10 @@ int exec_run(const struct supervisor *sv, const struct exec_request *request,
 	argv[n++] = "--root";
 	argv[n++] = root;
 	argv[n++] = "exec";
+	for (unsigned i = 0; request->privileged && profile_capability_name(i); i++) {
+		argv[n++] = "--cap";
+		argv[n++] = profile_capability_name(i);
+	}
 	if (request->working_dir) {
 		argv[n++] = "--cwd";
 		argv[n++] = request->working_dir;
@@ -57,27 +64,57 @@ int exec_run(const struct supervisor *sv, const struct exec_request *request,
 	return status;
 }
 
-int exec_hooks(const struct supervisor *sv, const char *container_id, const struct hook *hooks,
-	       size_t count, struct err *err)
+static int user_numbers(struct arena *arena, const struct record *record, const char *user,
+			const char **out, struct err *err)
+{
+	AUTO(free) char *path = xformat("/proc/%d/root", (int)record->init.pid);
+	AUTO(fd) int root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct image_user found;
+
+	if (root_fd < 0)
+		return err_sys(err, errno, "open the container's root");
+	if (user_resolve(root_fd, user, NULL, 0, &found, err) < 0)
+		return -1;
+	*out = arena_format(arena, "%u:%u", found.uid, found.gid);
+	return 0;
+}
+
+static int run_hook(const struct supervisor *sv, const struct record *record,
+		    const struct hook *hook, struct spawn_result *out, struct err *err)
+{
+	struct exec_request request = { .container_id = record->id,
+					.argv = hook->command.items,
+					.argc = hook->command.count,
+					.privileged = hook->privileged,
+					.working_dir = hook->working_dir,
+					.environment = &hook->environment };
+	struct arena *arena = arena_new();
+	int status = hook->user && *hook->user
+			     ? user_numbers(arena, record, hook->user, &request.user, err)
+			     : 0;
+
+	if (status == 0)
+		status = exec_run(sv, &request, out, err);
+	arena_free(arena);
+	return status;
+}
+
+int exec_hooks(const struct supervisor *sv, const struct record *record, const char *what,
+	       const struct hook *hooks, size_t count, struct err *err)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct exec_request request = { .container_id = container_id,
-						.argv = hooks[i].command.items,
-						.argc = hooks[i].command.count,
-						.user = hooks[i].user,
-						.working_dir = hooks[i].working_dir,
-						.environment = &hooks[i].environment };
 		struct spawn_result result;
 
 		memset(&result, 0, sizeof(result));
-		if (exec_run(sv, &request, &result, err) == 0 && result.status == 0)
+		if (run_hook(sv, record, &hooks[i], &result, err) == 0 && result.status == 0)
 			continue;
 		result.output[strcspn(result.output, "\n")] = '\0';
 		if (!err->code)
-			err_set(err, ERR_SYSTEM, "hook %s: status %d: %.200s",
-				hooks[i].command.count ? hooks[i].command.items[0] : "",
-				result.status, result.output);
-		log_warn("hook-failed", KV_S("container", container_id), KV_S("error", err->msg));
+			err_set(err, ERR_SYSTEM, "status %d%s%.200s", result.status,
+				*result.output ? ": " : "", result.output);
+		err_wrap(err, "%s of container %s: %.60s", what, record->name,
+			 hooks[i].command.count ? hooks[i].command.items[0] : "");
+		log_warn("hook-failed", KV_S("container", record->id), KV_S("error", err->msg));
 		return -1;
 	}
 	return 0;

@@ -1,9 +1,11 @@
 /* orchestrator/exec - a command in a running container, by `stack-runtime exec`. Blocks: for the
  * pool. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
+#include "orchestrator/records.h"
 #include "orchestrator/spawn.h"
 #include "orchestrator/supervisor.h"
 #include "specs/model.h"
@@ -15,6 +17,7 @@ struct exec_request {
 	const char *const *argv;
 	size_t argc;
 	const char *user; /* numbers only, "UID[:GID]" */
+	bool privileged;  /* with all capabilities */
 	const char *working_dir;
 	const struct pairs *environment;
 	unsigned timeout_ms;
@@ -22,9 +25,10 @@ struct exec_request {
 int exec_run(const struct supervisor *sv, const struct exec_request *request,
 	     struct spawn_result *out, struct err *err);
 
-/* Lifecycle hooks in order; a failing one is logged and ends the row: -1, *err says which and why. */
-int exec_hooks(const struct supervisor *sv, const char *container_id, const struct hook *hooks,
-	       size_t count, struct err *err);
+/* Lifecycle hooks in order; a failing one is logged and ends the row: -1, *err says which and why.
+ * `what`: "post_start". Names of users are looked up in the container's own passwd. */
+int exec_hooks(const struct supervisor *sv, const struct record *record, const char *what,
+	       const struct hook *hooks, size_t count, struct err *err);
 /* Takes a paused container out of the freezer, so that a signal can reach it. */
 void exec_thaw(const struct supervisor *sv, const char *container_id);
 /* Any verb of stack-runtime on a container: "pause", "resume"; ERR_SYSTEM with what it said. */

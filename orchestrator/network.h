@@ -61,6 +61,7 @@ struct slot_net {
 	struct slot_net *stale;   /* other settings, with which the namespace was made: to be renewed (net_renew) */
 	bool moved;               /* one of its networks was made anew: the links of before lead nowhere */
 	bool unverified;          /* adopted: the kept namespace is looked at before its next life */
+	bool asleep;              /* its rules are not in the table (net_sleep) */
 };
 
 struct slot_net *slot_net_new(void);
@@ -103,6 +104,9 @@ int net_prepare(struct project_net *net, const struct project *project, struct n
 		size_t *out_hold_count, struct texts *out_notices, struct err *err);
 /* The way back of a net_prepare that went well: new slots lose all, others get their former state. */
 int net_unprepare(struct project_net *net, struct net_want *wants, size_t count, struct err *err);
+/* Takes the rules of a slot's ports out of the table, or puts them back: its placeholders get what comes to the ports.
+ * Nothing when the slot is gone or has other settings by now. */
+int net_sleep(struct project_net *net, struct slot_net *slot, bool asleep, struct err *err);
 /* The last step, nothing fails any more: rows of ports that are gone are struck; *out_keys (arena) are the
  * sockets that netd may close. */
 int net_complete(struct project_net *net, struct net_want *wants, size_t count, struct arena *arena,

@@ -89,7 +89,7 @@ static void want_all(const struct project_net *net, struct network_record *const
 		if (networks[i]->driver == NETWORK_BRIDGE)
 			nat_add_network(nat, networks[i]);
 	for (size_t i = 0; i < net->net_count; i++)
-		for (size_t k = 0; k < net->nets[i]->rule_count; k++)
+		for (size_t k = 0; k < net->nets[i]->rule_count && !net->nets[i]->asleep; k++)
 			nat_add_port(nat, &net->nets[i]->rules[k]);
 }
 
@@ -203,7 +203,8 @@ int net_hold_again(struct project_net *net, const struct texts *held, struct are
 	*out_count = 0;
 	pthread_mutex_lock(&net->lock);
 	for (size_t i = 0; i < net->net_count; i++)
-		for (size_t k = 0; k < net->nets[i]->port_count; k++)
+		/* Who waits for connections to one that sleeps has its sockets (idle). */
+		for (size_t k = 0; k < net->nets[i]->port_count && !net->nets[i]->asleep; k++)
 			if (!texts_has(held, net_port_key(&net->nets[i]->ports[k], key)))
 				hold_again(net, net->nets[i], &net->nets[i]->ports[k], out_holds,
 					   out_count);

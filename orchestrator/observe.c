@@ -66,6 +66,12 @@ void observed_free(struct observed *observed)
 	free(observed);
 }
 
+bool observed_is_asleep(const struct observed_container *container)
+{
+	return !container->alive && container->record->asleep &&
+	       container->record->state == RECORD_EXITED;
+}
+
 bool observed_has_service(const struct observed *observed, const char *service)
 {
 	if (observed->model && (project_find_service(observed->model->project, service) ||

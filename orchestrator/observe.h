@@ -18,6 +18,9 @@ struct observed_container {
 	struct json_object *info;
 };
 
+/* x-stack.idle: it is stopped, and a connection starts it. */
+bool observed_is_asleep(const struct observed_container *container);
+
 struct observed {
 	struct observed_container *containers; /* by service and slot */
 	size_t count;

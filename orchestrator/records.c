@@ -132,6 +132,7 @@ static struct json_object *compose(const struct record *record)
 	json_add_text(object, "state", state_names[record->state]);
 	json_add_bool(object, "paused", record->paused);
 	json_add_bool(object, "stopped_by_hand", record->stopped_by_hand);
+	json_add_bool(object, "asleep", record->asleep);
 	json_add_bool(object, "cut_off", record->cut_off);
 	life = json_add_object(object, "life");
 	json_add_int(life, "number", (int64_t)record->life);
@@ -204,6 +205,7 @@ static void fill(struct record *record, const struct json_object *object)
 					    json_text_or(object, "state", ""), RECORD_CREATING);
 	record->paused = json_bool_or(object, "paused", false);
 	record->stopped_by_hand = json_bool_or(object, "stopped_by_hand", false);
+	record->asleep = json_bool_or(object, "asleep", false);
 	record->cut_off = json_bool_or(object, "cut_off", false);
 	record->life = (uint64_t)json_int_or(life, "number", 0);
 	record->started_at_us = (uint64_t)json_int_or(life, "started_at_us", 0);
@@ -233,6 +235,9 @@ static void end_of_other_boot(struct record *record, const struct json_object *o
 		record->state = RECORD_EXITED; /* its end is told already */
 		record->cut_off = true;
 	}
+	if (record->asleep && record->state == RECORD_EXITED)
+		record->cut_off = true; /* nobody holds its ports any more */
+	record->asleep = false;
 	if (record->state != RECORD_RUNNING && record->state != RECORD_STARTING)
 		return;
 	record->state = RECORD_EXITED;

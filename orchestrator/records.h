@@ -54,6 +54,7 @@ struct record {
 
 	enum record_state state;
 	bool paused, stopped_by_hand;
+	bool asleep;   /* x-stack.idle: stopped, a connection starts it; also while it starts for one */
 	bool cut_off;  /* the machine's end ended it, not its own: `restore` brings it back */
 	uint64_t life; /* number of the present or last life */
 	uint64_t started_at_us;

@@ -52,7 +52,7 @@ uint64_t service_backoff_us(const struct restart_rule *rule, unsigned streak, un
 static void restarted(void *ctx, struct slot *slot, const struct err *err)
 {
 	(void)ctx;
-	if (err->code != ERR_OK && err->code != ERR_CANCELLED)
+	if (err->code != ERR_OK && err->code != ERR_CANCELLED && slot->state == SLOT_EXITED)
 		slot_apply_policy(slot);
 }
 

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/stamp.h"
 #include "orchestrator/health.h"
+#include "orchestrator/idle.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/ready.h"
 #include "orchestrator/slot_end.h"
@@ -93,6 +94,7 @@ static void free_when_closed(uv_handle_t *handle)
 void slot_forget(struct slot *slot)
 {
 	LIST_REMOVE(slot, link);
+	idle_forget(slot);
 	health_stop(slot);
 	ready_forget(slot);
 	slot->closing = 1;
@@ -138,6 +140,7 @@ void slot_write_record(struct slot *slot)
 void slot_set_state(struct slot *slot, enum slot_state state)
 {
 	slot->state = state;
+	idle_look(slot);
 	changes_look(slot->sv, slot);
 }
 

@@ -28,6 +28,7 @@ enum slot_state {
 
 struct slot;
 struct health;
+struct idle;
 struct start_job;
 struct ready;
 
@@ -69,6 +70,7 @@ struct slot {
 	slot_done also;       /* that removal's */
 	void *also_ctx;
 	struct health *health;
+	struct idle *idle;    /* x-stack.idle: its watch, NULL: none */
 	struct ready *ready;  /* the watch, while READY_WAITS */
 	enum ready_state ready_state;
 	uint64_t begun_us;    /* wall clock at the begin of the present start */

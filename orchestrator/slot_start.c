@@ -360,14 +360,14 @@ static int record_running(void *data, struct err *err)
 	return record_save(job->sv->dirs->containers_fd, record, err);
 }
 
-/* A hook that fails is told (log, event); the container runs on. */
+/* A hook that fails is told and fails the change that waits for it; the container runs on. */
 static int post_start(void *data, struct err *err)
 {
 	struct start_job *job = data;
 
 	(void)err;
 	if (job->service->post_start_count)
-		exec_hooks(job->sv, job->slot->record->id, job->service->post_start,
+		exec_hooks(job->sv, job->slot->record, "post_start", job->service->post_start,
 			   job->service->post_start_count, &job->hook_err);
 	return 0;
 }
@@ -435,6 +435,7 @@ static void start_over(struct flow *flow, const struct err *err)
 	slot->hold_start = false;
 	if (result.code == ERR_OK) {
 		started(job);
+		result = job->hook_err;
 	} else {
 		log_warn("start-failed", KV_S("service", slot->service), KV_S("container", slot->record->id),
 			 KV_S("error", result.msg));

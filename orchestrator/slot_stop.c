@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "orchestrator/exec.h"
+#include "orchestrator/idle.h"
 #include "orchestrator/slot.h"
 
 #define KILL_WAIT_MS 10000
@@ -91,7 +92,7 @@ static void hooks_in_pool(uv_work_t *work)
 {
 	struct hook_job *job = work->data;
 
-	exec_hooks(job->slot->sv, job->slot->record->id, slot_service(job->slot)->pre_stop,
+	exec_hooks(job->slot->sv, job->slot->record, "pre_stop", slot_service(job->slot)->pre_stop,
 		   slot_service(job->slot)->pre_stop_count, &job->err);
 }
 
@@ -123,6 +124,8 @@ void slot_stop(struct slot *slot, int64_t timeout_us, bool by_hand, const char *
 		slot_end_backoff(slot, by_hand);
 	if (slot->state == SLOT_STOPPING)
 		return; /* by itself (on_unhealthy, overlap): who asks now is told of its end */
+	if (slot->state != SLOT_RUNNING && idle_stop(slot))
+		return;
 	if (slot->state != SLOT_RUNNING) {
 		slot_job_over(slot, &fine);
 		return;

@@ -26,6 +26,7 @@
 #include "orchestrator/adopt.h"
 #include "orchestrator/cgroup_folders.h"
 #include "orchestrator/change.h"
+#include "orchestrator/idle.h"
 #include "orchestrator/image_cache.h"
 #include "orchestrator/notify.h"
 #include "orchestrator/ops.h"
@@ -58,7 +59,7 @@ static bool is_idle(const struct supervisor *sv)
 	if (!TAILQ_EMPTY(&sv->changes) || control_clients(sv->control))
 		return false;
 	LIST_FOREACH(slot, &sv->slots, link)
-		if (slot->discarding ||
+		if (slot->discarding || slot->idle ||
 		    (slot->state != SLOT_EXITED && slot->state != SLOT_CREATED && slot->state != SLOT_EMPTY))
 			return false;
 	return !schedule_is_pending(sv);
@@ -209,6 +210,8 @@ static void catch_up(struct supervisor *sv)
 		else if (slot->state == SLOT_BACKOFF)
 			slot_apply_policy(slot);
 	}
+	LIST_FOREACH(slot, &sv->slots, link)
+		idle_adopt(slot);
 	publish_names(sv, NULL);
 	sv->repairer = repair_start(sv);
 	repair_watch_netd(sv);
@@ -227,7 +230,7 @@ static void leave(struct process *process)
 	const struct slot *slot;
 
 	LIST_FOREACH(slot, &sv->slots, link)
-		running |= slot_is_live(slot);
+		running |= slot_is_live(slot) || (slot->record && slot->record->asleep);
 	if (!running)
 		names_end(sv->names);
 	unlinkat(sv->dirs->run_fd, "control.sock", 0);

@@ -130,7 +130,7 @@ void service_fixed_hash(const struct service *service, char out[SERVICE_HASH_LEN
 {
 	static const char *const of_deploy[] = { "update_config", "rollback_config",
 						 "restart_policy" };
-	static const char *const of_stack[] = { "on_unhealthy" };
+	static const char *const of_stack[] = { "on_unhealthy", "idle" };
 	static const char *const of_limits[] = { "cpus", "memory", "pids" };
 	struct json_object *json = hashed_part(service), *resources;
 
@@ -142,7 +142,7 @@ void service_fixed_hash(const struct service *service, char out[SERVICE_HASH_LEN
 	delete_empty(json_object_at(json, "deploy"), "placement");
 	delete_keys(json_object_at(json, "deploy"), of_deploy, 3);
 	delete_empty(json, "deploy");
-	delete_keys(json_object_at(json, "x-stack"), of_stack, 1);
+	delete_keys(json_object_at(json, "x-stack"), of_stack, 2);
 	delete_empty(json, "x-stack");
 	finish(json, out);
 }

@@ -13,5 +13,5 @@
 void service_hash(const struct service *service, char out[SERVICE_HASH_LEN + 1]);
 /* As above, without what can be changed while a container runs: restart, stop_signal,
  * stop_grace_period, pre_stop, mem_limit, cpus, cpu_quota, cpu_period, cpu_shares, pids_limit,
- * deploy's policies and limits, x-stack.on_unhealthy. */
+ * deploy's policies and limits, x-stack.on_unhealthy, x-stack.idle. */
 void service_fixed_hash(const struct service *service, char out[SERVICE_HASH_LEN + 1]);

@@ -294,7 +294,7 @@ const struct table blkio_table = {
 	{ "command", KEY_COMMAND, KEY_NEEDED | KEY_REPLACED | KEY_NULL_OK, AT(command), \
 	  .doc = "B what to run" }, \
 	{ "user", KEY_TEXT, 0, AT(user), .doc = "B as whom" }, \
-	{ "privileged", KEY_BOOL, 0, AT(privileged), .doc = "B with more rights than the container: refused" }, \
+	{ "privileged", KEY_BOOL, 0, AT(privileged), .doc = "B with all capabilities" }, \
 	{ "working_dir", KEY_TEXT, 0, AT(working_dir), .doc = "B where" }, \
 	{ "environment", KEY_PAIRS, 0, AT(environment), .doc = "B further variables" }
 static const struct key hook_rows[] = { HOOK_ROWS };

@@ -67,8 +67,8 @@ static const struct key service_stack_rows[] = {
 	{ "expose", KEY_TEXT, 0, AT(expose), .choices = "host-firewall public",
 	  .doc = "A host-firewall: published ports pass the host's own input rules; default "
 	  "public" },
-	{ "idle", KEY_INLINE, KEY_REFUSED, 0, &idle_table,
-	  .doc = "A stopped when idle, started by the first packet" },
+	{ "idle", KEY_INLINE, 0, 0, &idle_table,
+	  .doc = "A stopped when idle, started by the next connection to a published port" },
 };
 const struct table service_stack_table = {
 	.what = "x-stack of a service", TABLE_KEYS(service_stack_rows),

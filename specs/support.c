@@ -28,12 +28,25 @@ static int refuse(struct err *err, const char *kind, const char *name, const cha
 	return err_set(err, ERR_UNSUPPORTED, "%s %s: %s: %s", kind, name, key, why);
 }
 
-static bool has_privileged_hook(const struct hook *hooks, size_t count)
+/* Connections start it again, so there must be some that can be seen. */
+static int check_idle(const struct service *service, struct err *err)
 {
-	for (size_t i = 0; i < count; i++)
-		if (hooks[i].privileged)
-			return true;
-	return false;
+	const char *name = service->name, *key = "x-stack.idle";
+
+	if (service->stack->idle_after.us <= 0)
+		return refuse(err, "service", name, key, "after is a duration above 0");
+	if (!service->port_count)
+		return refuse(err, "service", name, key,
+			      "connections to published ports start the service again: give it ports");
+	if (service->stack->schedule)
+		return refuse(err, "service", name, key, "a job of x-stack.schedule ends by itself");
+	if (service->network_mode && strcmp(service->network_mode, "bridge") != 0)
+		return refuse(err, "service", name, key,
+			      "ports are published with networks or network_mode: bridge alone");
+	for (size_t i = 0; i < service->port_count; i++)
+		if (service->ports[i].protocol && strcmp(service->ports[i].protocol, "sctp") == 0)
+			return refuse(err, "service", name, key, "tcp and udp ports alone");
+	return 0;
 }
 
 /* What could work here and does not yet: said, not passed over. */
@@ -41,16 +54,12 @@ static int check_not_yet(const struct service *service, struct err *err)
 {
 	const char *name = service->name;
 
-	if (service->stack && service->stack->idle_after.is_set)
-		return refuse(err, "service", name, "x-stack.idle", "not supported yet");
+	if (service->stack && service->stack->idle_after.is_set && check_idle(service, err) < 0)
+		return -1;
 	if (service->pre_start_count)
 		return refuse(err, "service", name, "pre_start",
 			      "not supported yet: use a service of its own and depends_on with "
 			      "service_completed_successfully");
-	if (has_privileged_hook(service->post_start, service->post_start_count) ||
-	    has_privileged_hook(service->pre_stop, service->pre_stop_count))
-		return refuse(err, "service", name, "privileged hooks",
-			      "a hook has the rights of its container");
 	return 0;
 }
 

@@ -119,7 +119,7 @@ static bool ps_shows(const struct options *options, const struct observed *obser
 		return false;
 	if (states[0] && !view_is_listed(states, container->status))
 		return false;
-	if (!all && strcmp(container->status, "running") != 0 &&
+	if (!all && !observed_is_asleep(container) && strcmp(container->status, "running") != 0 &&
 	    strcmp(container->status, "paused") != 0 &&
 	    strcmp(container->status, "restarting") != 0)
 		return false;

@@ -28,6 +28,8 @@ const struct option_row version_options[] = {
 };
 /* clang-format on */
 
+#define ASLEEP "asleep" /* x-stack.idle */
+
 static const struct output_column ls_columns[] = {
 	{"Name",           "NAME",         0           },
 	{ "Status",        "STATUS",       0           },
@@ -36,10 +38,15 @@ static const struct output_column ls_columns[] = {
 	{ NULL,            NULL,           0           },
 };
 
+static const char *word_of(const struct observed_container *container)
+{
+	return observed_is_asleep(container) ? ASLEEP : container->status;
+}
+
 /* "exited(1), running(3)", sorted by word; to be freed. */
 static char *project_status(const struct observed *observed, bool *out_runs)
 {
-	static const char *const words[] = { "created",  "exited",     "paused",
+	static const char *const words[] = { ASLEEP,     "created",    "exited", "paused",
 					     "removing", "restarting", "running" };
 	char *text = NULL;
 	size_t size;
@@ -51,13 +58,13 @@ static char *project_status(const struct observed *observed, bool *out_runs)
 		size_t count = 0;
 
 		for (size_t i = 0; i < observed->count; i++)
-			count += strcmp(observed->containers[i].status, words[w]) == 0;
+			count += strcmp(word_of(&observed->containers[i]), words[w]) == 0;
 		if (!count)
 			continue;
 		fprintf(out, "%s%s(%zu)", first ? "" : ", ", words[w], count);
 		first = false;
-		*out_runs |= strcmp(words[w], "running") == 0 || strcmp(words[w], "paused") == 0 ||
-			     strcmp(words[w], "restarting") == 0;
+		*out_runs |= strcmp(words[w], ASLEEP) == 0 || strcmp(words[w], "running") == 0 ||
+			     strcmp(words[w], "paused") == 0 || strcmp(words[w], "restarting") == 0;
 	}
 	fclose(out);
 	return text;

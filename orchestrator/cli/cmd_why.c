@@ -243,7 +243,7 @@ struct tally {
 
 static int rank(const char *state)
 {
-	static const char *const order[] = { "running",  "created", "paused",
+	static const char *const order[] = { "running",	 "asleep", "created", "paused",
 					     "removing", "exited",  "restarting" };
 
 	for (int i = 0; i < (int)(sizeof(order) / sizeof(*order)); i++)
@@ -257,12 +257,13 @@ static void tally_container(struct cli *cli, const struct view *view, struct tal
 {
 	AUTO(json) struct json_object *row = row_container(view->dirs->name, container, true);
 	const char *health = json_text_or(row, "Health", ""),
-		   *ports = json_text_or(row, "Ports", "");
+		   *ports = json_text_or(row, "Ports", ""), *state;
 
 	tally->all++;
 	tally->running += container->alive;
-	if (rank(container->status) > rank(tally->state))
-		tally->state = container->status;
+	state = observed_is_asleep(container) ? "asleep" : container->status;
+	if (rank(state) > rank(tally->state))
+		tally->state = state;
 	if (!*tally->health || strcmp(health, "unhealthy") == 0 ||
 	    (strcmp(health, "starting") == 0 && strcmp(tally->health, "healthy") == 0))
 		tally->health = arena_strdup(cli->arena, health);

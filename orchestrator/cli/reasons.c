@@ -26,6 +26,8 @@ static const struct {
 	{ "die", "ended" },
 	{ "oom", "ran out of memory" },
 	{ "kill", "got a signal" },
+	{ "sleep", "was put to sleep" },
+	{ "wake", "woke up" },
 	{ "stop", "was told to stop" },
 	{ "restart", "is started again" },
 	{ "pause", "was frozen" },
@@ -82,6 +84,9 @@ char *reason_state(const struct observed_container *container, uint64_t now_us)
 	const struct record *record = container->record;
 	char age[HUMAN_LEN];
 
+	if (observed_is_asleep(container))
+		return xformat("sleeps since %s",
+			       human_age(record->last_exit.finished_at_us, now_us, age));
 	if (strcmp(container->status, "exited") == 0)
 		return ended_text(&record->last_exit, "exited", now_us);
 	if (strcmp(container->status, "restarting") == 0)
@@ -105,6 +110,9 @@ char *reason_outlook(const struct observed_container *container, const struct se
 		return xstrdup("it is a one-off container, which is not started again");
 	if (!service)
 		return xstrdup("the file no longer has this service, so nothing starts it");
+	if (observed_is_asleep(container))
+		return xstrdup("nobody was connected for x-stack.idle.after: the next connection to a "
+			       "published port starts it");
 	rule = service_restart(service);
 	if (strcmp(container->status, "restarting") == 0)
 		return xformat("its restart policy starts it again (%u so far)", record->restarts);

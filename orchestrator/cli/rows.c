@@ -28,6 +28,9 @@ static char *row_status(const struct observed_container *container)
 			       record->health == HEALTH_STARTING ? "health: starting" : health,
 			       *health ? ")" : "", record->paused ? " (Paused)" : "");
 	}
+	if (observed_is_asleep(container))
+		return xformat("Asleep %s (starts at a connection)",
+			       human_age(last->finished_at_us, now, age));
 	if (strcmp(container->status, "exited") == 0)
 		return xformat("Exited (%d) %s%s", last->code,
 			       human_age(last->finished_at_us, now, age),
@@ -140,7 +143,7 @@ struct json_object *row_container(const char *project, const struct observed_con
 	struct json_object *row = json_object_new_object();
 	struct json_object *ports = json_array_at(container->info, "ports");
 	struct json_object *mounts = json_array_at(container->info, "mounts");
-	bool shows_ports = container->alive;
+	bool shows_ports = container->alive || observed_is_asleep(container);
 	char text[HUMAN_LEN];
 
 	add_owned(row, "Command", command_text(container, no_trunc));

@@ -183,11 +183,55 @@ at_least() { # N SERVICE EVENT
 		    post_start: [ { command: [sh, -c, "echo no >&2; exit 3"] } ]
 		volumes: { data: {} }
 	END
-	up
-	[ "$(stack exec -T web cat /data/post)" = begun ]
+	run up
+	[ "$status" -eq 1 ]
+	has "post_start of container $P-wrong-1: sh: status 3: no"
 	is running "$P-wrong-1"
 	[ "$(count_of wrong hook-failed)" = 1 ]
+	up # it runs: nothing to do
+	[ "$(stack exec -T web cat /data/post)" = begun ]
 	stack stop
-	stack start
+	stack start web
 	[ "$(stack exec -T web cat /data/pre)" = ended ]
+}
+
+@test "hooks: as another user by name, with all capabilities, and what a failing one means" {
+	compose <<-END
+		services:
+		  web:
+		    image: $REGISTRY/busybox:1
+		    command: sleep 1000
+		    stop_signal: SIGKILL
+		    cap_drop: [ALL]
+		    post_start:
+		      - command: [sh, -c, 'echo "\$\$WHO: \$\$(id -u):\$\$(id -g) \$\$(pwd)" >/tmp/who']
+		        user: nobody
+		        working_dir: /tmp
+		        environment: { WHO: me }
+		      - command: [sh, -c, 'grep CapEff /proc/self/status >/tmp/caps']
+		        privileged: true
+		    pre_stop:
+		      - command: [sh, -c, 'touch /out/f; chown nobody /out/f']
+		        privileged: true
+		    volumes: ["./out:/out"]
+	END
+	mkdir out
+	up
+	[ "$(stack exec -T web cat /tmp/who)" = "me: 65534:65534 /tmp" ]
+	run stack exec -T web sh -c 'cat /tmp/caps; grep CapEff /proc/self/status'
+	[ "${lines[0]}" != "${lines[1]}" ]
+	[[ ${lines[0]} =~ [1-9a-f] ]]
+	[ "$(echo "${lines[1]}" | tr -d 'CapEf:\t 0')" = "" ]
+	stack stop
+	[ "$(stat -c %u out/f)" = 65534 ]
+	# one that fails: `up` says so and ends with 1, the container runs on
+	sed -i 's/echo "/exit 3; echo "/' app.yml
+	run up
+	[ "$status" -eq 1 ]
+	has "post_start of container $P-web-1: sh: status 3"
+	is running "$P-web-1"
+	sed -i 's/user: nobody/user: martian/' app.yml
+	run up
+	[ "$status" -eq 1 ]
+	has "post_start of container $P-web-1" "unable to find user martian"
 }

@@ -79,6 +79,9 @@ static void every_row_has_a_meaning_and_a_field_in_its_struct(void **state)
 static void what_cannot_work_is_refused_by_name(void **state)
 {
 	struct service_stack idle = { .idle_after = { 1, true } };
+	struct service_stack never = { .idle_after = { 0, true } };
+	struct service_stack job = { .idle_after = { 1, true }, .schedule = "@daily" };
+	struct port port = { .protocol = "tcp" }, sctp = { .protocol = "sctp" };
 	struct hook hook = { .privileged = true };
 	struct provider provider = { .type = "x" };
 	struct logging logging = { .driver = "splunk" };
@@ -95,8 +98,11 @@ static void what_cannot_work_is_refused_by_name(void **state)
 		{ { .name = "a", .isolation = "hyperv" }, "service a: isolation" },
 		{ { .name = "a", .stack = &idle }, "service a: x-stack.idle" },
 		{ { .name = "a", .pre_start = &hook, .pre_start_count = 1 }, "service a: pre_start" },
-		{ { .name = "a", .post_start = &hook, .post_start_count = 1 }, "service a: privileged hooks" },
-		{ { .name = "a", .pre_stop = &hook, .pre_stop_count = 1 }, "service a: privileged hooks" },
+		{ { .name = "a", .stack = &never, .ports = &port, .port_count = 1 }, "x-stack.idle: after is" },
+		{ { .name = "a", .stack = &idle, .ports = &sctp, .port_count = 1 }, "x-stack.idle: tcp and udp" },
+		{ { .name = "a", .stack = &job, .ports = &port, .port_count = 1 }, "x-stack.idle: a job" },
+		{ { .name = "a", .stack = &idle, .ports = &port, .port_count = 1, .network_mode = "host" },
+		  "x-stack.idle: ports are published" },
 		{ { .name = "a", .userns_mode = "remap" }, "service a: userns_mode" },
 		{ { .name = "a", .provider = &provider }, "service a: provider" },
 		{ { .name = "a", .logging = &logging }, "service a: logging.driver" },
