@@ -315,6 +315,13 @@ int netd_stats(int netd_fd, struct json_object **out, struct err *err)
 	return 0;
 }
 
+int netd_retire(int netd_fd, struct err *err)
+{
+	AUTO(json) struct json_object *request = json_object_new_object();
+
+	return tell(netd_fd, "retire", request, NULL, 0, err);
+}
+
 int netd_end(int netd_fd, struct err *err)
 {
 	AUTO(json) struct json_object *request = json_object_new_object();

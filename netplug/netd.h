@@ -101,5 +101,10 @@ int netd_socket(int netd_fd, const char *key, struct err *err);
 /* Counters since its start as a JSON object (queries, answered, forwarded, failed, relayed ...); to
  * be put. */
 int netd_stats(int netd_fd, struct json_object **out, struct err *err);
+/* A successor takes over: netd reads no query and takes no connection any more, lets go of held and
+ * relayed sockets and of its own listening socket, and still gives the sockets of slots
+ * (netd_slot_sockets). What is connected or waits for an upstream is served to its end; then, with
+ * the conversation closed, it ends. ERR_UNSUPPORTED: older than this. */
+int netd_retire(int netd_fd, struct err *err);
 /* netd answers and ends. */
 int netd_end(int netd_fd, struct err *err);

@@ -50,6 +50,12 @@ void core_unwatch(struct netd *netd, struct watched *watched)
 	watched->fd = -1;
 }
 
+void core_mute(struct netd *netd, struct watched *watched)
+{
+	if (watched->fd >= 0)
+		epoll_ctl(netd->epoll_fd, EPOLL_CTL_DEL, watched->fd, NULL);
+}
+
 void core_bury(struct netd *netd, void *owner)
 {
 	void **grave = xgrow(&netd->graves, &netd->grave_count, sizeof(*grave));
@@ -126,9 +132,14 @@ static int sooner(int a, int b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-/* Nothing is held and nobody is there to bring anything. */
+/* Nothing is held and nobody is there to bring anything; of a retired one: all that was on its way
+ * has ended. */
 static bool is_idle(const struct netd *netd)
 {
+	if (netd->is_retired)
+		return TAILQ_EMPTY(&netd->conversations) && TAILQ_EMPTY(&netd->pendings) &&
+		       TAILQ_EMPTY(&netd->clients) && TAILQ_EMPTY(&netd->flows) &&
+		       !netd->pair_count;
 	return TAILQ_EMPTY(&netd->conversations) && TAILQ_EMPTY(&netd->slots) &&
 	       TAILQ_EMPTY(&netd->holds) && TAILQ_EMPTY(&netd->relays);
 }

@@ -107,6 +107,8 @@ struct netd {
 	const char *project;
 	uid_t owner_uid; /* who may talk to us, besides root */
 	bool is_ended;
+	bool is_retired; /* another one answers from now on: what is connected is served to its end
+			  */
 	uint64_t now_ms; /* monotonic, of this round */
 	struct watched listener;
 	TAILQ_HEAD(conversation_list, conversation) conversations;
@@ -140,7 +142,8 @@ int core_watch(struct netd *netd, struct watched *watched, int fd, uint32_t even
 	       watched_ready *ready, struct err *err); /* takes over fd, also on error (closed) */
 void core_rewatch(struct netd *netd, struct watched *watched, uint32_t events);
 void core_unwatch(struct netd *netd, struct watched *watched); /* closes */
-void core_bury(struct netd *netd, void *owner);                /* freed after this round's events */
+void core_mute(struct netd *netd, struct watched *watched); /* stays open, and is not listened to */
+void core_bury(struct netd *netd, void *owner);             /* freed after this round's events */
 uint64_t core_random(struct netd *netd);
 int core_address(const char *text, uint16_t port, struct endpoint_address *out, struct err *err);
 /* Numeric text of an address, with its scope; returns out (80 bytes). */

@@ -380,6 +380,30 @@ static int op_stats(struct netd *netd, struct request *request, struct err *err)
 	return 0;
 }
 
+/* A successor has our sockets, or duplicates of them: nothing new is taken, what is on its way goes
+ * on. */
+static int op_retire(struct netd *netd, struct request *request, struct err *err)
+{
+	struct relay *relay;
+	struct hold *hold;
+	struct slot *slot;
+
+	(void)request;
+	(void)err;
+	netd->is_retired = true;
+	core_unwatch(netd, &netd->listener);
+	TAILQ_FOREACH(slot, &netd->slots, next)
+	{
+		core_mute(netd, &slot->udp); /* answers still leave from it */
+		core_mute(netd, &slot->tcp);
+	}
+	while ((relay = TAILQ_FIRST(&netd->relays)) != NULL)
+		relay_drop(netd, relay);
+	while ((hold = TAILQ_FIRST(&netd->holds)) != NULL)
+		hold_drop(netd, hold);
+	return 0;
+}
+
 static int op_end(struct netd *netd, struct request *request, struct err *err)
 {
 	(void)request;
@@ -405,6 +429,7 @@ static const struct word {
 	{ "list",      op_list },
 	{ "give",      op_give },
 	{ "stats",     op_stats },
+	{ "retire",    op_retire },
 	{ "end",       op_end },
   /* clang-format on */
 };

@@ -4,11 +4,7 @@
  */
 #include "orchestrator/names.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,27 +13,11 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
 #include "base/process.h"
 #include "base/stamp.h"
-#include "netplug/hosts_files.h"
-
-extern char **environ;
-
-struct names {
-	const struct project_dirs *dirs;
-	char *netd_path;
-	int log_fd; /* borrowed */
-	int conversation_fd, pidfd;
-	unsigned generation; /* counts the netds that we spoke to */
-	uint64_t serial;
-	char **slots; /* names that netd holds */
-	size_t slot_count;
-	pthread_mutex_t lock;
-	pthread_mutex_t ports; /* sockets of ports are on their way from a book to netd */
-};
+#include "orchestrator/names_inner.h"
 
 struct names *names_open(const struct project_dirs *dirs, const char *netd_path, int log_fd,
 			 struct err *err)
@@ -64,83 +44,14 @@ static void forget_slots(struct names *names)
 	names->slot_count = 0;
 }
 
-static int raise_fd(int fd)
-{
-	return fcntl(fd, F_DUPFD_CLOEXEC, 16);
-}
-
-static int spawn(struct names *names, int listen_fd, int pair_fd, struct err *err)
-{
-	AUTO(fd) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	AUTO(fd) int listener = raise_fd(listen_fd);
-	AUTO(fd) int pair = raise_fd(pair_fd);
-	AUTO(fd) int log_fd = raise_fd(names->log_fd >= 0 ? names->log_fd : null_fd);
-	char name[] = "stack-netd";
-	char *argv[] = { name, names->dirs->name, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	pid_t pid;
-	int status;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-						      POSIX_SPAWN_SETSID);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, null_fd, 0);
-	posix_spawn_file_actions_adddup2(&actions, null_fd, 1);
-	posix_spawn_file_actions_adddup2(&actions, log_fd, 2);
-	posix_spawn_file_actions_adddup2(&actions, listener, NETD_LISTEN_FD);
-	posix_spawn_file_actions_adddup2(&actions, pair, NETD_PAIR_FD);
-	status = posix_spawn(&pid, names->netd_path, &actions, &attributes, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	if (status != 0)
-		return err_sys(err, status, "start %s", names->netd_path);
-	names->pidfd = process_pidfd_open(pid);
-	return 0;
-}
-
-static int send_upstreams(struct names *names, struct err *err)
-{
-	struct err absent = ERR_NONE;
-	AUTO(free) char *text = NULL;
-	struct resolv_conf *conf;
-	int status;
-
-	if (file_read(AT_FDCWD, "/etc/resolv.conf", 1u << 20, &text, NULL, &absent) < 0)
-		text = xstrdup("");
-	conf = resolv_parse(text);
-	status = netd_upstreams(
-		names->conversation_fd, (const char *const *)conf->servers,
-		conf->server_count < NETD_SERVERS_MAX ? conf->server_count : NETD_SERVERS_MAX, err);
-	resolv_free(conf);
-	return status;
-}
-
 static int start(struct names *names, struct err *err)
 {
-	AUTO(fd)
-	int listen_fd = message_listen(names->dirs->run_fd, NETD_SOCKET, SOCK_SEQPACKET, true, err);
-	int ends[2], status;
-
-	if (listen_fd < 0)
+	names_end_half_renewed(names); /* it has the ports */
+	if (names_start_process(names, NETD_SOCKET, &names->conversation_fd, &names->pidfd, err) <
+	    0)
 		return -1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return err_sys(err, errno, "socketpair");
-	status = spawn(names, listen_fd, ends[1], err);
-	close(ends[1]);
-	if (status < 0) {
-		close(ends[0]);
-		return -1;
-	}
-	names->conversation_fd = ends[0];
 	names->generation++;
-	return send_upstreams(names, err);
+	return 0;
 }
 
 /* What a netd that outlived our predecessor holds. */

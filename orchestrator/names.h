@@ -40,6 +40,11 @@ int names_socket(struct names *names, const char *key, struct err *err);
 int names_held(struct names *names, struct arena *arena, struct texts *out, struct err *err);
 /* Writes the zone (its serial is set here) and hands it over. */
 int names_publish(struct names *names, struct zone *zone, struct err *err);
+/* Another file lies at netd's path than the one that runs: a new process takes its place, with all
+ * its sockets; no query is lost, and connections stay with the old one until they end. Not
+ * connected, or the same file: nothing. Takes names_ports_lock itself. ERR_UNSUPPORTED: the one
+ * that runs is too old to be renewed; it goes on. */
+int names_renew(struct names *names, bool *out_renewed, struct err *err);
 /* netd ends; not there: fine. */
 void names_end(struct names *names);
 /* A pidfd (the caller's) of the netd that we speak to when it is another than that of *generation

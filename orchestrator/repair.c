@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -42,11 +43,12 @@ struct repairer {
 	bool running, again;
 	unsigned generation; /* of the netd that is watched */
 	unsigned tries;
+	bool looks_at_netd; /* once, at the start */
 	/* the repair on its way */
 	struct arena *arena;
 	struct reattach *slots;
 	size_t count, rules_restored, links_restored;
-	bool names_restored;
+	bool names_restored, netd_renewed;
 	struct err err;
 };
 
@@ -111,10 +113,22 @@ static void repair_names(struct repairer *r)
 	}
 }
 
+/* After a reload the program of netd may have been replaced, too. */
+static void renew_netd(struct repairer *r)
+{
+	struct err err = ERR_NONE;
+
+	if (names_renew(r->sv->names, &r->netd_renewed, &err) < 0)
+		log_warn("netd-not-renewed", KV_S("error", err.msg));
+}
+
 static void repair_in_pool(uv_work_t *work)
 {
 	struct repairer *r = work->data;
 
+	if (r->looks_at_netd)
+		renew_netd(r);
+	r->looks_at_netd = false;
 	repair_kernel(r);
 	if (r->count)
 		repair_names(r);
@@ -167,6 +181,7 @@ static void repaired(uv_work_t *work, int status)
 	r->running = false;
 	tell(r, r->rules_restored, "firewall rules were removed by another program, restored");
 	tell(r, r->links_restored, "network links were removed by another program, restored");
+	tell(r, r->netd_renewed, "the program of the name server was replaced, renewed");
 	tell(r, r->names_restored, "the name server had ended, restarted");
 	for (size_t i = 0; i < r->count; i++)
 		slot_net_free(r->slots[i].net);
@@ -192,7 +207,7 @@ static void begin(uv_timer_t *timer)
 		return;
 	}
 	r->running = true;
-	r->again = r->names_restored = false;
+	r->again = r->names_restored = r->netd_renewed = false;
 	r->rules_restored = r->links_restored = 0;
 	r->err = ERR_NONE;
 	r->arena = arena_new();
@@ -298,6 +313,7 @@ struct repairer *repair_start(struct supervisor *sv)
 	struct err err = ERR_NONE;
 
 	r->sv = sv;
+	r->looks_at_netd = true;
 	r->work.data = r;
 	uv_timer_init(sv->loop, &r->timer);
 	r->timer.data = r;
@@ -337,6 +353,7 @@ static void netd_ended(uv_poll_t *poll, int status, int events)
 	(void)events;
 	if (w->generation == r->generation)
 		arm(r, 0); /* asked for or not: the repair finds whether anybody needs it */
+	waitid(P_PIDFD, (id_t)w->fd, &(siginfo_t){ 0 }, WEXITED | WNOHANG); /* one that was renewed: nobody else does */
 	uv_close((uv_handle_t *)poll, watch_closed);
 }
 

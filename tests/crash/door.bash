@@ -1,4 +1,5 @@
 # tests/crash/door - a supervisor that ends while a client comes: at the last moment, before and after it has the request.
+# And one that dies while it renews its stack-netd.
 # shellcheck shell=bash disable=SC2154 # variables of tests/crash/run
 
 door_cases() {
@@ -87,4 +88,42 @@ door_late() {
 	wait "$job" || fail door "up met the end of an idle supervisor" out || return 1
 	[ "$(grep -c supervisor-ended "$STACK_ROOT/projects/crash/supervisor.log")" -le 2 ] || fail door "it ended before the request" || return 1
 	converges up door
+}
+
+# A reload with another stack-netd in place, killed at each stage of the hand-over.
+renew_cases() {
+	local point
+	mkdir -p bin
+	cp "$STACK_BUILD"/stack "$STACK_BUILD"/stack-* bin/
+	PATH=$PWD/bin:$PATH
+	write_app 1
+	record up
+	for point in renew:started renew:fed renew:retired renew:given; do
+		judge "reload $point" renew_at "$point"
+	done
+}
+
+renew_at() { # POINT
+	before up >out 2>&1
+	STACK_CRASH_AT=$1 stack up -d >out 2>&1 || fail "$1" "the preparation failed" out || return 1
+	steady=$(steady_pid)
+	cp bin/stack-netd bin/netd.new
+	mv bin/netd.new bin/stack-netd
+	stack supervisor reload >out 2>&1 || true # its answer may die with it
+	no_supervisor || fail "$1" "the supervisor was not killed there" || return 1
+	stack up -d >out 2>&1 || fail "$1" "up after it failed" out || return 1
+	[ "$(steady_pid)" = "$steady" ] || fail "$1" "a container was restarted" || return 1
+	renew_is_over || fail "$1" "stack-netd was not renewed" || return 1
+	converges up "$1"
+}
+
+renew_is_over() {
+	local tries
+	for tries in {1..200}; do
+		[ "$(pgrep -xc stack-netd)" = 1 ] &&
+			[ "$(readlink "/proc/$(pgrep -x stack-netd)/exe")" = "$PWD/bin/stack-netd" ] && return 0
+		sleep 0.05
+	done
+	pgrep -x stack-netd
+	return 1
 }

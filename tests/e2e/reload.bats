@@ -83,3 +83,63 @@ value_is_gone() {
 	[ "$status" -eq 0 ]
 	is running "$P-after-1"
 }
+
+netd_pid() {
+	pgrep -n -x stack-netd
+}
+
+netd_is_new() { # FORMER
+	local now
+	now=$(netd_pid) && [ "$now" != "$1" ] && [ "$(readlink "/proc/$now/exe")" = "$PWD/bin/stack-netd" ]
+}
+
+# Descriptor 5: a connection through the relay to a program that says what it hears.
+connects() {
+	local line
+	exec 5<>/dev/tcp/::1/8007 && echo before >&5 && read -r -t 2 line <&5 && [ "$line" = before ]
+}
+
+@test "reload renews a replaced stack-netd: no name is lost, a relayed connection goes on, ports stay" {
+	mkdir bin
+	cp "$STACK_BUILD"/stack "$STACK_BUILD"/stack-* bin/
+	PATH=$PWD/bin:$PATH
+	compose <<-END
+		services:
+		  web:
+		    image: $REGISTRY/busybox:1
+		    command: sh -c 'httpd -p 80 -h /etc; while :; do nc -l -p 7 -e cat; done'
+		    stop_signal: SIGKILL
+		    ports: ["[::1]:8080:80", "[::1]:8007:7", "127.0.0.1:8081:80"]
+		  asker:
+		    image: $REGISTRY/busybox:1
+		    command: sh -c 'while :; do nslookup web >/dev/null || echo lost; echo asked; done'
+		    stop_signal: SIGKILL
+	END
+	up
+	former=$(netd_pid)
+	eventually 20 connects
+	cp bin/stack-netd bin/netd.new
+	mv bin/netd.new bin/stack-netd
+	stack supervisor reload
+	eventually 20 netd_is_new "$former"
+	# what was connected stays with the old one, what comes is the new one's
+	kill -0 "$former"
+	echo after >&5
+	read -r -t 10 line <&5
+	[ "$line" = after ]
+	[ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 10 'http://[::1]:8080/hostname')" = 200 ]
+	[ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 10 http://127.0.0.1:8081/hostname)" = 200 ]
+	asked=$(stack logs asker | grep -c asked)
+	eventually 20 eval '[ "$(stack logs asker | grep -c asked)" -gt $((asked + 5)) ]'
+	[ "$(stack logs asker | grep -c lost)" = 0 ]
+	grep -q 'was replaced, renewed' "$STACK_ROOT/projects/$P/events.jsonl"
+	# the old one ends with its last connection, and nobody takes that for harm
+	exec 5>&-
+	eventually 20 is_gone "$former"
+	[ "$(pgrep -xc stack-netd)" = 1 ]
+	# the same program again: nothing is renewed
+	now=$(netd_pid)
+	stack supervisor reload
+	never 1 netd_is_new "$now"
+	stack exec -T asker nslookup web >/dev/null
+}
