@@ -16,6 +16,7 @@
 #include "orchestrator/limits.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/record_make.h"
+#include "orchestrator/restore.h"
 #include "orchestrator/settle.h"
 #include "orchestrator/slot.h"
 #include "volumes/volume.h"
@@ -102,8 +103,10 @@ static void step_over(struct step *step, const struct err *err)
 		change_progress(change, verbs[action->kind].kind, object_name(change, action),
 				"Error", "failed", err->msg);
 		if (change->flags & CHANGE_KEEP_GOING && action->kind == ACTION_START && step->slot &&
-		    step->slot->record)
+		    step->slot->record) {
 			slot_apply_policy(step->slot);
+			restore_start_failed(step->slot, err);
+		}
 	}
 	free(step);
 	apply_look(change);

@@ -314,6 +314,8 @@ static void change_done(struct flow *flow, const struct err *err)
 	if (change->flags & CHANGE_END_AFTER && !result.code)
 		supervisor_end(sv, true);
 	TAILQ_REMOVE(&sv->changes, change, link);
+	if (change->over)
+		change->over(change, &result);
 	if (!result.code || !change->roll_back || !rollback_after(change, &result))
 		answer(change, &result);
 	publish_names(sv, NULL);
@@ -382,6 +384,8 @@ void change_cancel(struct change *change)
 		struct err cancelled = { ERR_CANCELLED, "cancelled" };
 
 		TAILQ_REMOVE(&change->sv->changes, change, link);
+		if (change->over)
+			change->over(change, &cancelled);
 		answer(change, &cancelled);
 		change_free(change);
 		return;

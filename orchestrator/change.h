@@ -67,6 +67,7 @@ struct change {
 	struct run_request *run;         /* op run, else NULL */
 	struct connect_request *connect; /* op connect or disconnect, else NULL */
 	struct pairs pins;               /* images that services are held at (rollback), by name */
+	void (*over)(struct change *change, const struct err *err); /* hears of the end, before the answer; or NULL */
 	struct err because;              /* rollback after this failure: the answer in the end */
 
 	/* while it is applied */

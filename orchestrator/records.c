@@ -134,6 +134,7 @@ static struct json_object *compose(const struct record *record)
 	json_add_bool(object, "stopped_by_hand", record->stopped_by_hand);
 	json_add_bool(object, "asleep", record->asleep);
 	json_add_bool(object, "cut_off", record->cut_off);
+	json_add_text(object, "not_back", record->not_back[0] ? record->not_back : NULL);
 	life = json_add_object(object, "life");
 	json_add_int(life, "number", (int64_t)record->life);
 	stamp_boot_id(boot_id);
@@ -207,6 +208,7 @@ static void fill(struct record *record, const struct json_object *object)
 	record->stopped_by_hand = json_bool_or(object, "stopped_by_hand", false);
 	record->asleep = json_bool_or(object, "asleep", false);
 	record->cut_off = json_bool_or(object, "cut_off", false);
+	snprintf(record->not_back, sizeof(record->not_back), "%s", json_text_or(object, "not_back", ""));
 	record->life = (uint64_t)json_int_or(life, "number", 0);
 	record->started_at_us = (uint64_t)json_int_or(life, "started_at_us", 0);
 	record->monitor = read_process(life, "monitor");

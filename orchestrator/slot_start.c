@@ -62,6 +62,7 @@ static int record_intent(void *data, struct err *err)
 	record->life++;
 	record->state = RECORD_STARTING;
 	record->stopped_by_hand = record->cut_off = false;
+	record->not_back[0] = '\0';
 	return record_save(job->sv->dirs->containers_fd, record, err);
 }
 

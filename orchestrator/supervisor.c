@@ -62,7 +62,7 @@ static bool is_idle(const struct supervisor *sv)
 		if (slot->discarding || slot->idle ||
 		    (slot->state != SLOT_EXITED && slot->state != SLOT_CREATED && slot->state != SLOT_EMPTY))
 			return false;
-	return !schedule_is_pending(sv);
+	return !schedule_is_pending(sv) && !restore_is_pending(sv);
 }
 
 /* Nothing else takes away what is left of a container whose record has gone. */

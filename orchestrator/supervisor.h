@@ -24,6 +24,7 @@ struct publisher;
 struct repairer;
 struct image_cache;
 struct schedule;
+struct restorer;
 struct settings;
 
 struct supervisor {
@@ -41,6 +42,7 @@ struct supervisor {
 	struct publisher *publisher;
 	struct repairer *repairer;
 	struct schedule *schedule; /* NULL: none can be kept */
+	struct restorer *restorer; /* NULL: nothing was restored so far */
 	struct model *model; /* in force; NULL: never up */
 	LIST_HEAD(slot_list, slot) slots;
 	TAILQ_HEAD(change_list, change) changes; /* the first one is being applied */

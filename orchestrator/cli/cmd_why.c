@@ -237,7 +237,7 @@ static const struct output_column status_columns[] = {
 
 /* What a service's containers have in common, the worst of them first. */
 struct tally {
-	const char *state, *health, *ports;
+	const char *state, *health, *ports, *not_back;
 	size_t running, all;
 };
 
@@ -260,6 +260,8 @@ static void tally_container(struct cli *cli, const struct view *view, struct tal
 		   *ports = json_text_or(row, "Ports", ""), *state;
 
 	tally->all++;
+	if (!container->alive && container->record->not_back[0])
+		tally->not_back = container->record->not_back;
 	tally->running += container->alive;
 	state = observed_is_asleep(container) ? "asleep" : container->status;
 	if (rank(state) > rank(tally->state))
@@ -272,10 +274,11 @@ static void tally_container(struct cli *cli, const struct view *view, struct tal
 					    *tally->ports ? ", " : "", ports);
 }
 
-static struct json_object *status_row(struct cli *cli, const struct view *view, const char *name)
+static struct json_object *status_row(struct cli *cli, const struct view *view, const struct wish *wish,
+				      const char *name)
 {
 	const struct service *service = service_of(view, name);
-	struct tally tally = { "", "", "", 0, 0 };
+	struct tally tally = { .state = "", .health = "", .ports = "" };
 	struct json_object *row = json_object_new_object();
 	char count[48];
 	AUTO(free) char *waits = NULL;
@@ -293,6 +296,8 @@ static struct json_object *status_row(struct cli *cli, const struct view *view, 
 		if (text)
 			fprintf(out, "%s%s", ftell(out) ? "; " : "", text);
 	}
+	if (tally.not_back && !texts_has(&wish->stopped, name))
+		fprintf(out, "%snot back yet: %s", ftell(out) ? "; " : "", tally.not_back);
 	fclose(out);
 	snprintf(count, sizeof(count), "%zu/%llu", tally.running,
 		 service ? (unsigned long long)service_replicas(service) : 0ull);
@@ -349,7 +354,7 @@ int status_command(struct cli *cli, const struct options *options, struct err *e
 		return -1;
 	for (const char **name = service_names(cli, view); *name; name++)
 		if (view_is_meant(options_arguments(options), *name))
-			json_object_array_add(rows, status_row(cli, view, *name));
+			json_object_array_add(rows, status_row(cli, view, &wish, *name));
 	if (!format || strcmp(format, "table") == 0)
 		print_heading(view, &wish);
 	return output_rows(stdout, &form, format, rows, err);

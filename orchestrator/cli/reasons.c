@@ -23,6 +23,7 @@ static const struct {
 	{ "create", "was created" },
 	{ "start", "was started" },
 	{ "start-failed", "could not be started" },
+	{ "not-back", "could not be brought back yet" },
 	{ "die", "ended" },
 	{ "oom", "ran out of memory" },
 	{ "kill", "got a signal" },
@@ -118,6 +119,8 @@ char *reason_outlook(const struct observed_container *container, const struct se
 		return xformat("its restart policy starts it again (%u so far)", record->restarts);
 	if (stopped_by_hand || record->stopped_by_hand)
 		return xstrdup("it was stopped by hand and stays down until it is started");
+	if (record->not_back[0])
+		return xformat("it is brought back as soon as this works: %s", record->not_back);
 	if (strcmp(container->status, "created") == 0)
 		return NULL;
 	if (rule.when == RESTART_NO)

@@ -108,7 +108,7 @@ state() {
 	done | sort
 	stack ps -a --format json | jq -r '.Publishers[]? | "port \(.PublishedPort) \(.TargetPort)"' | sort -u
 	find "$STACK_ROOT/volumes" -mindepth 1 -maxdepth 1 ! -name '*lock*' ! -name '.*' -printf '%f\n' 2>/dev/null | sort
-	[ -z "$(stack ps -q web)" ] || [ "$1" = disconnect ] || {
+	[ -z "$(stack ps -q web 2>/dev/null)" ] || [ "$1" = disconnect ] || {
 		curl -s -o /dev/null --max-time 5 http://127.0.0.1:8080/hostname && echo "web answers"
 		stack exec -T web nslookup db >/dev/null && echo "db has a name"
 	}

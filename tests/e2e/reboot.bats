@@ -154,3 +154,63 @@ while True: print(s.recv(4096).decode(), flush=True)' >words 3>&- &
 	[ ! -e $link ] && [ ! -L $link ]
 	[ ! -e /etc/systemd/system/stack@shop.service.d ]
 }
+
+lab_address() { # add|del
+	ip address "$1" 10.99.0.1/24 dev lab0
+}
+
+@test "what cannot come back yet is tried again, told by status and why, and holds nobody else back" {
+	ip link add lab0 type veth peer name lab1
+	CLEANUP="reboot_is_over; ip link del lab0"
+	ip link set lab0 up
+	lab_address add
+	mkdir disk
+	compose <<-END
+		x-stack: { autostart: true }
+		services:
+		  web:
+		    image: $REGISTRY/busybox:1
+		    command: sleep 1000
+		    stop_signal: SIGKILL
+		    restart: always
+		    ports: ["10.99.0.1:8080:80"]
+		  front: { image: $REGISTRY/busybox:1, command: sleep 1000, stop_signal: SIGKILL, restart: always, depends_on: [web] }
+		  kept:
+		    image: $REGISTRY/busybox:1
+		    command: sleep 1000
+		    stop_signal: SIGKILL
+		    volumes: [{ type: bind, source: $PWD/disk, target: /disk, bind: { create_host_path: false } }]
+		  other: { image: $REGISTRY/busybox:1, command: sleep 1000, stop_signal: SIGKILL, restart: always }
+		  gone: { image: $REGISTRY/busybox:1, command: sleep 1000, stop_signal: SIGKILL, restart: always, ports: ["10.99.0.1:8090:80"] }
+	END
+	up
+	reboot
+	CLEANUP="reboot_is_over; ip link del lab0"
+	lab_address del
+	rmdir disk
+	run stack restore
+	[ "$status" -eq 1 ]
+	has "not everything is back" "tried again"
+	is running "$P-other-1"
+	run stack status
+	has "not back yet" 10.99.0.1 "$PWD/disk"
+	run stack why web
+	has "brought back as soon as this works" 10.99.0.1
+	supervisor=$(supervisor_pid)
+	# nobody wants this one any more
+	stack stop gone
+	# it is tried again and again, and told once
+	eventually 30 eval '[ "$(grep -c not-restored "$STACK_ROOT/projects/$P/supervisor.log")" -ge 3 ]'
+	[ "$(events_of web | grep -c not-back)" = 1 ]
+	mkdir disk
+	lab_address add
+	eventually 60 is running "$P-web-1"
+	eventually 60 is running "$P-kept-1"
+	eventually 60 is running "$P-front-1"
+	is exited "$P-gone-1"
+	[ "$(supervisor_pid)" = "$supervisor" ]
+	run stack status
+	lacks "not back yet"
+	# down ends the tries
+	stack down -t 0
+}

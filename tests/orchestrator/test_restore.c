@@ -62,9 +62,30 @@ static void policy_autostart_and_the_end_decide(void **state)
 	}
 }
 
+static void pauses_double_from_a_second_to_a_minute(void **state)
+{
+	static const struct {
+		unsigned tries;
+		uint64_t pause_ms;
+	} cases[] = {
+		{0,            1000 },
+                { 1,           1000 },
+                { 2,           2000 },
+                { 3,           4000 },
+		{ 6,           32000},
+                { 7,           60000},
+                { 4000000000u, 60000}
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		assert_int_equal(restore_pause_ms(cases[i].tries), cases[i].pause_ms);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pauses_double_from_a_second_to_a_minute),
 		cmocka_unit_test(policy_autostart_and_the_end_decide),
 	};
 
