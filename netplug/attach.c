@@ -384,7 +384,9 @@ void attach_interface_of(struct arena *arena, const struct network_record *netwo
 
 	*out = (struct attach_interface){
 		.kind = kinds[network->driver],
-		.flags = network->options.no_icc ? ATTACH_ISOLATED : 0,
+		.flags = (network->options.no_icc ? ATTACH_ISOLATED : 0) |
+			 (lease->is_inherited || network->driver != NETWORK_BRIDGE ? ATTACH_ANNOUNCE
+										   : 0),
 		.name = arena_strdup(arena, name),
 		.alias = arena_strdup(arena, naming_alias(alias, lease->slot, network->name)),
 		.upper = arena_strdup(arena, network->bridge),

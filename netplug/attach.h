@@ -22,6 +22,7 @@ enum attach_kind { ATTACH_VETH, ATTACH_MACVLAN, ATTACH_IPVLAN };
 #define ATTACH_ISOLATED 1u /* the bridge port cannot reach other such ports (enable_icc false) */
 #define ATTACH_HAIRPIN                                                                             \
 	2u /* frames may leave by the port they came in by; on by itself with br_netfilter */
+#define ATTACH_ANNOUNCE 4u /* gratuitous ARP: neighbours may know another MAC for the address */
 
 struct attach_route {
 	struct prefix to;

@@ -29,10 +29,8 @@ static struct nlmsghdr *change(struct rtnl *rtnl, unsigned index, bool up, const
 	return message;
 }
 
-/* An address that moves here is told to the neighbours (gratuitous ARP); without IPv6 the link gets
- * no link-local address either. Before the link is up. */
-static void put_settings(struct rtnl *rtnl, const struct attach_interface *interface,
-			 unsigned index)
+/* Gratuitous ARP goes to every port of the bridge: N containers would hear N of them. */
+static void put_announcement(struct rtnl *rtnl, unsigned index)
 {
 	struct nlmsghdr *message = change(rtnl, index, false, "set up the interface");
 	struct nlattr *spec = mnl_attr_nest_start(message, IFLA_AF_SPEC);
@@ -43,6 +41,15 @@ static void put_settings(struct rtnl *rtnl, const struct attach_interface *inter
 	mnl_attr_nest_end(message, conf);
 	mnl_attr_nest_end(message, family);
 	mnl_attr_nest_end(message, spec);
+}
+
+/* An address that moves here is told to the neighbours; without IPv6 the link gets no link-local
+ * address either. Before the link is up. */
+static void put_settings(struct rtnl *rtnl, const struct attach_interface *interface,
+			 unsigned index)
+{
+	if (interface->flags & ATTACH_ANNOUNCE)
+		put_announcement(rtnl, index);
 	if (!interface->ipv6)
 		rtnl_no_link_local(rtnl, index, NULL, 0);
 }

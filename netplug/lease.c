@@ -135,8 +135,10 @@ static int set_mac(struct desk *desk, struct network_lease *lease, const uint8_t
 {
 	char text[MAC_TEXT];
 
-	if (mac)
+	if (mac) {
 		memcpy(lease->mac, mac, 6);
+		lease->is_inherited = true;
+	}
 	for (size_t i = 0; i < desk->network->lease_count; i++) {
 		const struct network_lease *other = &desk->network->leases[i];
 
@@ -176,6 +178,7 @@ static int take_wishes(struct desk *desk, struct lease_want *want, struct err *e
 	lease->fixed4 = address_is_set(&want->v4);
 	lease->fixed6 = address_is_set(&want->v6);
 	if (lease->fixed4) {
+		lease->is_inherited = true;
 		lease->v4 = want->v4;
 		lease->v4_len = len4;
 	}
@@ -229,21 +232,32 @@ static void name_users(const struct network_record *network, char *out, size_t s
 					 i ? ", " : "", users[i].name, users[i].count);
 }
 
+/* Addresses are given in turn: one that is not behind the last one begins another lap. */
+static void note_lap(struct network_subnet *subnet, const struct address *last,
+		     const struct address *given)
+{
+	subnet->is_worn |= address_is_set(last) && address_compare(given, last) <= 0;
+}
+
 static int take_dynamic(struct desk *desk, int family, struct address *out, uint8_t *out_len,
-			struct err *err)
+			bool *out_inherited, struct err *err)
 {
 	char users[100];
 	int result = err_set(err, ERR_INTERNAL, "network without a subnet");
 
 	for (size_t i = 0; i < desk->network->subnet_count; i++) {
 		struct ipam_range *range = &desk->ranges[i];
+		const struct address last = range->last_given;
 
 		if (range->subnet.addr.family != family)
 			continue;
 		result = ipam_take(range, out, err);
 		*out_len = range->subnet.len;
-		if (result == 0)
-			return 0;
+		if (result < 0)
+			continue;
+		note_lap(&desk->network->subnets[i], &last, out);
+		*out_inherited |= desk->network->subnets[i].is_worn;
+		return 0;
 	}
 	if (err->code == ERR_NO_SPACE) {
 		name_users(desk->network, users, sizeof(users));
@@ -289,12 +303,13 @@ static int hand_out(struct desk *desk, struct lease_want *want, struct err *err)
 {
 	struct network_lease *lease = find_lease(desk->network, want->slot);
 	struct network_lease before = *lease;
+	bool any = false;
 
 	if (desk->network->ipv4 && !address_is_set(&lease->v4) &&
-	    take_dynamic(desk, AF_INET, &lease->v4, &lease->v4_len, err) < 0)
+	    take_dynamic(desk, AF_INET, &lease->v4, &lease->v4_len, &lease->is_inherited, err) < 0)
 		return -1;
 	if (desk->network->ipv6 && !address_is_set(&lease->v6) && !derive_v6(desk, lease) &&
-	    take_dynamic(desk, AF_INET6, &lease->v6, &lease->v6_len, err) < 0)
+	    take_dynamic(desk, AF_INET6, &lease->v6, &lease->v6_len, &any, err) < 0)
 		return -1;
 	desk->changed |= !same_lease(lease, &before);
 	want->lease = *lease;

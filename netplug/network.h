@@ -86,6 +86,7 @@ struct network_subnet {
 	struct prefix dynamic;
 	struct address gateway; /* macvlan: the LAN's */
 	struct address last_given;
+	bool is_worn; /* all were given once: the next one was another's before */
 	struct network_pairs aux;
 };
 
@@ -96,6 +97,7 @@ struct network_lease {
 	uint8_t mac[6];
 	uint64_t since_us;
 	bool fixed4, fixed6; /* the file asked for it */
+	bool is_inherited;   /* v4 may have been another MAC's: neighbours are told */
 };
 
 enum network_driver { NETWORK_BRIDGE, NETWORK_MACVLAN, NETWORK_IPVLAN };

@@ -140,6 +140,8 @@ static void add_subnet(struct json_object *list, const struct network_subnet *su
 	add_prefix(object, "ip_range", &subnet->dynamic.addr, subnet->dynamic.len);
 	add_address(object, "gateway", &subnet->gateway);
 	add_address(object, "last", &subnet->last_given);
+	if (subnet->is_worn)
+		json_add_bool(object, "worn", true);
 	add_pairs(object, "aux", &subnet->aux);
 	json_object_array_add(list, object);
 }
@@ -157,6 +159,8 @@ static void add_lease(struct json_object *leases, const struct network_lease *le
 		json_add_bool(object, "fixed4", true);
 	if (lease->fixed6)
 		json_add_bool(object, "fixed6", true);
+	if (lease->is_inherited)
+		json_add_bool(object, "inherited", true);
 }
 
 int network_file_write(int dir_fd, const struct network_record *network, bool sync, struct err *err)
@@ -232,6 +236,7 @@ static int read_subnet(struct arena *arena, struct json_object *object,
 	    read_address(object, "gateway", &subnet->gateway, err) < 0 ||
 	    read_address(object, "last", &subnet->last_given, err) < 0)
 		return -1;
+	subnet->is_worn = json_bool_or(object, "worn", false);
 	read_pairs(arena, object, "aux", &subnet->aux);
 	return 0;
 }
@@ -256,6 +261,7 @@ static int read_lease(struct arena *arena, const char *slot, const struct json_o
 	lease->since_us = (uint64_t)json_int_or(object, "since", 0);
 	lease->fixed4 = json_bool_or(object, "fixed4", false);
 	lease->fixed6 = json_bool_or(object, "fixed6", false);
+	lease->is_inherited = json_bool_or(object, "inherited", false);
 	return 0;
 }
 

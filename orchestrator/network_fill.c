@@ -347,11 +347,11 @@ bool net_on_network(const struct slot_net *slot, const char *network)
 
 static bool same_interface(const struct attach_interface *a, const struct attach_interface *b)
 {
-	if (a->kind != b->kind || a->flags != b->flags || a->mtu != b->mtu || a->mode != b->mode ||
-	    a->ipv6 != b->ipv6 || a->metric != b->metric || a->address_count != b->address_count ||
-	    memcmp(a->mac, b->mac, sizeof(a->mac)) != 0 || strcmp(a->name, b->name) != 0 ||
-	    strcmp(a->host_name, b->host_name) != 0 || strcmp(a->upper, b->upper) != 0 ||
-	    !address_equal(&a->default4, &b->default4) ||
+	if (a->kind != b->kind || (a->flags ^ b->flags) & ~ATTACH_ANNOUNCE || a->mtu != b->mtu ||
+	    a->mode != b->mode || a->ipv6 != b->ipv6 || a->metric != b->metric ||
+	    a->address_count != b->address_count || memcmp(a->mac, b->mac, sizeof(a->mac)) != 0 ||
+	    strcmp(a->name, b->name) != 0 || strcmp(a->host_name, b->host_name) != 0 ||
+	    strcmp(a->upper, b->upper) != 0 || !address_equal(&a->default4, &b->default4) ||
 	    !address_equal(&a->default6, &b->default6) ||
 	    a->link_local_count != b->link_local_count)
 		return false;

@@ -160,6 +160,28 @@ static void a_strangers_link_is_left_alone(void **state)
 	space_free(&other);
 }
 
+static void only_an_inherited_address_is_announced(void **state)
+{
+	struct world *w = *state;
+
+	for (int inherited = 0; inherited < 2; inherited++) {
+		struct space space = space_new();
+		struct attach_job job =
+			sandbox_job(w->arena, &space, w->network, "test/web/1", 2, GROUP);
+		char command[80];
+		struct err err = ERR_NONE;
+
+		if (inherited)
+			job.interfaces[0].flags |= ATTACH_ANNOUNCE;
+		check(attach_wire(w->host, &job, 1, &err));
+		snprintf(command, sizeof(command),
+			 "grep -qx %d /proc/sys/net/ipv4/conf/eth0/arp_notify", inherited);
+		space_run(&space, command);
+		space_free(&space);
+		check(attach_unwire(w->host, link_group_trash(GROUP), &job, 1, &err));
+	}
+}
+
 static void what_was_changed_inside_is_found(void **state)
 {
 	struct world *w = *state;
@@ -489,6 +511,7 @@ int main(void)
 		WORLD_TEST(what_was_changed_inside_is_found),
 		WORLD_TEST(isolated_members_reach_the_host_alone),
 		WORLD_TEST(slots_of_several_networks_have_one_default_route),
+		WORLD_TEST(only_an_inherited_address_is_announced),
 		WORLD_TEST(links_without_ipv6_in_the_kernel_are_wired),
 		WORLD_TEST(the_resolvers_port_is_redirected),
 		WORLD_TEST(macvlan_children_reach_the_outside),

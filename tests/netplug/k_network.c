@@ -356,6 +356,41 @@ static void a_full_network_names_its_users_and_dead_slots_are_reclaimed(void **s
 	check(network_lease(&b->np, &wants[5], 1, &err));
 }
 
+/* What nobody had before needs no announcement; the file keeps which ones do. */
+static void addresses_that_another_may_have_had_are_marked(void **state)
+{
+	struct books *b = *state;
+	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 9 };
+	struct lease_want rows[] = {
+		{ .network = "lap", .slot = "shop/web/1" },
+		{ .network = "lap", .slot = "shop/web/2" },
+		{ .network = "lap", .slot = "shop/web/3", .mac = mac },
+		{ .network = "lap", .slot = "shop/db/1", .v4 = sandbox_address("10.65.0.6") },
+	};
+	struct lease_want last = { .network = "lap", .slot = "shop/web/2b" };
+	struct lease_want next = { .network = "lap", .slot = "shop/web/4" };
+	struct network_record *network;
+	struct err err = ERR_NONE;
+
+	ensure(b, "lap", "10.65.0.0/29");
+	check(network_lease(&b->np, rows, 4, &err));
+	assert_false(rows[0].lease.is_inherited);
+	assert_false(rows[1].lease.is_inherited);
+	assert_true(rows[2].lease.is_inherited);
+	assert_true(rows[3].lease.is_inherited);
+	check(network_lease(&b->np, &last, 1, &err));
+	assert_false(last.lease.is_inherited);
+	/* .2 to .6 are given; one comes free, and the next lap begins with it. */
+	check(network_release(&b->np, "lap", "shop", "shop/web/1", &err));
+	check(network_lease(&b->np, &next, 1, &err));
+	assert_true(next.lease.is_inherited);
+	check(network_load(&b->np, b->arena, "lap", &network, &err));
+	assert_true(network->subnets[0].is_worn);
+	for (size_t i = 0; i < network->lease_count; i++)
+		assert_int_equal(network->leases[i].is_inherited,
+				 strncmp(network->leases[i].slot, "shop/web/2", 10) != 0);
+}
+
 static void dual_stack_leases_have_the_same_host_part(void **state)
 {
 	struct books *b = *state;
@@ -681,6 +716,7 @@ int main(void)
 		BOOK_TEST(leases_stay_with_their_slot_and_wishes_come_first),
 		BOOK_TEST(wishes_that_cannot_be_met_name_the_holder),
 		BOOK_TEST(a_full_network_names_its_users_and_dead_slots_are_reclaimed),
+		BOOK_TEST(addresses_that_another_may_have_had_are_marked),
 		BOOK_TEST(dual_stack_leases_have_the_same_host_part),
 		BOOK_TEST(many_supervisors_at_once_give_no_address_twice),
 		BOOK_TEST(groups_are_pairs_of_their_own),
