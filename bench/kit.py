@@ -23,6 +23,19 @@ IMAGE = f"{REGISTRY}/busybox:1"
 LIMIT_S = 60
 DISK_BYTES = 16 << 30  # a hole, not room
 CLONE_NEWNS = 0x00020000
+PEERS_VIEW = """
+mkdir -p /var/lib/cni && mount -t tmpfs cni /var/lib/cni
+if [ "$(stat -f -c %T /sys/fs/cgroup)" = tmpfs ]; then
+	view=$(mktemp -d) && mount -t tmpfs -o mode=755 cgroups "$view"
+	for group in /sys/fs/cgroup/*; do
+		mountpoint -q "$group" && [ "${group##*/}" != unified ] || continue
+		mkdir "$view/${group##*/}" && mount --bind "$group" "$view/${group##*/}"
+	done
+	mount --rbind "$view" /sys/fs/cgroup
+	umount -l "$view" && rmdir "$view"
+fi
+echo ready; exec sleep infinity
+"""
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -258,11 +271,10 @@ class Kit:
             run(["mount", "--bind", os.path.join(disk, folder), over])
 
     def open_peers(self):
-        """crun of Debian 12 refuses machines where v1 and v2 share the controllers: the peers (and our runtime,
-        where it is compared with them) do not see the v2 tree. CNI's books are in memory."""
-        script = ("mountpoint -q /sys/fs/cgroup/unified && umount -l /sys/fs/cgroup/unified; mkdir -p /var/lib/cni;"
-                  "mount -t tmpfs cni /var/lib/cni; echo ready; exec sleep infinity")
-        self.holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", script], stdout=subprocess.PIPE,
+        """crun of Debian 12 refuses machines where v1 and v2 share the controllers, and podman takes each folder in
+        /sys/fs/cgroup for a controller: the peers (and our runtime, where it is compared with them) see a folder
+        with the mounted controllers of v1 alone. CNI's books are in memory."""
+        self.holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", PEERS_VIEW], stdout=subprocess.PIPE,
                                        stdin=subprocess.DEVNULL)
         if self.holder.stdout.readline() != b"ready\n":
             raise RuntimeError("no mount namespace for the peers")

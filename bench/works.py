@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 
+from engine import Engine
 from kit import Missing, Project, Work, cpu_ms, run, service, size_of, sleepers, timed, wait_for
 
 BACKOFF_MS = 100  # of the first restart; up to a tenth more, by chance (orchestrator/service)
@@ -14,7 +15,7 @@ def up_down(count):
     names = (f"up{count}", f"down{count}", f"cpu{count}")
 
     def prepare(kit):
-        with Project(kit, f"up{count}", sleepers(count)) as project:
+        with Project(kit, f"up{count}", sleepers(count)) as project, Engine(kit) as engine:
 
             def ours():
                 before = cpu_ms()
@@ -32,7 +33,12 @@ def up_down(count):
                 kit.podman.have_image()
                 return {f"up{count}": kit.podman.many(count), f"down{count}": kit.podman.remove_all()}
 
-            yield {"stack": ours, "floor": floor, "podman": podman}
+            def compose():
+                if count > 50:
+                    raise Missing("not with more than 50")
+                return dict(zip(names, engine.up_down(project)))
+
+            yield {"stack": ours, "floor": floor, "compose": compose, "podman": podman}
 
     return prepare
 
