@@ -47,6 +47,14 @@ const struct attach_sysctl *attach_sysctls(void)
 	return sysctls;
 }
 
+/* A veth uses one queue either way. Unasked the kernel makes one for each processor, takes all but
+ * one out of use again, and waits for a grace period each time, under the lock of all links. */
+static void put_one_queue(struct nlmsghdr *message)
+{
+	mnl_attr_put_u32(message, IFLA_NUM_TX_QUEUES, 1);
+	mnl_attr_put_u32(message, IFLA_NUM_RX_QUEUES, 1);
+}
+
 static void put_peer(struct nlmsghdr *message, const struct attach_interface *interface,
 		     int netns_fd)
 {
@@ -58,6 +66,7 @@ static void put_peer(struct nlmsghdr *message, const struct attach_interface *in
 	message->nlmsg_len += MNL_ALIGN(sizeof(*info));
 	mnl_attr_put_strz(message, IFLA_IFNAME, interface->name);
 	mnl_attr_put_u32(message, IFLA_NET_NS_FD, (uint32_t)netns_fd);
+	put_one_queue(message);
 	if (memcmp(interface->mac, zero, 6) != 0)
 		mnl_attr_put(message, IFLA_ADDRESS, 6, interface->mac);
 	if (interface->mtu)
@@ -76,6 +85,7 @@ static void create_pair(struct wiring *w, size_t tag, unsigned upper)
 	mnl_attr_put_strz(message, IFLA_IFNAME, interface->host_name);
 	mnl_attr_put_u32(message, IFLA_GROUP, w->owners[tag]->group);
 	mnl_attr_put_u32(message, IFLA_MASTER, upper);
+	put_one_queue(message);
 	if (interface->mtu)
 		mnl_attr_put_u32(message, IFLA_MTU, interface->mtu);
 	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
@@ -86,25 +96,22 @@ static void create_pair(struct wiring *w, size_t tag, unsigned upper)
 	mnl_attr_nest_end(message, info);
 }
 
-/* The alias; no IPv6 of the port's own (the bridge has it); switches of the bridge port; up. */
+/* No IPv6 of the port's own (the bridge has it); the alias, switches of the bridge port, up. */
 static void complete_pair(struct wiring *w, size_t tag)
 {
 	const struct attach_interface *interface = w->interfaces[tag];
 	bool hairpin = w->hairpin || interface->flags & ATTACH_HAIRPIN;
 	bool isolated = interface->flags & ATTACH_ISOLATED;
-	struct nlmsghdr *message =
-		rtnl_begin(w->host, RTM_SETLINK, 0, 0, (unsigned)tag, "set up the link");
+	struct nlmsghdr *message;
 	struct nlattr *info, *data;
 	struct ifinfomsg *header;
 
-	rtnl_put_header(message, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(message, IFLA_IFNAME, interface->host_name);
-	mnl_attr_put_strz(message, IFLA_IFALIAS, interface->alias);
 	rtnl_no_link_local(w->host, 0, interface->host_name, (unsigned)tag);
 	message = rtnl_begin(w->host, RTM_NEWLINK, 0, 0, (unsigned)tag, "bring the link up");
 	header = rtnl_put_header(message, sizeof(*header));
 	header->ifi_flags = header->ifi_change = IFF_UP;
 	mnl_attr_put_strz(message, IFLA_IFNAME, interface->host_name);
+	mnl_attr_put_strz(message, IFLA_IFALIAS, interface->alias);
 	if (!isolated && !hairpin)
 		return;
 	info = mnl_attr_nest_start(message, IFLA_LINKINFO);

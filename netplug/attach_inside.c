@@ -172,19 +172,17 @@ static int set_redirect(const struct attach_job *job, struct err *err)
 int attach_inside_set_up(const struct attach_job *job, struct err *err)
 {
 	AUTO(rtnl) struct rtnl *rtnl = NULL;
-	AUTO(arena) struct arena *arena = arena_new();
-	struct link_table links = { 0 };
+	unsigned index, flags;
 
-	if (rtnl_over(job->route_fd, &rtnl, err) < 0 || link_dump(rtnl, arena, &links, err) < 0)
+	if (rtnl_over(job->route_fd, &rtnl, err) < 0 ||
+	    rtnl_link_flags(rtnl, "lo", &flags, err) < 0)
 		return -1;
-	change(rtnl, 1, true, "bring lo up");
+	if (!(flags & IFF_UP))
+		change(rtnl, 1, true, "bring lo up");
 	for (size_t i = 0; i < job->interface_count; i++) {
-		const struct link_info *link = link_by_name(&links, job->interfaces[i].name);
-
-		if (!link)
-			return err_set(err, ERR_NOT_FOUND, "interface %s is not there",
-				       job->interfaces[i].name);
-		put_interface(rtnl, &job->interfaces[i], link->index);
+		if (rtnl_link_index(rtnl, job->interfaces[i].name, &index, err) < 0)
+			return err_wrap(err, "interface %s", job->interfaces[i].name);
+		put_interface(rtnl, &job->interfaces[i], index);
 	}
 	if (rtnl_flush(rtnl, NULL, NULL, err) < 0)
 		return -1;

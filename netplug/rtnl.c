@@ -10,7 +10,9 @@
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -393,15 +395,38 @@ int rtnl_link_get(struct rtnl *rtnl, const char *name,
 	}
 }
 
-static int take_index(const struct nlmsghdr *message, void *ctx)
+/* ioctls on the socket, as they take no lock: a question by message waits for whoever changes
+ * links. */
+static int ask_ioctl(struct rtnl *rtnl, unsigned long what, const char *name, struct ifreq *out,
+		     struct err *err)
 {
-	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
-
-	*(unsigned *)ctx = (unsigned)info->ifi_index;
-	return 0;
+	*out = (struct ifreq){ 0 };
+	if (strlen(name) < sizeof(out->ifr_name)) {
+		strcpy(out->ifr_name, name);
+		if (ioctl(rtnl->fd, what, out) == 0)
+			return 0;
+		if (errno != ENODEV)
+			return err_sys(err, errno, "link %s", name);
+	}
+	return err_set(err, ERR_NOT_FOUND, "no link %s", name);
 }
 
 int rtnl_link_index(struct rtnl *rtnl, const char *name, unsigned *out_index, struct err *err)
 {
-	return rtnl_link_get(rtnl, name, take_index, out_index, err);
+	struct ifreq request;
+
+	if (ask_ioctl(rtnl, SIOCGIFINDEX, name, &request, err) < 0)
+		return -1;
+	*out_index = (unsigned)request.ifr_ifindex;
+	return 0;
+}
+
+int rtnl_link_flags(struct rtnl *rtnl, const char *name, unsigned *out_flags, struct err *err)
+{
+	struct ifreq request;
+
+	if (ask_ioctl(rtnl, SIOCGIFFLAGS, name, &request, err) < 0)
+		return -1;
+	*out_flags = (unsigned short)request.ifr_flags;
+	return 0;
 }

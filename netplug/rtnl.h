@@ -79,6 +79,8 @@ struct rtnl_link_request rtnl_link_request(void);
 
 /* The link of that name: its index, or ERR_NOT_FOUND "no link NAME". */
 int rtnl_link_index(struct rtnl *rtnl, const char *name, unsigned *out_index, struct err *err);
+/* Its IFF_ flags, likewise. */
+int rtnl_link_flags(struct rtnl *rtnl, const char *name, unsigned *out_flags, struct err *err);
 /* The whole answer of RTM_GETLINK by name is given to each(). */
 int rtnl_link_get(struct rtnl *rtnl, const char *name,
 		  int (*each)(const struct nlmsghdr *, void *ctx), void *ctx, struct err *err);

@@ -69,10 +69,14 @@ int netns_run(int netns_fd, int (*run)(void *ctx, struct err *err), void *ctx, s
 static int lo_up(struct err *err)
 {
 	AUTO(fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	struct ifreq request = { .ifr_name = "lo" };
 
 	if (fd < 0)
 		return err_sys(err, errno, "socket");
+	/* Asking takes no lock, setting waits for whoever changes links. */
+	if (ioctl(fd, SIOCGIFFLAGS, &request) == 0 && request.ifr_flags & IFF_UP)
+		return 0;
+	request.ifr_flags = IFF_UP;
 	return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? err_sys(err, errno, "set lo up") : 0;
 }
 
