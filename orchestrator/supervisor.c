@@ -43,7 +43,8 @@
 
 #define IDLE_MS      1500 /* nothing to do for so long: the end */
 #define EMPTY_IDLE_MS 20  /* the same when nothing is left at all */
-#define POOL_THREADS "4"
+#define POOL_THREADS         "4"
+#define DESCRIPTORS_EXPECTED 1024
 
 struct process {
 	struct supervisor sv;
@@ -250,12 +251,22 @@ static void leave(struct process *process)
 	unlinkat(sv->roots->run_fd, sv->dirs->run + strlen(sv->roots->run) + 1, AT_REMOVEDIR);
 }
 
+/* The kernel's table of our descriptors is made large while there is one thread: later each growth waits
+ * for a grace period, and all threads with it. */
+static void grow_descriptors(void)
+{
+	AUTO(fd) int high = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, DESCRIPTORS_EXPECTED - 1);
+
+	(void)high; /* a limit below it is nobody's fault */
+}
+
 int supervisor_run(const struct supervisor_options *options, struct err *err)
 {
 	struct process *process = xcalloc(1, sizeof(*process));
 	struct supervisor *sv = &process->sv;
 
 	setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 0);
+	grow_descriptors();
 	mallopt(M_ARENA_MAX, 2); /* not one for each thread of the pool */
 	sv->roots = options->roots;
 	sv->program = options->program;
