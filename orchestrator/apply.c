@@ -14,6 +14,7 @@
 #include "orchestrator/change.h"
 #include "orchestrator/idle.h"
 #include "orchestrator/limits.h"
+#include "orchestrator/nursery.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/record_make.h"
 #include "orchestrator/restore.h"
@@ -518,6 +519,17 @@ void apply_look(struct change *change)
 	flow_resume(&change->flow, change->failure.code ? &change->failure : NULL);
 }
 
+static void open_nursery(struct change *change)
+{
+	struct supervisor *sv = change->sv;
+	size_t starts = 0;
+
+	for (size_t i = 0; i < change->plan.count; i++)
+		starts += change->plan.actions[i].kind == ACTION_START;
+	if (starts >= NURSERY_STARTS_LEAST && !sv->nursery)
+		sv->nursery = nursery_new(sv->runtime_fd, sv->log_fd, sv->trace_fd);
+}
+
 static void first_look(uv_timer_t *timer)
 {
 	apply_look(timer->data);
@@ -531,6 +543,7 @@ int apply_begin(void *data, struct err *err)
 	change->states =
 		arena_alloc(change->arena, (change->plan.count + 1) * sizeof(*change->states));
 	change->applying = true;
+	open_nursery(change);
 	/* flow_resume wants the stage to wait already: the first look comes with the next turn of
 	 * the loop. */
 	uv_timer_start(&change->wait_timer, first_look, 0, 0);

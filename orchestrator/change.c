@@ -22,6 +22,7 @@
 #include "orchestrator/container_names.h"
 #include "orchestrator/desired.h"
 #include "orchestrator/model_mix.h"
+#include "orchestrator/nursery.h"
 #include "orchestrator/plan_json.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/rollback.h"
@@ -309,6 +310,8 @@ static void change_done(struct flow *flow, const struct err *err)
 	if (flow->undo_err.code)
 		log_warn("walk-back", KV_S("op", change->op), KV_S("error", flow->undo_err.msg));
 	net_forget(change);
+	nursery_unref(sv->nursery);
+	sv->nursery = NULL;
 	if (change->because.code)
 		tell_rolled_back(change, &result);
 	if (change->flags & CHANGE_END_AFTER && !result.code)

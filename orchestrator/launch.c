@@ -10,9 +10,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,6 +24,7 @@
 #include "base/json.h"
 #include "base/message.h"
 #include "base/num.h"
+#include "orchestrator/launch_spawn.h"
 
 #define ANSWER_TIMEOUT_MS 120000 /* hooks of a foreign runtime may take their time */
 #define ABORT_TIMEOUT_MS  15000
@@ -32,9 +32,7 @@
 #define CMDLINE_MAX       65536
 
 /* Descriptors of the monitor (docs/monitor.md). */
-enum { FD_MONITOR_JSON = 3, FD_CONFIG_JSON = 4, FD_PAIR = 5, FD_TRACE = 6, FD_FIRST_FREE = 7 };
-
-extern char **environ;
+enum { FD_MONITOR_JSON = 3, FD_CONFIG_JSON = 4, FD_PAIR = 5 };
 
 void launch_init(struct launch *launch)
 {
@@ -53,83 +51,40 @@ void launch_init(struct launch *launch)
 				   .upstream_tcp_fd = -1 };
 }
 
-/* dup2 onto the same number would leave close-on-exec set: sources are moved out of the way first.
- */
-static int raise_fd(int fd)
+/* By the nursery where there is one: it answers sooner than a program starts. */
+static bool is_borne(struct launch *launch, int pair_end)
 {
-	return fcntl(fd, F_DUPFD_CLOEXEC, FD_FIRST_FREE + 10);
-}
+	const int fds[] = { launch->monitor_fd, launch->config_fd, pair_end };
+	struct err ignored = ERR_NONE;
+	pid_t pid;
 
-/* What a monitor gets of the environment: nothing of the user's. An empty TZ spares it
- * /etc/localtime, and without malloc's per-thread cache it stays small. STACK_ variables steer
- * tests. */
-static char **monitor_environment(bool traced)
-{
-	static const char *const always[] = {
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"TZ=", "GLIBC_TUNABLES=glibc.malloc.tcache_count=0"
-	};
-	char **copy;
-	size_t count = 0, n = 0;
-
-	while (environ[count])
-		count++;
-	copy = xcalloc(count + 5, sizeof(*copy));
-	for (; n < sizeof(always) / sizeof(*always); n++)
-		copy[n] = (char *)(uintptr_t)always[n];
-	if (traced)
-		copy[n++] = (char *)(uintptr_t) "STACK_TRACE=6";
-	for (size_t i = 0; i < count; i++)
-		if (strncmp(environ[i], "STACK_", 6) == 0 &&
-		    strncmp(environ[i], "STACK_TRACE=", 12) != 0)
-			copy[n++] = environ[i];
-	return copy;
+	if (!launch->nursery || nursery_bear(launch->nursery, launch->container, fds, &pid,
+					     &launch->monitor_pidfd, &ignored) < 0)
+		return false;
+	launch->monitor = process_identity(pid);
+	return true;
 }
 
 static int spawn(struct launch *launch, int pair_end, struct err *err)
 {
-	AUTO(free) char **variables = monitor_environment(launch->trace_fd > 0);
-	AUTO(fd) int trace_fd = launch->trace_fd > 0 ? raise_fd(launch->trace_fd) : -1;
-	AUTO(fd) int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	AUTO(fd) int monitor_fd = raise_fd(launch->monitor_fd);
-	AUTO(fd) int config_fd = raise_fd(launch->config_fd);
-	AUTO(fd) int end_fd = raise_fd(pair_end);
-	AUTO(fd) int log_fd = raise_fd(launch->log_fd >= 0 ? launch->log_fd : null_fd);
-	char path[40], name[] = "stack-runtime", verb[] = "monitor";
+	char name[] = "stack-runtime", verb[] = "monitor";
 	AUTO(free) char *container = xstrdup(launch->container);
 	char *argv[] = { name, verb, container, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	pid_t pid;
-	int status;
+	const struct launch_place places[] = {
+		{launch->monitor_fd, FD_MONITOR_JSON},
+		{ launch->config_fd, FD_CONFIG_JSON },
+		{ pair_end,          FD_PAIR        }
+	};
 
-	if (null_fd < 0 || monitor_fd < 0 || config_fd < 0 || end_fd < 0 || log_fd < 0)
-		return err_sys(err, errno, "descriptors for the monitor");
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", launch->runtime_fd);
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawn_file_actions_adddup2(&actions, null_fd, 0);
-	posix_spawn_file_actions_adddup2(&actions, null_fd, 1);
-	posix_spawn_file_actions_adddup2(&actions, log_fd, 2);
-	posix_spawn_file_actions_adddup2(&actions, monitor_fd, FD_MONITOR_JSON);
-	posix_spawn_file_actions_adddup2(&actions, config_fd, FD_CONFIG_JSON);
-	posix_spawn_file_actions_adddup2(&actions, end_fd, FD_PAIR);
-	if (trace_fd >= 0)
-		posix_spawn_file_actions_adddup2(&actions, trace_fd, FD_TRACE);
-	status = posix_spawn(&pid, path, &actions, &attributes, argv, variables);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	if (status != 0)
-		return err_sys(err, status, "start stack-runtime");
-	launch->monitor = process_identity(pid);
-	launch->monitor_pidfd = process_pidfd_open(pid);
-	return launch->monitor_pidfd < 0 ? err_sys(err, errno, "pidfd of the monitor") : 0;
+	if (is_borne(launch, pair_end))
+		return 0;
+	return launch_spawn(&(struct launch_program){ .runtime_fd = launch->runtime_fd,
+						      .argv = argv,
+						      .log_fd = launch->log_fd,
+						      .trace_fd = launch->trace_fd,
+						      .places = places,
+						      .place_count = 3 },
+			    &launch->monitor, &launch->monitor_pidfd, err);
 }
 
 static int take_failure(struct launch *launch, const struct json_object *message, struct err *err)

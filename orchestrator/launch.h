@@ -11,13 +11,15 @@
 
 #include "base/err.h"
 #include "base/process.h"
+#include "orchestrator/nursery.h"
 
 struct launch {
 	/* set by the caller */
-	int runtime_fd;            /* our stack-runtime, opened once; run through /proc/self/fd */
+	int runtime_fd; /* our stack-runtime, opened once; run through /proc/self/fd */
 	const char
 		*container; /* its ID: an argument of the monitor, for people and for launch_find */
 	int config_fd, monitor_fd; /* bundle files, borrowed */
+	struct nursery *nursery;   /* bears it; borrowed; NULL: it is spawned */
 	int log_fd;                /* stderr of the monitor */
 	int trace_fd;              /* Chrome-trace lines of its stages go there; -1: none */
 	/* results */

@@ -33,3 +33,7 @@ SRCS_orchestrator += $(addprefix orchestrator/,build.c build_base.c build_contro
 	build_mount.c build_names.c build_net.c build_result.c build_run.c build_service.c build_share.c build_source.c \
 	build_stage.c build_step.c build_step_run.c build_work.c cgroup_folders.c)
 TESTS += $(addprefix tests/orchestrator/,test_build_control test_build_event test_build_names test_build_service)
+
+# many starts at once
+SRCS_orchestrator += orchestrator/launch_spawn.c orchestrator/nursery.c
+TESTS += tests/orchestrator/test_nursery

@@ -407,6 +407,7 @@ static void job_free(struct start_job *job)
 	close_fd(job->launch.pair_fd);
 	close_fd(job->slot_fd);
 	launch_close_sockets(&job->launch);
+	nursery_unref(job->launch.nursery);
 	arena_free(job->arena);
 	free(job);
 }
@@ -478,6 +479,7 @@ void slot_start(struct slot *slot, const char *reason, slot_done done, void *ctx
 	job->verifies = slot->net && slot->net->netns && slot->net->link_count && slot->net->unverified;
 	job->needs_names = lacks_sockets(slot) || job->verifies;
 	launch_init(&job->launch);
+	job->launch.nursery = nursery_ref(slot->sv->nursery);
 	job->flow = (struct flow){ .name = "start", .table = start_stages, .job = job, .done = start_over,
 				   .trace_fd = slot->sv->trace_fd };
 	slot->starting = job;

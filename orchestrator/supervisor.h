@@ -26,6 +26,7 @@ struct image_cache;
 struct schedule;
 struct restorer;
 struct settings;
+struct nursery;
 
 struct supervisor {
 	uv_loop_t *loop;
@@ -46,6 +47,7 @@ struct supervisor {
 	struct model *model; /* in force; NULL: never up */
 	LIST_HEAD(slot_list, slot) slots;
 	TAILQ_HEAD(change_list, change) changes; /* the first one is being applied */
+	struct nursery *nursery; /* of the change that is applied; NULL: it starts few */
 	int runtime_fd;      /* our stack-runtime, opened once */
 	const char *init_path; /* of stack-init, beside it */
 	int log_fd;          /* supervisor.log, also for monitors and netd */

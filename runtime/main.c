@@ -26,6 +26,7 @@
 #include "base/text.h"
 #include "runtime/errtext.h"
 #include "runtime/features.h"
+#include "runtime/nursery.h"
 #include "runtime/verbs.h"
 
 #define GLOBAL(member) offsetof(struct runtime, member)
@@ -264,6 +265,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "monitor") == 0)
 		return monitor_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "nursery") == 0)
+		return nursery_main(argc, argv);
 	run_from_readonly_view(argv);
 	while (fcntl(3 + (int)runtime.given_fds, F_GETFD) >= 0)
 		runtime.given_fds++;

@@ -54,6 +54,45 @@ service() {
 	eventually 10 restarted_since "$P-web-1" "$begun"
 }
 
+# Monitors of the project's supervisor, and whoever has the given name.
+monitors_of() {
+	local stat words
+	for stat in /proc/[0-9]*/stat; do
+		words=$(tr '\0' ' ' <"${stat%stat}cmdline" 2>/dev/null) || continue
+		[[ $words == "stack-runtime monitor "* ]] || continue
+		[ "$(sed 's/.*) . //' "$stat" | cut -d' ' -f1)" = "$1" ] && echo "${words% }"
+	done
+}
+
+nobody_is_called() {
+	! grep -qx "$1" /proc/[0-9]*/comm 2>/dev/null
+}
+
+@test "containers that start together have monitors that are the supervisor's own, and no nursery stays" {
+	compose <<-END
+		services:
+		  many:
+		    image: $REGISTRY/busybox:1
+		    command: sleep 1000
+		    restart: always
+		    stop_signal: SIGKILL
+		    deploy: { replicas: 6 }
+	END
+	up
+	eventually 10 nobody_is_called stack-nursery
+	former=$(supervisor_pid)
+	[ "$(monitors_of "$former" | sort -u | wc -l)" -eq 6 ]
+	pid=$(pid_of "$P-many-3") begun=$(started_at "$P-many-3")
+	kill -KILL "$pid"
+	eventually 10 restarted_since "$P-many-3" "$begun"
+	# They outlive their supervisor, and the next one finds them by their words.
+	pid=$(pid_of "$P-many-5")
+	kill -KILL "$former"
+	eventually 5 is_gone "$former"
+	up
+	[ "$(pid_of "$P-many-5")" = "$pid" ]
+}
+
 @test "a killed monitor ends its container with 137, the reason is told, and policy decides" {
 	service
 	up
