@@ -31,7 +31,7 @@ PROGRAMS :=
 TESTS    :=
 KTESTS   :=
 FUZZERS  :=
-MODULES  := base specs images images/dockerfile netplug volumes runtime orchestrator orchestrator/cli
+MODULES  := base specs specs/export images images/dockerfile netplug volumes runtime orchestrator orchestrator/cli
 include $(MODULES:%=%/module.mk)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))

@@ -6,7 +6,7 @@ SRCS_orchestrator := $(addprefix orchestrator/,adopt.c apply.c bundle.c bundle_l
                      profile.c profile_seccomp.c publish.c pull.c record_make.c records.c roots.c run_request.c service.c settings.c slot.c \
                      skeleton.c slot_end.c slot_files.c slot_names.c slot_remove.c slot_start.c slot_stop.c spawn.c storage.c \
                      storage_check.c storage_files.c storage_mounts.c storage_volumes.c supervisor.c)
-USES_orchestrator := specs images images/dockerfile netplug volumes base
+USES_orchestrator := specs specs/export images images/dockerfile netplug volumes base
 PKGS_orchestrator := libuv
 SRCS_orchestrator += $(addprefix orchestrator/,transfer.c transfer_image.c transfer_layer.c \
 	transfer_loop.c transfer_login.c transfer_policy.c transfer_progress.c transfer_push.c transfer_resolve.c transfer_rights.c transfer_store.c \

@@ -58,6 +58,9 @@ command_run check_command;
 extern const struct option_row config_options_table[];
 command_run config_command;
 
+/* cmd_export: the children of `export` */
+extern const struct command export_commands[];
+
 /* cmd_system */
 extern const struct option_row supervisor_stop_options[];
 command_run supervisor_status_command, supervisor_stop_command, supervisor_logs_command, complete_command,

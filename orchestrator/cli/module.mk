@@ -12,7 +12,7 @@ FUZZERS += tests/fuzz/fuzz_template
 
 # the program and its commands
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_container_look.c cmd_container_ops.c container_diff.c manual_file.c cmd_commit.c cmd_push.c commit_image.c cmd_complete.c row_size.c cmd_images.c cmd_watch.c self_run.c sync_in.c tree_watch.c watch_do.c watch_rules.c)
-SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c supervisor_start.c cmd_check.c cmd_config.c cmd_container.c cmd_down.c cmd_enter.c \
+SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c supervisor_start.c cmd_check.c cmd_config.c cmd_container.c cmd_down.c cmd_export.c cmd_enter.c \
 	cmd_image.c cmd_inspect.c cmd_logs.c cmd_ls.c cmd_operate.c cmd_project.c cmd_registry.c cmd_run.c cmd_system.c dry_run.c events_view.c follow.c logs.c operate.c request.c \
 	rows.c run_definition.c rows_inspect.c top.c transfer_view.c cmd_pull.c)
 
