@@ -98,6 +98,11 @@ compare-cli: deps
 	@tests/images-build/build
 	@tests/compare/cli $(BUILD)
 
+# Exports of test vectors, examples and CORPUS="DIR ..." judged by the schemas of Kubernetes and by docker; minutes.
+.PHONY: compare-export
+compare-export: all
+	@tests/compare/export $(BUILD) $(CORPUS)
+
 check: deps test
 	@BUILD=$(BUILD) tests/check
 

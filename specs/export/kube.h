@@ -2,8 +2,9 @@
  * far.
  *
  * A unit is a service with its controller. The rooms: kubernetes (walk, controllers), kube_pod (one
- * pod), kube_security, kube_probe, kube_mount (volumes of a pod), kube_files (ConfigMaps, Secrets,
- * claims), kube_network (Services, NetworkPolicies), kube_place (names, nodes). One thread.
+ * pod), kube_security, kube_probe, kube_mount (volumes of a pod), kube_claim
+ * (claims), kube_files (ConfigMaps, Secrets), kube_network (Services), kube_policy, kube_place
+ * (names, nodes), kube_schedule. One thread.
  */
 #pragma once
 #include "specs/export/names.h"
@@ -100,7 +101,8 @@ const char *kube_file_key(struct kube *kube, const struct file_source *source);
 /* A ConfigMap of one file of the machine: its name, or NULL when it cannot be one. */
 const char *kube_file_map(struct kube *kube, const struct unit *unit, const char *path,
 			  const char *text, size_t len);
-/* The claim of a volume of the project. */
+/* The claim of a volume of the project (kube_claim); no document for those that need none. */
+void kube_claim(struct kube *kube, const struct volume *volume);
 struct json_object *kube_claim_spec(struct kube *kube, bool is_shared);
 const char *kube_claim_name(struct kube *kube, const struct volume *volume);
 

@@ -40,8 +40,8 @@ struct json_object *pod_mount(struct pod *pod, const char *name, const char *tar
 		mount = json_object_array_get_idx(pod->mounts, i);
 		if (strcmp(json_text_or(mount, "mountPath", ""), target) != 0)
 			continue;
-		unit_say(pod->kube, pod->unit, EXPORT_DROPPED, key,
-			 "%s is mounted already by another key", target);
+		unit_say_part(pod->kube, pod->unit, EXPORT_DROPPED, key,
+			      "%s is mounted already by another key", target);
 		return NULL;
 	}
 	if (strchr(target, ':')) {

@@ -27,13 +27,15 @@ static enum export_file case_read(void *ctx, const char *path, size_t max, const
 		const char *text;
 		size_t len;
 	} files[] = {
-		{ "/project/web.conf",    EXPORT_FILE_PLAIN,  "listen 80;\n",     11 },
-		{ "/project/password",    EXPORT_FILE_PLAIN,  "hunter2",          7  },
-		{ "/project/logo.png",    EXPORT_FILE_PLAIN,  "\x89PNG\x00\xff",  6  },
-		{ "/project/bom.conf",    EXPORT_FILE_PLAIN,  "\xef\xbb\xbf" "a", 4  },
-		{ "/project/site",        EXPORT_FILE_FOLDER, NULL,               0  },
-		{ "/project/huge",        EXPORT_FILE_PLAIN,  NULL,               0  },
-		{ "/var/run/docker.sock", EXPORT_FILE_OTHER,  NULL,               0  },
+		{"/project/web.conf",     EXPORT_FILE_PLAIN,  "listen 80;\n",    11},
+		{ "/project/password",    EXPORT_FILE_PLAIN,  "hunter2",         7 },
+		{ "/project/logo.png",    EXPORT_FILE_PLAIN,  "\x89PNG\x00\xff", 6 },
+		{ "/project/bom.conf",    EXPORT_FILE_PLAIN,
+                 "\xef\xbb\xbf"
+		  "a",							   4 },
+		{ "/project/site",        EXPORT_FILE_FOLDER, NULL,              0 },
+		{ "/project/huge",        EXPORT_FILE_PLAIN,  NULL,              0 },
+		{ "/var/run/docker.sock", EXPORT_FILE_OTHER,  NULL,              0 },
 	};
 
 	(void)ctx, (void)max;
@@ -75,9 +77,10 @@ static inline struct json_object *case_document(const struct export_case *c, con
 	return NULL;
 }
 
-/* The value at "spec/ports/0/port" as JSON text; "absent" when a part of the path is not there. Names with a slash
- * are given with a | in its place. */
-static inline const char *case_value(const struct export_case *c, const char *file, const char *path)
+/* The value at "spec/ports/0/port" as JSON text; "absent" when a part of the path is not there.
+ * Names with a slash are given with a | in its place. */
+static inline const char *case_value(const struct export_case *c, const char *file,
+				     const char *path)
 {
 	struct json_object *at = case_document(c, file);
 	char *copy = arena_strdup(c->arena, path), *rest = copy, *part;
@@ -99,8 +102,8 @@ static inline const char *case_value(const struct export_case *c, const char *fi
 		}
 	}
 	return at ? json_object_to_json_string_ext(at, JSON_C_TO_STRING_PLAIN |
-							       JSON_C_TO_STRING_NOSLASHESCAPE) :
-		    "absent";
+							       JSON_C_TO_STRING_NOSLASHESCAPE)
+		  : "absent";
 }
 
 /* "approximated: the note", lines of one path joined by "; "; "" when nothing was said. */
@@ -121,8 +124,8 @@ struct value_row {
 	const char *text, *file, *path, *value;
 };
 
-static inline void check_values(case_translate *translate, const struct value_row *rows, size_t count,
-				const struct export_options *options)
+static inline void check_values(case_translate *translate, const struct value_row *rows,
+				size_t count, const struct export_options *options)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct export_case c = case_of(translate, rows[i].text, options);
@@ -140,8 +143,8 @@ struct saying_row {
 	const char *text, *path, *saying;
 };
 
-static inline void check_sayings(case_translate *translate, const struct saying_row *rows, size_t count,
-				 const struct export_options *options)
+static inline void check_sayings(case_translate *translate, const struct saying_row *rows,
+				 size_t count, const struct export_options *options)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct export_case c = case_of(translate, rows[i].text, options);

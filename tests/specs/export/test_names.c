@@ -14,12 +14,12 @@ static void names_become_labels(void **state)
 	static const struct {
 		const char *text, *label;
 	} rows[] = {
-		{ "web",       "web"      },
-		{ "My_App.v2", "my-app-v2"},
-		{ "--a--b--",  "a-b"      },
+		{"web",        "web"      },
+                { "My_App.v2", "my-app-v2"},
+                { "--a--b--",  "a-b"      },
 		{ "7zip",      "n7zip"    },
-		{ "a\nb: c",   "a-b-c"    },
-		{ "../../etc", "etc"      },
+                { "a\nb: c",   "a-b-c"    },
+                { "../../etc", "etc"      },
 	};
 	struct arena *arena = arena_new();
 
@@ -32,8 +32,19 @@ static void names_become_labels(void **state)
 static void every_text_has_a_valid_label(void **state)
 {
 	static const char *const texts[] = {
-		"", "-", "_", "...", "\xff\xfe", "\xc3\xa9", "a-", "-a", "0", "A", "$(x)",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		"",
+		"-",
+		"_",
+		"...",
+		"\xff\xfe",
+		"\xc3\xa9",
+		"a-",
+		"-a",
+		"0",
+		"A",
+		"$(x)",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		"a",
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa_____________________________________b",
 	};
 	struct arena *arena = arena_new();
@@ -75,16 +86,16 @@ static void keys_of_annotations_are_told_apart(void **state)
 		const char *text;
 		bool is_one;
 	} rows[] = {
-		{ "a",			    true  },
-		{ "traefik.http.routers.x", true  },
-		{ "example.com/owner",      true  },
-		{ "Example.com/owner",      false },
-		{ "a/b/c",		    false },
-		{ "/b",			    false },
-		{ "a b",		    false },
-		{ "",			    false },
-		{ "-a",			    false },
-		{ "a..b/c",		    false },
+		{"a",		       true },
+		{ "traefik.http.routers.x", true },
+		{ "example.com/owner",      true },
+		{ "Example.com/owner",      false},
+		{ "a/b/c",                  false},
+		{ "/b",                     false},
+		{ "a b",                    false},
+		{ "",		       false},
+		{ "-a",                     false},
+		{ "a..b/c",                 false},
 	};
 
 	(void)state;

@@ -1,4 +1,5 @@
-/* tests/specs/export/test_report - every key of a stack file has a row in both tables, and every row is a key. */
+/* tests/specs/export/test_report - every key of a stack file has a row in both tables, and every
+ * row is a key. */
 #include "tests/specs/export/export_case.h"
 
 #include "specs/export/report.h"
@@ -20,7 +21,8 @@ static void add_pattern(struct walk *walk, const char *pattern)
 static void add_key(struct walk *walk, const struct key *key, const char *prefix)
 {
 	const char *own = arena_format(walk->arena, "%s%s", prefix, key->name);
-	bool is_list = key->kind == KEY_OBJECTS, is_map = key->kind == KEY_NAMED || key->kind == KEY_NAMES;
+	bool is_list = key->kind == KEY_OBJECTS,
+	     is_map = key->kind == KEY_NAMED || key->kind == KEY_NAMES;
 
 	if (key->offset == NO_FIELD)
 		return; /* used up while loading: extends, include */
@@ -46,7 +48,8 @@ static bool has_below(const struct texts *patterns, const char *pattern)
 	size_t len = strlen(pattern);
 
 	for (size_t i = 0; i < patterns->count; i++)
-		if (strncmp(patterns->items[i], pattern, len) == 0 && (patterns->items[i][len] == '.' || patterns->items[i][len] == '['))
+		if (strncmp(patterns->items[i], pattern, len) == 0 &&
+		    (patterns->items[i][len] == '.' || patterns->items[i][len] == '['))
 			return true;
 	return false;
 }
@@ -65,8 +68,7 @@ static void every_key_has_a_row(void **state)
 
 			if (has_below(&walk.patterns, pattern) ||
 			    export_table_find(tables[t], pattern) ||
-			    export_table_find(tables[t],
-					      arena_format(walk.arena, "%s[]", pattern)))
+			    export_table_find(tables[t], arena_format(walk.arena, "%s[]", pattern)))
 				continue;
 			print_error("no row: %s\n", pattern);
 			fail();
@@ -96,10 +98,10 @@ static void every_row_is_a_key(void **state)
 }
 
 static const struct export_row few_rows[] = {
-	{ "services.*.image", EXPORT_EXACT,	  "image"  },
-	{ "services.*.ports[]", EXPORT_EXACT,	  "a port" },
-	{ "networks.*", EXPORT_APPROXIMATED,	  "a label"},
-	{ "networks.*.internal", EXPORT_DROPPED, "not"	   },
+	{"services.*.image",     EXPORT_EXACT,        "image"  },
+	{ "services.*.ports[]",  EXPORT_EXACT,        "a port" },
+	{ "networks.*",          EXPORT_APPROXIMATED, "a label"},
+	{ "networks.*.internal", EXPORT_DROPPED,      "not"    },
 };
 static const struct export_table few = { few_rows, 4 };
 
