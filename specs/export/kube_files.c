@@ -2,9 +2,10 @@
  *
  * Owns: how content travels. The value of a secret leaves by --with-secrets alone. May not touch: the machine's files (options->read).
  */
-#include <openssl/evp.h>
 #include <string.h>
 
+#include "base/base64.h"
+#include "base/cleanup.h"
 #include "base/json.h"
 #include "specs/export/kube_mount.h"
 
@@ -26,10 +27,9 @@ const char *kube_file_key(struct kube *kube, const struct file_source *source)
 
 static const char *base64(struct arena *arena, const char *text, size_t len)
 {
-	char *out = arena_alloc(arena, (len + 2) / 3 * 4 + 1);
+	AUTO(free) char *out = base64_encode(text, len);
 
-	EVP_EncodeBlock((unsigned char *)out, (const unsigned char *)text, (int)len);
-	return out;
+	return arena_strdup(arena, out);
 }
 
 static bool is_utf8(const char *text, size_t len)

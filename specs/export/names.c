@@ -5,13 +5,13 @@
 #include "specs/export/names.h"
 
 #include <json-c/json.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/sha.h"
 
 #define DIGEST_DIGITS 6 /* hex digits that tell two names apart */
 
@@ -27,9 +27,9 @@ struct name_book {
 
 static const char *digest(struct arena *arena, const char *text)
 {
-	unsigned char hash[SHA256_DIGEST_LENGTH];
+	unsigned char hash[SHA_256_BYTES];
 
-	SHA256((const unsigned char *)text, strlen(text), hash);
+	sha_256(text, strlen(text), hash);
 	return arena_format(arena, "%02x%02x%02x", hash[0], hash[1], hash[2]);
 }
 
