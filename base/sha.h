@@ -19,10 +19,12 @@ enum sha_kind { SHA_256, SHA_512 };
 
 struct sha;
 
+/* A hash of nothing so far; sha_update adds bytes. */
 struct sha *sha_new(enum sha_kind kind);
 void sha_free(struct sha *sha);
 AUTO_TYPE(sha, sha_free);
 
+/* Any number of pieces; len 0 is none. */
 void sha_update(struct sha *sha, const void *data, size_t len);
 
 /* The hash of what came so far, 32 or 64 bytes; more may follow. */

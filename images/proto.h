@@ -67,7 +67,9 @@ struct proto {
 	uint64_t wait_ms; /* with PROTO_WAIT */
 };
 
+/* A new request, before anything was sent. */
 void proto_begin(struct proto *proto, size_t endpoint_count, bool may_redirect);
+/* What to do after the event; changes the state. Not to be called after SUCCEED and FAIL*. */
 enum proto_step proto_next(struct proto *proto, enum proto_event event,
 			   const struct proto_news *news);
 

@@ -27,6 +27,7 @@ struct hosts_spec {
 	const char *host_text; /* network_mode host: the host's /etc/hosts, copied; else NULL */
 };
 
+/* The text of /etc/hosts, to be freed. */
 char *hosts_text(const struct hosts_spec *spec);
 
 /* What a resolv.conf says. All texts live in one block: resolv_free. */

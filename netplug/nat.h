@@ -29,6 +29,7 @@ struct nat_port {
 
 struct nat_batch;
 
+/* An empty one; whoever made it frees it, sent or not. */
 struct nat_batch *nat_batch_new(void);
 void nat_batch_free(struct nat_batch *batch);
 AUTO_TYPE(nat_batch, nat_batch_free);

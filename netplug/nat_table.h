@@ -35,6 +35,7 @@ enum nat_set {
 	NAT_SET_COUNT
 };
 
+/* Name, types and flags of one set; static. */
 const struct nft_set *nat_table_set(enum nat_set set);
 
 /* Adds messages for all of it to a transaction. EEXIST of the commit: another process made it

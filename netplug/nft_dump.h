@@ -5,6 +5,7 @@
 #pragma once
 #include "netplug/nft.h"
 
+/* The number that the kernel raises with each change of any table. */
 int nft_generation(struct nft *nft, uint32_t *out, struct err *err);
 /* 1 there, 0 not, -1 error. */
 int nft_has_chain(struct nft *nft, uint8_t family, const char *table, const char *chain,
@@ -17,6 +18,7 @@ struct nft_chain_info {
 	uint32_t hook;
 	int32_t priority;
 };
+/* All chains of all tables; each() other than 0 ends it with that. */
 int nft_dump_chains(struct nft *nft, int (*each)(const struct nft_chain_info *, void *), void *ctx,
 		    struct err *err);
 

@@ -4,6 +4,8 @@
 
 #include "netplug/nft.h"
 
+/* A whole object each; _name and _handle: what is enough to find one. Texts are copied. whole: the
+ * element with its value and comment, for adding; without, its key alone. */
 void nft_write_table(struct nlmsghdr *message, const char *table);
 void nft_write_chain(struct nlmsghdr *message, const struct nft_chain *chain);
 void nft_write_chain_name(struct nlmsghdr *message, const char *table, const char *chain);

@@ -21,6 +21,7 @@ struct image_facts {
 	struct image_user user;
 };
 
+/* Empty; store: borrowed. It lives as long as its supervisor. */
 struct image_cache *image_cache_new(struct store *store);
 
 /* user NULL or "": the image's own. Errors: as snapshot_open, config_parse, user_resolve. */

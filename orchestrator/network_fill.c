@@ -23,7 +23,7 @@ static size_t network_index(const struct project *project, const char *key)
 	return SIZE_MAX;
 }
 
-const struct network_record *net_record_of(const struct batch *b, const char *key)
+static const struct network_record *net_record_of(const struct batch *b, const char *key)
 {
 	size_t at = network_index(b->project, key);
 
@@ -308,7 +308,7 @@ const char *net_port_key(const struct slot_port *port, char out[NET_KEY_MAX])
 	return out;
 }
 
-bool net_same_rule(const struct nat_port *a, const struct nat_port *b)
+static bool net_same_rule(const struct nat_port *a, const struct nat_port *b)
 {
 	return a->port == b->port && a->target_port == b->target_port &&
 	       a->protocol == b->protocol && a->routed == b->routed &&

@@ -50,7 +50,6 @@ const char *net_foreign_holder(const struct project_net *net, const struct netwo
 
 /* network_fill: leases and ports as they hold become slot_nets; texts and rules in the slots'
  * arenas. */
-const struct network_record *net_record_of(const struct batch *b, const char *key);
 /* The network with the default route of the family (AF_INET, AF_INET6); NULL: none. */
 const struct network_record *net_gateway_record(struct batch *b, const struct service *service,
 						int family);
@@ -59,7 +58,6 @@ void net_fill_ports(struct batch *b); /* after the ports */
 /* The key of a placeholder in netd: "tcp 0.0.0.0 8080". */
 #define NET_KEY_MAX 96
 const char *net_port_key(const struct slot_port *port, char out[NET_KEY_MAX]);
-bool net_same_rule(const struct nat_port *a, const struct nat_port *b);
 bool net_has_rule(const struct slot_net *slot, const struct nat_port *rule);
 bool net_has_port(const struct slot_net *slot, const struct slot_port *port);
 bool net_on_network(const struct slot_net *slot, const char *network);

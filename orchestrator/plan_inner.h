@@ -50,7 +50,8 @@ bool planner_has_volume(const struct planner *p, const char *name);
 unsigned planner_replicas(const struct planner *p, const struct service *service);
 /* Fills restarts: who depends on a recreated service in a way that asks for it. */
 void planner_mark_restarts(struct planner *p);
-/* A new container; from: the slot that it follows start-first, or 0. With `up` it is started, too. */
+/* A new container; from: the slot that it follows start-first, or 0. With `up` it is started, too.
+ */
 void planner_add_create(struct planner *p, const struct service *service, unsigned slot,
 			bool replaces, unsigned from, const char *reason);
 /* One container that stays; restart: a service below it is recreated. */
@@ -62,6 +63,7 @@ int planner_plan_service(struct planner *p, size_t at, struct err *err);
 
 /* ---- plan_ops: operations on what exists ---- */
 
+/* The actions of each operation for the selected services; those of the file or those found. */
 int planner_start(struct planner *p, struct err *err);
 void planner_restart(struct planner *p);
 void planner_stop(struct planner *p);

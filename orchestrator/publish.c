@@ -28,7 +28,7 @@ struct publisher {
 	struct arena *arena; /* of the zone on its way */
 	struct zone zone;
 	size_t own_count; /* of zone.endpoints, the first ones */
-	uint64_t told; /* our own part of the zone, as others were told of it */
+	uint64_t told;    /* our own part of the zone, as others were told of it */
 	struct err err;
 	struct waiter *now, *next; /* answered by the present zone, by the next one */
 	size_t now_count, next_count;
@@ -43,16 +43,6 @@ struct publisher *publisher_new(struct supervisor *sv)
 	p->sv = sv;
 	p->work.data = p;
 	return p;
-}
-
-void publisher_free(struct publisher *p)
-{
-	if (!p)
-		return;
-	arena_free(p->arena);
-	free(p->now);
-	free(p->next);
-	free(p);
 }
 
 static const char **copy_texts(struct arena *arena, const char *const *texts, size_t count)
@@ -141,7 +131,8 @@ static void fill_endpoint(struct arena *arena, const struct slot *slot, struct z
 	const struct service *service = slot_service(slot);
 
 	out->slot = arena_strdup(arena, slot->name);
-	out->service = slot->oneoff && !slot->use_aliases ? NULL : arena_strdup(arena, slot->service);
+	out->service =
+		slot->oneoff && !slot->use_aliases ? NULL : arena_strdup(arena, slot->service);
 	out->container = arena_strdup(arena, slot->record->name);
 	out->short_id = arena_strndup(arena, slot->record->id, 12);
 	out->live = slot_is_live(slot);

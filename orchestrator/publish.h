@@ -1,7 +1,7 @@
 /* orchestrator/publish - the zone of the project, composed from the slots and handed to netd.
  *
- * On the loop; the writing half runs in the pool. Requests that come while one is on its way are answered by the
- * next one together, so N starts cost few zones.
+ * On the loop; the writing half runs in the pool. Requests that come while one is on its way are
+ * answered by the next one together, so N starts cost few zones.
  */
 #pragma once
 #include "base/err.h"
@@ -9,7 +9,6 @@
 #include "orchestrator/supervisor.h"
 
 struct publisher *publisher_new(struct supervisor *sv);
-void publisher_free(struct publisher *publisher); /* nothing may be on its way */
 /* Names as they are now. waiter (may be NULL): a flow that waits; it is resumed when they hold. */
 void publish_names(struct supervisor *sv, struct flow *waiter);
 

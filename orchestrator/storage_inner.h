@@ -36,6 +36,7 @@ int builder_add_named(struct builder *b, const struct mount *mount, struct err *
 
 /* ---- storage_mounts: binds, tmpfs, images ---- */
 
+/* One entry of the service each, checked and prepared. */
 int builder_add_bind(struct builder *b, const struct mount *entry, struct err *err);
 int builder_add_tmpfs(struct builder *b, const struct mount *mount, struct err *err);
 int builder_add_tmpfs_text(struct builder *b, const char *text, struct err *err);

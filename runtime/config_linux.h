@@ -18,6 +18,7 @@ extern const struct word config_memory_policy_words[];
 extern const struct word config_seccomp_actions[];
 extern const struct word config_seccomp_operators[];
 
+/* What no single field knows: clashes, missing partners, limits. ERR_INVALID names the key. */
 int config_check_linux(const struct config *config, struct err *err);
 int config_check_resources(const struct config_resources *resources, struct err *err);
 int config_check_seccomp(const struct config_seccomp *seccomp, struct err *err);

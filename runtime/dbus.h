@@ -32,6 +32,7 @@ struct dbus_message {
 	unsigned char *bytes; /* owns all of the above */
 };
 
+/* Frees the bytes that all of it lies in. */
 void dbus_message_free(struct dbus_message *message);
 static inline void auto_dbus_message(struct dbus_message *message)
 {

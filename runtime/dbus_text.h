@@ -15,6 +15,7 @@ struct dbus_body {
 	size_t len;
 };
 
+/* Frees what was put; the struct is an empty body again. */
 void dbus_body_free(struct dbus_body *body);
 static inline void auto_dbus_body(struct dbus_body *body)
 {

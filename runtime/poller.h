@@ -28,6 +28,7 @@ struct timer {
 	bool is_set;
 };
 
+/* Watches and timers that are still there at the end are forgotten, not closed. */
 struct poller *poller_new(struct err *err);
 void poller_free(struct poller *poller);
 AUTO_TYPE(poller, poller_free);

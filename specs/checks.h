@@ -6,6 +6,7 @@
 #pragma once
 #include "base/err.h"
 
+/* In the order of the names; the tables of keys name them. */
 int check_capability(const char *text, struct err *err);
 int check_container_name(const char *text, struct err *err);
 int check_device_rule(const char *text, struct err *err);

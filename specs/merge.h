@@ -6,6 +6,7 @@
 #pragma once
 #include "specs/keys.h"
 
+/* Over base, by the rules of the table's keys: scalars are replaced, lists and maps joined. */
 void merge_map(struct arena *arena, const struct table *table, struct node *base,
 	       struct node *over);
 

@@ -25,6 +25,7 @@ RULE(finish_volume);
 RULE(finish_watch);
 #undef RULE
 
+/* What tells an entry of a list from the others when files are merged; in the arena. */
 const char *unique_config(struct arena *arena, const struct node *map);
 const char *unique_device(struct arena *arena, const struct node *map);
 const char *unique_env_file(struct arena *arena, const struct node *map);

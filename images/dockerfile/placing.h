@@ -18,6 +18,7 @@ struct df_placing {
 	int64_t now_s;
 };
 
+/* An empty tree with nothing below (lower_fd -1); clear gives its memory back. */
 void df_placing_init(struct df_placing *placing, int lower_fd, uint64_t now_unix_ns);
 void df_placing_clear(struct df_placing *placing);
 

@@ -19,6 +19,7 @@ struct json_object *network_inspect_named(struct cli *cli, const char *name, str
 int network_each_name(struct cli *cli, void (*each)(void *ctx, const char *name), void *ctx,
 		      struct err *err);
 
+/* `network connect` and `network disconnect`. */
 extern const struct option_row connect_options[], disconnect_options[];
 int network_connect_command(struct cli *cli, const struct options *options, struct err *err);
 int network_disconnect_command(struct cli *cli, const struct options *options, struct err *err);
