@@ -6,13 +6,17 @@
  */
 #include "netplug/link.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/crash.h"
 
@@ -252,6 +256,20 @@ static int first_failure(const struct bridge_want *wants, size_t count, struct e
 	return 0;
 }
 
+/* No container is the host's router (CVE-2020-13401): before the first member joins. Not there: the
+ * kernel has no IPv6; read-only: somebody's will. */
+static int refuse_advertisements(const char *name, struct err *err)
+{
+	AUTO(free) char *path = xformat("/proc/sys/net/ipv6/conf/%s/accept_ra", name);
+	AUTO(fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 && (errno == ENOENT || errno == EROFS))
+		return 0;
+	if (fd < 0 || write(fd, "0", 1) < 0)
+		return err_sys(err, errno, "set %s to 0", path);
+	return 0;
+}
+
 int link_ensure_bridges(struct rtnl *rtnl, struct bridge_want *wants, size_t count, struct err *err)
 {
 	AUTO(arena) struct arena *arena = arena_new();
@@ -282,6 +300,7 @@ int link_ensure_bridges(struct rtnl *rtnl, struct bridge_want *wants, size_t cou
 		unsigned index;
 
 		if (wants[i].result.code == ERR_OK &&
+		    refuse_advertisements(wants[i].name, &wants[i].result) == 0 &&
 		    rtnl_link_index(rtnl, wants[i].name, &index, &wants[i].result) == 0)
 			add_addresses(rtnl, &wants[i], index, (unsigned)i);
 	}

@@ -109,12 +109,40 @@ static int make_file(const char *path, struct err *err)
 	return fd < 0 ? err_sys(err, errno, "make %s", path) : 0;
 }
 
+/* What a namespace does not have from its birth: it is no router (some of this is inherited from
+ * the host), and its links, now or later, believe no router's advertisement, else a neighbour that
+ * may send raw packets became their way out (as CVE-2020-13401 of the host). */
+static const struct {
+	const char *path, *value;
+} at_birth[] = {
+	{"/proc/sys/net/ipv4/ip_forward",                 "0"},
+	{ "/proc/sys/net/ipv6/conf/default/accept_ra",    "0"},
+	{ "/proc/sys/net/ipv6/conf/default/ndisc_notify", "1"},
+};
+
+/* Only what is not so: ip_forward asks for a lock of the whole machine. A file that is not there:
+ * no IPv6 in this kernel; a /proc/sys that is read-only is somebody's will. */
+static int set_switches(struct err *err)
+{
+	for (size_t i = 0; i < sizeof(at_birth) / sizeof(*at_birth); i++) {
+		AUTO(fd) int fd = open(at_birth[i].path, O_RDWR | O_CLOEXEC);
+		char now;
+
+		if (fd < 0 && (errno == ENOENT || errno == EROFS))
+			continue;
+		if (fd < 0 || (pread(fd, &now, 1, 0) == 1 && now != at_birth[i].value[0] &&
+			       pwrite(fd, at_birth[i].value, 1, 0) < 0))
+			return err_sys(err, errno, "set %s", at_birth[i].path);
+	}
+	return 0;
+}
+
 /* Inside the new namespace: loopback, then the pin. Returns its descriptor. */
 static int pin_here(const char *path, struct err *err)
 {
 	AUTO(fd) int netns = -1;
 
-	if (lo_up(err) < 0)
+	if (lo_up(err) < 0 || set_switches(err) < 0)
 		return -1;
 	netns = open(OWN_NETNS, O_RDONLY | O_CLOEXEC);
 	if (netns < 0)

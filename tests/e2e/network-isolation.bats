@@ -197,3 +197,31 @@ from() { # NAMESPACE URL: the page is there
 	fi
 	stack down
 }
+
+# As a container with NET_RAW could: from its own link.
+advertise() { # CONTAINER
+	nsenter --net -t "$(pid_of "$1")" "$ROOT/tests/e2e/advertise.py" eth0
+}
+
+believed() { # the address and the route of tests/e2e/advertise.py
+	ip -6 address show | grep -q 2001:db8:666: || ip -6 route show | grep -q fe80::666
+}
+
+@test "a container that plays the router gives neither host nor neighbours an address or a route (CVE-2020-13401)" {
+	local six
+	for six in false true; do
+		compose <<-END
+			services:
+			  bad: { image: "$REGISTRY/busybox:1", command: sleep 1000, stop_signal: SIGKILL }
+			  good: { image: "$REGISTRY/busybox:1", command: sleep 1000, stop_signal: SIGKILL }
+			networks: { default: { enable_ipv6: $six } }
+		END
+		up
+		advertise "$P-bad-1"
+		inside good ping -c 1 "$(address_of "$P-bad-1")" # what was sent before has arrived
+		never 1 believed
+		run nsenter --net -t "$(pid_of "$P-good-1")" sh -c 'ip -6 address show; ip -6 route show'
+		lacks 2001:db8:666: fe80::666
+		stack down
+	done
+}

@@ -194,6 +194,49 @@ static void sysctls_are_written_inside_and_only_of_net(void **state)
 	folder_drop(&folder);
 }
 
+static char switch_of(int netns, const char *path)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd;
+	char value = '?';
+
+	assert_int_equal(setns(netns, CLONE_NEWNET), 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, &value, 1) != 1)
+		value = '?';
+	close(fd);
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+	close(home);
+	return value;
+}
+
+static void a_new_namespace_is_no_router_and_believes_none(void **state)
+{
+	static const char ra[] = "/proc/sys/net/ipv6/conf/default/accept_ra";
+	struct folder folder;
+	struct err err = ERR_NONE;
+	char path[100];
+	bool made;
+	int netns;
+
+	(void)state;
+	folder_make(&folder);
+	snprintf(path, sizeof(path), "%s/netns/shop.web.1", folder.path);
+	netns = netns_open(path, true, &made, &err);
+	assert_true(netns >= 0);
+	assert_int_equal(switch_of(netns, "/proc/sys/net/ipv4/ip_forward"), '0');
+	if (access(ra, F_OK) == 0)
+		assert_int_equal(switch_of(netns, ra), '0');
+	/* One that is there keeps what somebody set. */
+	assert_int_equal(netns_sysctl(netns, "net.ipv4.ip_forward", "1", &err), 0);
+	close(netns);
+	netns = netns_open(path, true, &made, &err);
+	assert_false(made);
+	assert_int_equal(switch_of(netns, "/proc/sys/net/ipv4/ip_forward"), '1');
+	close(netns);
+	assert_int_equal(netns_drop(path, &err), 0);
+	folder_drop(&folder);
+}
+
 static void many_are_dropped_in_one_call(void **state)
 {
 	struct folder folder;
@@ -222,6 +265,7 @@ int main(void)
 		cmocka_unit_test(a_file_without_a_pin_is_used_and_another_kind_refused),
 		cmocka_unit_test(sockets_come_from_inside_in_the_order_asked),
 		cmocka_unit_test(sysctls_are_written_inside_and_only_of_net),
+		cmocka_unit_test(a_new_namespace_is_no_router_and_believes_none),
 		cmocka_unit_test(many_are_dropped_in_one_call),
 	};
 
