@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/crash.h"
@@ -86,6 +87,7 @@ static void remove_in_pool(uv_work_t *work)
 	struct remove_job *job = work->data;
 	struct err *err = &job->err;
 	AUTO(free) char *root = xformat("%s/containers/%s", job->sv->roots->run, job->id);
+	AUTO(free) char *record = xformat("%s/record.json", job->id);
 	struct stat st;
 
 	crash_point("remove", "left-overs");
@@ -99,6 +101,8 @@ static void remove_in_pool(uv_work_t *work)
 	volume_store_unuse_all(job->sv->volumes, job->id, err);
 	if (job->flags & SLOT_REMOVE_VOLUMES)
 		remove_anonymous(job);
+	/* First, so that a removal that is cut off leaves rubbish, and no container without its layer. */
+	unlinkat(job->sv->dirs->containers_fd, record, 0);
 	crash_point("remove", "folder");
 	*err = ERR_NONE;
 	if (tree_remove(job->sv->dirs->containers_fd, job->id, err) == 0 &&

@@ -27,6 +27,7 @@
 #include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
+#include "orchestrator/release_word.h"
 #include "orchestrator/slot_files.h"
 #include "orchestrator/storage.h"
 
@@ -42,6 +43,7 @@ struct start_job {
 	struct storage_env env;
 	struct storage storage;
 	struct launch launch;
+	const char *release_word; /* in the arena */
 	struct slot_paths paths;
 	int slot_fd;
 	bool needs_names; /* netd lacks this slot's sockets */
@@ -202,6 +204,9 @@ static int write_bundle(void *data, struct err *err)
 					.arena = job->arena };
 
 	note_facts(job);
+	job->release_word = release_word(job->arena, job->slot->net, err);
+	if (!job->release_word)
+		return -1;
 	return slot_files_write(&spec, &job->paths, &job->launch.config_fd, &job->launch.monitor_fd, err);
 }
 
@@ -345,7 +350,7 @@ static int release(void *data, struct err *err)
 {
 	struct start_job *job = data;
 
-	return launch_release(&job->launch, err);
+	return launch_release(&job->launch, job->release_word, err);
 }
 
 static int record_running(void *data, struct err *err)
@@ -455,6 +460,18 @@ static bool lacks_sockets(const struct slot *slot)
 	       !names_has_slot(slot->sv->names, slot->name);
 }
 
+/* One that a crash left half made or half removed may lack its layer: `up` makes it anew. */
+static int check_startable(const struct slot *slot, const struct service *service, struct err *err)
+{
+	if (!service || !slot->record)
+		return err_set(err, ERR_NOT_FOUND, "service %s is no longer in the file", slot->service);
+	if (slot->record->state == RECORD_CREATING || slot->record->state == RECORD_REMOVING)
+		return err_set(err, ERR_BUSY, "container %s: its %s was cut off; `up` makes it anew",
+			       slot->record->name,
+			       slot->record->state == RECORD_CREATING ? "creation" : "removal");
+	return 0;
+}
+
 void slot_start(struct slot *slot, const char *reason, slot_done done, void *ctx)
 {
 	struct start_job *job = xcalloc(1, sizeof(*job));
@@ -466,9 +483,8 @@ void slot_start(struct slot *slot, const char *reason, slot_done done, void *ctx
 	slot->kept_down = slot->stop_wanted = false;
 	slot->begun_us = stamp_now_us();
 	job->service = slot_service(slot);
-	if (!job->service || !slot->record) {
+	if (check_startable(slot, job->service, &err) < 0) {
 		free(job);
-		err_set(&err, ERR_NOT_FOUND, "service %s is no longer in the file", slot->service);
 		slot_job_over(slot, &err);
 		return;
 	}
