@@ -40,7 +40,6 @@ struct bundle_spec {
 	const char *hostname;
 	const char *slot_dir;   /* holds hosts, resolv.conf, hostname; NULL: they are not bound */
 	const char *netns_path; /* NULL: the host's network */
-	struct pairs link_sysctls; /* of the interfaces in its own namespace */
 	bool shares_netns;     /* the namespace belongs to another slot or nobody: no net sysctls */
 	const char *init_path; /* of stack-init, for services with init: true */
 	const char *ipc_path,

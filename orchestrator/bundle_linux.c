@@ -294,7 +294,6 @@ static void add_sysctls(struct json_object *linux_section, const struct bundle_s
 		json_add_text(sysctl, "net.ipv4.ping_group_range", "0 2147483647");
 	}
 	add_pairs(sysctl, &spec->service->sysctls);
-	add_pairs(sysctl, &spec->link_sysctls);
 }
 
 static void add_paths(struct json_object *linux_section, const char *key, const char *const *paths)

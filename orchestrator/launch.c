@@ -167,12 +167,11 @@ int launch_await_created(struct launch *launch, struct err *err)
 	return 0;
 }
 
-int launch_release(struct launch *launch, struct err *err)
+int launch_release(struct launch *launch, const char *text, struct err *err)
 {
-	static const char text[] = "{\"op\":\"release\"}";
 	AUTO(json) struct json_object *word = NULL;
 
-	if (message_send_text(launch->pair_fd, text, sizeof(text) - 1, NULL, 0, err) < 0)
+	if (message_send_text(launch->pair_fd, text, strlen(text), NULL, 0, err) < 0)
 		return -1;
 	return await(launch, "running", &word, NULL, NULL, err);
 }

@@ -37,8 +37,9 @@ void launch_init(struct launch *launch);
 int launch_start(struct launch *launch, bool wants_sockets, struct err *err);
 /* Waits for "created". */
 int launch_await_created(struct launch *launch, struct err *err);
-/* Says "release" and waits for "running". Failures: the monitor's text, launch->code set. */
-int launch_release(struct launch *launch, struct err *err);
+/* Says the text (release_word) and waits for "running". Failures: the monitor's text, launch->code
+ * set. */
+int launch_release(struct launch *launch, const char *text, struct err *err);
 /* Ends a conversation before release: the monitor undoes everything and ends; waits for that. */
 void launch_abort(struct launch *launch);
 /* A pidfd of the monitor that was launched for the container, by whomever; -1: none lives. */

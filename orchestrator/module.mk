@@ -4,7 +4,7 @@ SRCS_orchestrator := $(addprefix orchestrator/,adopt.c apply.c bundle.c bundle_l
                      image_cache.c launch.c log_files.c log_line.c log_reader.c model.c names.c observe.c network.c \
                      network_spec.c ops.c plan.c plan_actions.c plan_graph.c plan_json.c plan_ops.c plan_reason.c plan_service.c probe.c \
                      profile.c profile_seccomp.c publish.c pull.c record_make.c records.c roots.c run_request.c service.c settings.c slot.c \
-                     skeleton.c slot_end.c slot_files.c slot_names.c slot_remove.c slot_start.c slot_stop.c spawn.c storage.c \
+                     skeleton.c slot_end.c release_word.c slot_files.c slot_names.c slot_remove.c slot_start.c slot_stop.c spawn.c storage.c \
                      storage_check.c storage_files.c storage_mounts.c storage_volumes.c supervisor.c)
 USES_orchestrator := specs specs/export images images/dockerfile netplug volumes base
 PKGS_orchestrator := libuv
@@ -23,7 +23,7 @@ TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile tes
 	test_records test_profile_seccomp test_bundle_seccomp test_events test_spawn test_control \
 	test_model test_desired test_roots test_observe test_bundle test_bundle_monitor test_plan_reason \
 	test_log_reader test_settings)
-TESTS += $(addprefix tests/orchestrator/,test_idle_table test_cdi test_condition test_cron test_health test_limits test_model_mix test_notify test_ready test_restore)
+TESTS += $(addprefix tests/orchestrator/,test_idle_table test_cdi test_condition test_cron test_health test_limits test_model_mix test_notify test_ready test_release_word test_restore)
 FUZZERS += tests/fuzz/fuzz_log_line
 TESTS += $(addprefix tests/orchestrator/,test_container_names test_model_merge test_plan_ops test_run_request)
 SRCS_orchestrator += orchestrator/container_names.c orchestrator/model_merge.c

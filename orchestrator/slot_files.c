@@ -120,43 +120,6 @@ static int write_foreign_bundle(const struct slot_files_spec *spec, struct json_
 	return bundle_fd < 0 ? -1 : json_write_file(bundle_fd, "config.json", config, 0, err);
 }
 
-/* One "net.ipv4.conf.IFNAME.forwarding=0" with the interface in the place of IFNAME. */
-static int link_sysctl(const struct slot_files_spec *spec, const char *interface, struct slice text,
-		       struct pairs *out, struct err *err)
-{
-	struct slice name, value;
-	bool is_pair = slice_split(text, '=', &name, &value);
-	const char *mark = memmem(name.at, name.len, "IFNAME", 6);
-	struct pair *pair;
-
-	if (!mark || !is_pair || name.len < 4 || strncmp(name.at, "net.", 4) != 0)
-		return err_set(err, ERR_INVALID,
-			       "com.docker.network.endpoint.sysctls: \"%.*s\": want "
-			       "net.X.Y.IFNAME.Z=VALUE",
-			       SLICE_ARG(text));
-	pair = arena_grow(spec->arena, &out->items, &out->count, sizeof(*pair));
-	pair->name = arena_format(spec->arena, "%.*s%s%.*s", (int)(mark - name.at), name.at,
-				  interface, (int)(name.at + name.len - mark - 6), mark + 6);
-	pair->value = arena_strndup(spec->arena, value.at, value.len);
-	return 0;
-}
-
-static int link_sysctls(const struct slot_files_spec *spec, struct pairs *out, struct err *err)
-{
-	const struct slot_net *net = spec->slot->net;
-
-	for (size_t i = 0; net && i < net->link_count; i++) {
-		const char *texts = net->links[i].sysctls;
-		struct slice rest = { texts, texts ? strlen(texts) : 0 }, one;
-
-		while (slice_next(&rest, ',', &one))
-			if (one.len &&
-			    link_sysctl(spec, net->links[i].interface, one, out, err) < 0)
-				return -1;
-	}
-	return 0;
-}
-
 static int write_config(const struct slot_files_spec *spec, const struct slot_paths *paths,
 			const char *hostname, bool is_foreign, int *out_fd, struct err *err)
 {
@@ -178,8 +141,6 @@ static int write_config(const struct slot_files_spec *spec, const struct slot_pa
 
 	if (shared_namespace(spec, spec->service->ipc, "ipc", &bundle.ipc_path, err) < 0 ||
 	    shared_namespace(spec, spec->service->pid, "pid", &bundle.pid_path, err) < 0)
-		return -1;
-	if (!bundle.shares_netns && link_sysctls(spec, &bundle.link_sysctls, err) < 0)
 		return -1;
 	config = bundle_config(spec->arena, &bundle, err);
 	if (!config || (is_foreign && write_foreign_bundle(spec, config, err) < 0))
