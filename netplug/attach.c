@@ -13,11 +13,15 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/crash.h"
 #include "netplug/attach_inside.h"
 #include "netplug/link.h"
 #include "netplug/switches.h"
+
+#define LEAVING_STEP_MS 20u
+#define LEAVING_MAX_MS  2500u
 
 /* Which message of which interface failed: the tag counts interfaces over all jobs. */
 struct wiring {
@@ -31,21 +35,6 @@ struct wiring {
 	size_t count;
 	bool hairpin;
 };
-
-static const struct attach_sysctl sysctls[] = {
-	{"net/ipv4/ip_unprivileged_port_start", "0"           },
-	{ "net/ipv4/ping_group_range",          "0 2147483647"},
-	{ "net/ipv4/ip_forward",                "0"           },
-	{ "net/ipv6/conf/default/accept_ra",    "0"           },
-	{ "net/ipv6/conf/all/forwarding",       "0"           },
-	{ "net/ipv6/conf/default/ndisc_notify", "1"           },
-	{ NULL,				 NULL          },
-};
-
-const struct attach_sysctl *attach_sysctls(void)
-{
-	return sysctls;
-}
 
 /* A veth uses one queue either way. Unasked the kernel makes one for each processor, takes all but
  * one out of use again, and waits for a grace period each time, under the lock of all links. */
@@ -327,7 +316,7 @@ static void number_interfaces(struct wiring *w, struct arena *arena)
 	}
 }
 
-int attach_wire(struct rtnl *host, struct attach_job *jobs, size_t count, struct err *err)
+static int wire_once(struct rtnl *host, struct attach_job *jobs, size_t count, struct err *err)
 {
 	AUTO(arena) struct arena *arena = arena_new();
 	struct wiring w = { .host = host, .jobs = jobs, .job_count = count };
@@ -357,6 +346,44 @@ int attach_wire(struct rtnl *host, struct attach_job *jobs, size_t count, struct
 			return -1;
 		}
 	return 0;
+}
+
+/* The member of before is still on its way out: the kernel takes a namespace's links away some time
+ * after the namespace, and until then a parent has no room for a second passthru child (EINVAL) nor
+ * for a second one with that MAC (EADDRINUSE). */
+static bool may_be_leaving(const struct attach_interface *interface, enum err_code code)
+{
+	return interface->kind == ATTACH_MACVLAN &&
+	       (code == ERR_EXISTS ||
+		(code == ERR_SYSTEM && interface->mode == MACVLAN_MODE_PASSTHRU));
+}
+
+static struct attach_interface *find_leaving(const struct attach_job *jobs, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < jobs[i].interface_count; k++)
+			if (may_be_leaving(&jobs[i].interfaces[k], jobs[i].result.code))
+				return &jobs[i].interfaces[k];
+	return NULL;
+}
+
+int attach_wire(struct rtnl *host, struct attach_job *jobs, size_t count, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = LEAVING_STEP_MS * 1000000l };
+	const struct attach_interface *leaving = NULL;
+
+	for (unsigned waited = 0; waited < LEAVING_MAX_MS; waited += LEAVING_STEP_MS) {
+		if (wire_once(host, jobs, count, err) == 0)
+			return 0;
+		leaving = find_leaving(jobs, count);
+		if (!leaving)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
+	return leaving->mode == MACVLAN_MODE_PASSTHRU
+		       ? err_wrap(err, "macvlan_mode passthru has room for one member on %s",
+				  leaving->upper)
+		       : -1;
 }
 
 int attach_unwire(struct rtnl *host, unsigned trash_group, struct attach_job *jobs, size_t count,

@@ -89,10 +89,3 @@ int attach_verify(const struct attach_job *job, bool *out_ok, char *why, struct 
 void attach_interface_of(struct arena *arena, const struct network_record *network,
 			 const struct network_lease *lease, const char *name, unsigned index,
 			 struct attach_interface *out);
-
-/* The namespace's switches that only a process inside can set, for the monitor to write before the
- * links are made; {"net/ipv4/ip_unprivileged_port_start","0"} ... ended by {NULL, NULL}. */
-struct attach_sysctl {
-	const char *path, *value; /* below /proc/sys */
-};
-const struct attach_sysctl *attach_sysctls(void);

@@ -320,6 +320,18 @@ static void set_names(struct maker *m)
 		m->arena, json_object_to_json_string_ext(spec, JSON_C_TO_STRING_PLAIN));
 }
 
+/* Without an address the bridge leads nowhere: docker allows that for internal networks alone. */
+static int check_isolated(const struct network_record *network, struct err *err)
+{
+	const struct network_options *options = &network->options;
+
+	if (network->internal ||
+	    (options->mode4 != GATEWAY_ISOLATED && options->mode6 != GATEWAY_ISOLATED))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "driver_opts: gateway_mode isolated is for networks with internal: true");
+}
+
 int network_make(const struct netplug *np, struct arena *arena, const struct network_spec *spec,
 		 struct network_record **out, struct err *err)
 {
@@ -330,6 +342,7 @@ int network_make(const struct netplug *np, struct arena *arena, const struct net
 	m.network = arena_alloc(arena, sizeof(*m.network));
 	set_names(&m);
 	result = read_driver(driver, &m.network->driver, err) < 0 || read_options(&m, err) < 0 ||
+				 check_isolated(m.network, err) < 0 ||
 				 rtnl_open(&m.rtnl, err) < 0 || survey(&m, err) < 0 ||
 				 set_subnets(&m, err) < 0 || set_link(&m, err) < 0 ||
 				 set_mtu(&m, err) < 0

@@ -331,7 +331,8 @@ int net_clean(void *data, struct err *err)
 		log_warn("network-left-over",
 			 KV_S("error", first.msg)); /* system check finds it again */
 	first = ERR_NONE;
-	if (change->flow.err.code && net_undo_made(change->sv->net, &first) < 0)
+	if (change->flow.err.code ? net_undo_made(change->sv->net, &first) < 0
+				  : count && net_end_if_empty(change->sv->net, &first) < 0)
 		log_warn("network-left-over", KV_S("error", first.msg));
 	return 0;
 }

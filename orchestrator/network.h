@@ -119,6 +119,9 @@ int net_hand_over(struct project_net *net, const struct project *project, struct
 		  struct err *err);
 /* Networks that the last net_prepare made and nobody uses go again; with the last one all traces of the project. */
 int net_undo_made(struct project_net *net, struct err *err);
+/* After the last slot of a project without networks of its own (external ones alone): its interface group and what is
+ * left of its rules go. Nothing while there is a slot or a network. */
+int net_end_if_empty(struct project_net *net, struct err *err);
 
 /* Before a start: a namespace that was made with other settings goes, with its links. Returns 1 when it went. */
 int net_renew(struct project_net *net, struct slot_net *slot, struct err *err);

@@ -362,12 +362,35 @@ int net_remove(struct project_net *net, const char *name, struct err *err)
 	return status;
 }
 
+/* Nothing of the project is left: nor shall its group and its rules be. */
+static void end_if_empty(struct project_net *net, struct arena *arena, struct err *first)
+{
+	struct network_record **networks = NULL;
+	size_t count = 0;
+
+	if (net->net_count == 0 &&
+	    network_list(&net->np, arena, net->project, &networks, &count, first) == 0 &&
+	    count == 0)
+		drop_project_group(net, drop_all(net, first), first);
+}
+
+int net_end_if_empty(struct project_net *net, struct err *err)
+{
+	struct arena *arena = arena_new();
+	struct err first = ERR_NONE;
+
+	pthread_mutex_lock(&net->lock);
+	end_if_empty(net, arena, &first);
+	pthread_mutex_unlock(&net->lock);
+	arena_free(arena);
+	*err = first;
+	return first.code == ERR_OK ? 0 : -1;
+}
+
 int net_undo_made(struct project_net *net, struct err *err)
 {
 	struct arena *arena = arena_new();
-	struct network_record **networks = NULL;
 	struct err first = ERR_NONE;
-	size_t count = 0;
 
 	pthread_mutex_lock(&net->lock);
 	for (size_t i = 0; i < net->made_count; i++) {
@@ -376,9 +399,7 @@ int net_undo_made(struct project_net *net, struct err *err)
 		if (net_remove_locked(net, arena, net->made[i], &one) < 0 && one.code != ERR_BUSY)
 			net_keep_first(&first, &one);
 	}
-	if (network_list(&net->np, arena, net->project, &networks, &count, &first) == 0 &&
-	    count == 0 && net->net_count == 0)
-		drop_project_group(net, drop_all(net, &first), &first);
+	end_if_empty(net, arena, &first);
 	pthread_mutex_unlock(&net->lock);
 	arena_free(arena);
 	*err = first;

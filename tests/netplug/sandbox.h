@@ -87,15 +87,6 @@ static inline struct space space_new(void)
 	struct space space;
 
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	for (const struct attach_sysctl *s = attach_sysctls(); s->path; s++) {
-		char path[128];
-		int fd;
-
-		snprintf(path, sizeof(path), "/proc/sys/%s", s->path);
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		assert_true(fd >= 0 && write(fd, s->value, strlen(s->value)) > 0);
-		close(fd);
-	}
 	space.netns_fd = sandbox_here();
 	space.route_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	space.netfilter_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
