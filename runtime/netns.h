@@ -16,9 +16,9 @@
 #define NETNS_SOCKETS_MAX 6
 
 /* The namespace pinned at `path`, as a descriptor of the caller's. Where nothing is pinned and make
- * is set, a new one is made (no router, and believing none), its lo set up, and bind-mounted there (folder mode 0700, made when
- * absent); *out_made tells. Enters. Errors: NOT_FOUND without make, INVALID when path shows a
- * namespace of another kind. */
+ * is set, a new one is made (no router, and believing none), its lo set up, and bind-mounted there
+ * (folder mode 0700, made when absent); *out_made tells. Enters. Errors: NOT_FOUND without make,
+ * INVALID when path shows a namespace of another kind. */
 int netns_open(const char *path, bool make, bool *out_made, struct err *err);
 /* Unpins and removes the file. Nothing there: fine. What still lives in the namespace keeps it
  * alive. */
