@@ -19,6 +19,7 @@
 #define LEAST_BYTES (128u << 10)
 #define SPACE_STEP  (16u << 20) /* look at the free space that often */
 #define HOLE_BYTES  (64u << 10)
+#define FLUSH_BYTES (8u << 20) /* the disk begins with that much, while more is made */
 
 static bool is_zero(const uint8_t *at, size_t len)
 {
@@ -61,6 +62,17 @@ static int write_tar(struct layer *layer, const uint8_t *data, size_t len, struc
 	return write_at(layer->tar_fd, data + from, to - from, at + from, err);
 }
 
+/* What is on its way to disk now is not waited for by the sync at the end of the pull. */
+static void begin_flush(struct layer *layer)
+{
+	uint64_t len = layer->tar_bytes - layer->flushed_to;
+
+	if (layer->tar_fd < 0 || layer->store->flags & STORE_NO_SYNC || len < FLUSH_BYTES)
+		return;
+	sync_file_range(layer->tar_fd, (off_t)layer->flushed_to, (off_t)len, SYNC_FILE_RANGE_WRITE);
+	layer->flushed_to = layer->tar_bytes;
+}
+
 static int take_bytes(struct layer *layer, const uint8_t *data, size_t len, struct err *err)
 {
 	if (layer->tar_bytes - layer->checked_at >= SPACE_STEP || layer->tar_bytes == 0) {
@@ -72,6 +84,7 @@ static int take_bytes(struct layer *layer, const uint8_t *data, size_t len, stru
 	if (layer->tar_fd >= 0 && write_tar(layer, data, len, err) < 0)
 		return -1;
 	layer->tar_bytes += len;
+	begin_flush(layer);
 	return tar_write(layer->tar, data, len, err);
 }
 

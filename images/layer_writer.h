@@ -44,6 +44,7 @@ struct layer {
 	struct unpack *unpack;
 	int fs_fd;
 	uint64_t checked_at; /* tar bytes at the last look at the free space */
+	uint64_t flushed_to; /* tar bytes that are on their way to disk */
 	struct layer_result result;
 
 	_Atomic uint64_t tar_bytes;
