@@ -35,6 +35,7 @@ enum { FHCRC = 2, FEXTRA = 4, FNAME = 8, FCOMMENT = 16, FRESERVED = 0xe0 };
 struct decode {
 	unsigned flags;
 	decode_sink sink;
+	decode_room room; /* NULL: out */
 	void *ctx;
 	enum decode_kind kind;
 	uint8_t magic[MAGIC_BYTES];
@@ -86,7 +87,8 @@ static int choose(struct decode *decode, struct err *err)
 		decode->kind = DECODE_ZSTD; /* a skippable frame first */
 	if (decode->kind == DECODE_RAW)
 		return 0;
-	decode->out = xcalloc(1, OUT_BYTES);
+	if (!decode->room)
+		decode->out = xcalloc(1, OUT_BYTES);
 	if (decode->kind == DECODE_GZIP) {
 		decode->inflate = inflate_new(decode->flags & DECODE_ZLIB);
 		return 0;
@@ -183,18 +185,28 @@ static void next_member(struct decode *decode)
 	decode->gz_header_len = decode->gz_field_len = decode->gz_extra_len = 0;
 }
 
+static uint8_t *find_room(struct decode *decode, size_t *out_size, struct err *err)
+{
+	*out_size = OUT_BYTES;
+	return decode->room ? decode->room(decode->ctx, out_size, err) : decode->out;
+}
+
 static int gzip_body(struct decode *decode, const uint8_t **at, size_t *len, struct err *err)
 {
-	size_t out_len = 0;
+	size_t out_len = 0, size;
+	uint8_t *out;
 	int rc;
 
 	do {
-		rc = inflate_run(decode->inflate, at, len, decode->out, OUT_BYTES, &out_len, err);
+		out = find_room(decode, &size, err);
+		if (!out)
+			return -1;
+		rc = inflate_run(decode->inflate, at, len, out, size, &out_len, err);
 		if (rc < 0)
 			return -1;
-		if (out_len && decode->sink(decode->ctx, decode->out, out_len, err) < 0)
+		if (out_len && decode->sink(decode->ctx, out, out_len, err) < 0)
 			return -1;
-	} while (rc == 0 && (*len || out_len == OUT_BYTES));
+	} while (rc == 0 && (*len || out_len == size));
 	if (rc == 1)
 		decode->gz = GZ_BETWEEN;
 	return 0;
@@ -231,13 +243,17 @@ static int zstd_write(struct decode *decode, const void *data, size_t len, struc
 	ZSTD_inBuffer in = { data, len, 0 };
 
 	for (;;) {
-		ZSTD_outBuffer out = { decode->out, OUT_BYTES, 0 };
-		size_t rc = ZSTD_decompressStream(decode->zstd, &out, &in);
+		ZSTD_outBuffer out = { 0 };
+		size_t rc;
 
+		out.dst = find_room(decode, &out.size, err);
+		if (!out.dst)
+			return -1;
+		rc = ZSTD_decompressStream(decode->zstd, &out, &in);
 		if (ZSTD_isError(rc))
 			return err_set(err, ERR_INVALID, "zstd: %s", ZSTD_getErrorName(rc));
 		decode->zstd_in_frame = rc != 0;
-		if (out.pos && decode->sink(decode->ctx, decode->out, out.pos, err) < 0)
+		if (out.pos && decode->sink(decode->ctx, out.dst, out.pos, err) < 0)
 			return -1;
 		if (in.pos == in.size && out.pos < out.size)
 			return 0;
@@ -263,6 +279,11 @@ struct decode *decode_new(unsigned flags, decode_sink sink, void *ctx)
 	decode->sink = sink;
 	decode->ctx = ctx;
 	return decode;
+}
+
+void decode_make_in(struct decode *decode, decode_room room)
+{
+	decode->room = room;
 }
 
 void decode_free(struct decode *decode)

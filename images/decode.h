@@ -20,8 +20,15 @@ enum decode_kind { DECODE_UNKNOWN, DECODE_RAW, DECODE_GZIP, DECODE_ZSTD };
 /* Takes plain bytes; -1 with *err stops the stream. */
 typedef int (*decode_sink)(void *ctx, const void *data, size_t len, struct err *err);
 
+/* Where the next plain bytes are to be made: *out_size > 0 bytes of room, or NULL with *err. The
+ * sink gets the same address. */
+typedef void *(*decode_room)(void *ctx, size_t *out_size, struct err *err);
+
 /* Never NULL. */
 struct decode *decode_new(unsigned flags, decode_sink sink, void *ctx);
+/* Before the first byte: inflated bytes are made in the caller's room, not in a buffer of ours. Raw
+ * ones still come from where they were. */
+void decode_make_in(struct decode *decode, decode_room room);
 void decode_free(struct decode *decode);
 AUTO_TYPE(decode, decode_free);
 

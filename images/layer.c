@@ -191,8 +191,8 @@ static int start_threads(struct layer *layer, unsigned flags, struct err *err)
 	int rc;
 
 	layer->is_plain = flags & LAYER_PLAIN && layer->blob_fd < 0 && !*layer->digest;
-	layer->out = ring_new(RING_BYTES);
-	layer->in = layer->is_plain ? layer->out : ring_new(RING_BYTES);
+	layer->out = ring_new(RING_BYTES, 1);
+	layer->in = layer->is_plain ? layer->out : ring_new(RING_BYTES, LAYER_READERS);
 	layer->blob_hash = digest_new(*layer->digest ? layer->digest : NULL);
 	layer->tar_hash = digest_new(*layer->diff_id ? layer->diff_id : NULL);
 	layer->tar = tar_new(&apply_events, layer->apply);

@@ -16,8 +16,8 @@
 #include "images/erofs.h"
 #include "images/layer_writer.h"
 
-#define LEAST_BYTES (128u << 10)
-#define SPACE_STEP  (16u << 20) /* look at the free space that often */
+#define PIECE_BYTES (256u << 10) /* written at bounds of that: the page cache takes it as one */
+#define SPACE_STEP  (16u << 20)  /* look at the free space that often */
 #define HOLE_BYTES  (64u << 10)
 #define FLUSH_BYTES (8u << 20) /* the disk begins with that much, while more is made */
 
@@ -153,10 +153,11 @@ static int make(struct layer *layer, struct err *err)
 	const uint8_t *piece;
 	size_t len;
 
-	while ((len = ring_peek(layer->out, LEAST_BYTES, &piece)) > 0) {
+	while ((len = ring_peek(layer->out, 0, PIECE_BYTES, &piece)) > 0) {
+		len = len < PIECE_BYTES ? len : PIECE_BYTES;
 		if (take_bytes(layer, piece, len, err) < 0)
 			return -1;
-		ring_take(layer->out, len);
+		ring_take(layer->out, 0, len);
 	}
 	if (!ring_is_whole(layer->out))
 		return err_set(err, ERR_CANCELLED, "given up");

@@ -1,4 +1,4 @@
-/* images/layer_writer - the inside of a layer writer: its two workers. For images/layer only. */
+/* images/layer_writer - the inside of a layer writer: its workers. For images/layer only. */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,16 +25,22 @@ struct layer {
 	struct ring *in, *out;
 	pthread_t feeder, maker;
 	bool threads;
-	bool is_plain; /* no feeder: in and out are one queue */
+	bool is_plain;                     /* no feeder: in and out are one queue */
 	int blob_fd;                       /* the part file, or tmp/blob, or -1 */
 	char part_name[STORE_KEY_MAX + 8]; /* "" when the bytes have no known digest */
 	uint64_t offset;
 	int tmp_fd;
 	char tmp_name[32];
 
-	/* feeder alone */
+	/* keeper alone, the feeder's once that has ended */
 	struct digest *blob_hash;
+	uint64_t kept_bytes;
+	bool is_kept; /* all of it; result.digest is set */
+
+	/* feeder alone */
+	struct decode *decode;
 	uint64_t fed_bytes, decoded_bytes;
+	uint8_t *plain_at; /* room in `out` that the decoder fills */
 
 	/* maker alone */
 	struct digest *tar_hash;
@@ -53,9 +59,16 @@ struct layer {
 	struct err err; /* the first failure of either; under the mutex */
 };
 
+enum { LAYER_FEEDER, LAYER_KEEPER, LAYER_READERS }; /* of `in` */
+
 /* Thread bodies. */
 void *layer_feed(void *layer);
+void *layer_keep(void *layer); /* the feeder's helper */
 void *layer_make(void *layer);
+/* What an earlier try left, in pieces. Any of the feeder's threads. */
+int layer_read_part(struct layer *layer,
+		    int (*take)(struct layer *layer, const void *data, size_t len, struct err *err),
+		    struct err *err);
 /* Keeps the first error. */
 void layer_fail(struct layer *layer, const struct err *err);
 /* The layer's blob or part under its last name; images/layer_make calls it when all is verified. */

@@ -1,32 +1,43 @@
-/* images/ring - a bounded queue of bytes between two threads.
+/* images/ring - a bounded queue of bytes between threads.
  *
  * Owns: the buffer and its lock. May not touch: anything else.
  */
 #include "images/ring.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 
+struct reader {
+	pthread_cond_t more;
+	uint64_t taken; /* total */
+	size_t wants;   /* it waits for that many */
+};
+
 struct ring {
 	pthread_mutex_t mutex;
-	pthread_cond_t more, room;
+	pthread_cond_t room;
 	uint8_t *bytes;
 	size_t size;
-	uint64_t put, taken; /* totals */
-	size_t wants;        /* the taker waits for that many */
+	uint64_t put; /* total */
+	struct reader readers[RING_READERS_MAX];
+	unsigned reader_count;
 	bool is_closed, is_whole, gave_up, starved;
 };
 
-struct ring *ring_new(size_t room)
+struct ring *ring_new(size_t room, unsigned readers)
 {
 	struct ring *ring = xcalloc(1, sizeof(*ring));
 
+	assert(readers > 0 && readers <= RING_READERS_MAX);
 	pthread_mutex_init(&ring->mutex, NULL);
-	pthread_cond_init(&ring->more, NULL);
 	pthread_cond_init(&ring->room, NULL);
+	ring->reader_count = readers;
+	for (unsigned i = 0; i < readers; i++)
+		pthread_cond_init(&ring->readers[i].more, NULL);
 	ring->size = room;
 	ring->bytes = malloc(room); /* not xcalloc: untouched pages stay absent */
 	if (!ring->bytes)
@@ -38,20 +49,38 @@ void ring_free(struct ring *ring)
 {
 	if (!ring)
 		return;
+	for (unsigned i = 0; i < ring->reader_count; i++)
+		pthread_cond_destroy(&ring->readers[i].more);
 	pthread_cond_destroy(&ring->room);
-	pthread_cond_destroy(&ring->more);
 	pthread_mutex_destroy(&ring->mutex);
 	free(ring->bytes);
 	free(ring);
 }
 
+/* What every reader has taken. */
 static size_t free_room(const struct ring *ring)
 {
-	return ring->size - (size_t)(ring->put - ring->taken);
+	uint64_t taken = ring->readers[0].taken;
+
+	for (unsigned i = 1; i < ring->reader_count; i++)
+		if (ring->readers[i].taken < taken)
+			taken = ring->readers[i].taken;
+	return ring->size - (size_t)(ring->put - taken);
 }
 
-/* The taker leaves the free part alone, so the copy needs no lock. */
-static size_t copy_in(struct ring *ring, const uint8_t *data, size_t len)
+static size_t waiting_for(const struct ring *ring, const struct reader *reader)
+{
+	return (size_t)(ring->put - reader->taken);
+}
+
+static void wake_readers(struct ring *ring)
+{
+	for (unsigned i = 0; i < ring->reader_count; i++)
+		pthread_cond_signal(&ring->readers[i].more);
+}
+
+/* Readers leave the free part alone, so the copy needs no lock. */
+static void copy_in(struct ring *ring, const uint8_t *data, size_t len)
 {
 	size_t at = (size_t)(ring->put % ring->size), straight = ring->size - at;
 
@@ -61,38 +90,57 @@ static size_t copy_in(struct ring *ring, const uint8_t *data, size_t len)
 		memcpy(ring->bytes + at, data, straight);
 		memcpy(ring->bytes, data + straight, len - straight);
 	}
-	return len;
 }
 
 static void note_put(struct ring *ring, size_t len)
 {
 	ring->put += len;
-	if (ring->wants && ring->put - ring->taken >= ring->wants)
-		pthread_cond_signal(&ring->more);
+	for (unsigned i = 0; i < ring->reader_count; i++) {
+		struct reader *reader = &ring->readers[i];
+
+		if (reader->wants && waiting_for(ring, reader) >= reader->wants)
+			pthread_cond_signal(&reader->more);
+	}
+}
+
+size_t ring_room(struct ring *ring, uint8_t **out)
+{
+	size_t at, len;
+
+	pthread_mutex_lock(&ring->mutex);
+	while (free_room(ring) == 0 && !ring->gave_up)
+		pthread_cond_wait(&ring->room, &ring->mutex);
+	at = (size_t)(ring->put % ring->size);
+	len = ring->gave_up ? 0 : free_room(ring);
+	pthread_mutex_unlock(&ring->mutex);
+	*out = ring->bytes + at;
+	return len < ring->size - at ? len : ring->size - at;
+}
+
+void ring_add(struct ring *ring, size_t len)
+{
+	pthread_mutex_lock(&ring->mutex);
+	note_put(ring, len);
+	pthread_mutex_unlock(&ring->mutex);
 }
 
 bool ring_put(struct ring *ring, const void *data, size_t len)
 {
 	const uint8_t *at = data;
+	uint8_t *room;
+	size_t n;
 
-	pthread_mutex_lock(&ring->mutex);
 	while (len > 0) {
-		size_t n;
-
-		while (free_room(ring) == 0 && !ring->gave_up)
-			pthread_cond_wait(&ring->room, &ring->mutex);
-		if (ring->gave_up)
-			break;
-		n = free_room(ring) < len ? free_room(ring) : len;
-		pthread_mutex_unlock(&ring->mutex);
-		copy_in(ring, at, n);
-		pthread_mutex_lock(&ring->mutex);
-		note_put(ring, n);
+		n = ring_room(ring, &room);
+		if (n == 0)
+			return false;
+		n = n < len ? n : len;
+		memcpy(room, at, n);
+		ring_add(ring, n);
 		at += n;
 		len -= n;
 	}
-	pthread_mutex_unlock(&ring->mutex);
-	return len == 0;
+	return true;
 }
 
 int ring_try_put(struct ring *ring, const void *data, size_t len)
@@ -121,32 +169,33 @@ void ring_close(struct ring *ring, bool whole)
 		ring->is_closed = true;
 		ring->is_whole = whole;
 	}
-	pthread_cond_signal(&ring->more);
+	wake_readers(ring);
 	pthread_mutex_unlock(&ring->mutex);
 }
 
-size_t ring_peek(struct ring *ring, size_t least, const uint8_t **out)
+size_t ring_peek(struct ring *ring, unsigned number, size_t least, const uint8_t **out)
 {
+	struct reader *reader = &ring->readers[number];
 	size_t at, len;
 
 	pthread_mutex_lock(&ring->mutex);
-	ring->wants = least;
-	while (ring->put - ring->taken < least && !ring->is_closed)
-		pthread_cond_wait(&ring->more, &ring->mutex);
-	ring->wants = 0;
-	at = (size_t)(ring->taken % ring->size);
-	len = (size_t)(ring->put - ring->taken);
+	reader->wants = least;
+	while (waiting_for(ring, reader) < least && !ring->is_closed && !ring->gave_up)
+		pthread_cond_wait(&reader->more, &ring->mutex);
+	reader->wants = 0;
+	at = (size_t)(reader->taken % ring->size);
+	len = ring->gave_up ? 0 : waiting_for(ring, reader);
 	pthread_mutex_unlock(&ring->mutex);
 	*out = ring->bytes + at;
 	return len < ring->size - at ? len : ring->size - at;
 }
 
-bool ring_take(struct ring *ring, size_t len)
+bool ring_take(struct ring *ring, unsigned number, size_t len)
 {
 	bool starved = false;
 
 	pthread_mutex_lock(&ring->mutex);
-	ring->taken += len;
+	ring->readers[number].taken += len;
 	/* Not for every few bytes: half a ring of room, or all of it. */
 	if (free_room(ring) >= ring->size / 2) {
 		starved = ring->starved;
@@ -162,7 +211,7 @@ bool ring_is_whole(struct ring *ring)
 	bool whole;
 
 	pthread_mutex_lock(&ring->mutex);
-	whole = ring->is_closed && ring->is_whole;
+	whole = ring->is_closed && ring->is_whole && !ring->gave_up;
 	pthread_mutex_unlock(&ring->mutex);
 	return whole;
 }
@@ -172,5 +221,6 @@ void ring_give_up(struct ring *ring)
 	pthread_mutex_lock(&ring->mutex);
 	ring->gave_up = true;
 	pthread_cond_signal(&ring->room);
+	wake_readers(ring);
 	pthread_mutex_unlock(&ring->mutex);
 }

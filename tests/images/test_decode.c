@@ -2,6 +2,7 @@
  * engines. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -59,10 +60,51 @@ static struct tarball zst(const void *data, size_t len)
 	return out;
 }
 
-static int run(const struct tarball *in, unsigned flags, size_t step, struct tarball *out,
-	       enum decode_kind *kind, struct err *err)
+/* Room of the caller's own, of another size each time. */
+struct room {
+	struct tarball *out;
+	uint8_t bytes[70000];
+	unsigned turn;
+	bool is_given;
+};
+
+static void *find_room(void *ctx, size_t *out_size, struct err *err)
 {
-	AUTO(decode) struct decode *decode = decode_new(flags, collect, out);
+	static const size_t sizes[] = { 1, 70000, 7, 4096, 300, 32768 };
+	struct room *room = ctx;
+
+	(void)err;
+	*out_size = sizes[room->turn++ % 6];
+	room->is_given = true;
+	return room->bytes + room->turn % 3;
+}
+
+static int collect_room(void *ctx, const void *data, size_t len, struct err *err)
+{
+	struct room *room = ctx;
+
+	assert_true(room->is_given && data == room->bytes + room->turn % 3);
+	room->is_given = false;
+	return collect(room->out, data, len, err);
+}
+
+static struct decode *new_decode(unsigned flags, struct tarball *out, struct room *room)
+{
+	struct decode *decode =
+		room ? decode_new(flags, collect_room, room) : decode_new(flags, collect, out);
+
+	if (room) {
+		memset(room, 0, sizeof(*room));
+		room->out = out;
+		decode_make_in(decode, find_room);
+	}
+	return decode;
+}
+
+static int run(const struct tarball *in, unsigned flags, size_t step, struct room *room,
+	       struct tarball *out, enum decode_kind *kind, struct err *err)
+{
+	AUTO(decode) struct decode *decode = new_decode(flags, out, room);
 	int rc = 0;
 
 	out->len = 0;
@@ -80,11 +122,14 @@ static void gives(const struct tarball *in, enum decode_kind wanted, const void 
 	static const size_t steps[] = { 1u << 20, 1, 4093 };
 	struct tarball out = { 0 };
 	enum decode_kind kind;
+	struct room room;
 
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < 12; i++) {
 		struct err err = ERR_NONE;
+		bool in_room = i >= 6 && wanted != DECODE_RAW;
 
-		if (run(in, i & 1 ? DECODE_ZLIB : 0, steps[i / 2], &out, &kind, &err) < 0)
+		if (run(in, i & 1 ? DECODE_ZLIB : 0, steps[i / 2 % 3], in_room ? &room : NULL, &out,
+			&kind, &err) < 0)
 			fail_msg("%s", err.msg);
 		assert_int_equal(kind, wanted);
 		assert_int_equal(out.len, len);
@@ -102,9 +147,9 @@ static void refuses(const struct tarball *in, const char *part)
 	for (unsigned i = 0; i < 4; i++) {
 		struct err err = ERR_NONE;
 
-		assert_int_equal(
-			run(in, i & 1 ? DECODE_ZLIB : 0, i & 2 ? 1 : 1u << 20, &out, &kind, &err),
-			-1);
+		assert_int_equal(run(in, i & 1 ? DECODE_ZLIB : 0, i & 2 ? 1 : 1u << 20, NULL, &out,
+				     &kind, &err),
+				 -1);
 		if (!strstr(err.msg, part))
 			fail_msg("got \"%s\", wanted \"%s\"", err.msg, part);
 	}
