@@ -34,9 +34,9 @@ static void pull_done(void *ctx, const struct err *err)
 
 static const char *policy_of(const struct change *change, const struct service *service)
 {
-	if (change->pull)
-		return change->pull;
-	return service->pull_policy ? service->pull_policy : "missing";
+	const char *word = change->pull ? change->pull : transfer_policy_of(change->arena, service);
+
+	return word ? word : "missing";
 }
 
 static bool is_selected(const struct change *change, const struct project *project, size_t i)

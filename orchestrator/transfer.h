@@ -91,6 +91,12 @@ struct transfer_options {
 int transfer_policy_parse(const char *word, enum transfer_policy *out_policy,
 			  uint64_t *out_max_age_s, struct err *err);
 
+/* What a service of a stack file says: its pull_policy, where "refresh", and none at all beside
+ * pull_refresh_after, become "every_TIME" (refresh without a time: "always"). NULL: nothing. */
+struct arena;
+struct service;
+const char *transfer_policy_of(struct arena *arena, const struct service *service);
+
 /* Whether an image that is here must be asked for again: always, or, for TRANSFER_AGED, when it was
  * last asked for too long ago. ref: as in a stack file. */
 bool transfer_policy_is_due(struct store *store, const char *ref, enum transfer_policy policy,

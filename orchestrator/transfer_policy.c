@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/stamp.h"
 #include "base/text.h"
 #include "images/platform.h"
 #include "images/ref.h"
 #include "orchestrator/transfer.h"
+#include "specs/model.h"
 #include "specs/units.h"
 
 #define DAY_S (24 * 3600)
@@ -47,6 +49,18 @@ int transfer_policy_parse(const char *word, enum transfer_policy *out_policy,
 	*out_policy = TRANSFER_AGED;
 	*out_max_age_s = age_us / 1000000;
 	return 0;
+}
+
+const char *transfer_policy_of(struct arena *arena, const struct service *service)
+{
+	const struct opt_time *after = &service->pull_refresh_after;
+	const char *word = service->pull_policy;
+
+	if (word && strcmp(word, "refresh") != 0)
+		return word;
+	if (after->is_set)
+		return arena_format(arena, "every_%lldus", (long long)after->us);
+	return word ? "always" : NULL;
 }
 
 bool transfer_policy_is_due(struct store *store, const char *ref, enum transfer_policy policy,

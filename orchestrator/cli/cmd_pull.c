@@ -83,15 +83,15 @@ static bool is_named(const struct options *options, const char *service)
 }
 
 /* Services that never pull, or build, are left out unless --policy says otherwise. */
-static size_t collect(const struct options *options, const struct project *project,
-		      struct wish *wishes)
+static size_t collect(struct arena *arena, const struct options *options,
+		      const struct project *project, struct wish *wishes)
 {
 	const char *forced = options_text(options, "policy");
 	size_t count = 0;
 
 	for (size_t i = 0; i < project->service_count; i++) {
 		const struct service *service = &project->services[i];
-		const char *policy = forced ? forced : service->pull_policy;
+		const char *policy = forced ? forced : transfer_policy_of(arena, service);
 
 		if (!is_named(options, service->name) || !service->image ||
 		    (service->build && options_flag(options, "ignore-buildable")) ||
@@ -142,7 +142,7 @@ int pull_command(struct cli *cli, const struct options *options, struct err *err
 	    cli_roots(cli, err) < 0)
 		return -1;
 	wishes = arena_alloc(cli->arena, (loaded.project->service_count + 1) * sizeof(*wishes));
-	count = collect(options, loaded.project, wishes);
+	count = collect(cli->arena, options, loaded.project, wishes);
 	for (size_t i = 0; i < count; i++) {
 		struct err one = ERR_NONE;
 

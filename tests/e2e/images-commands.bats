@@ -124,6 +124,17 @@ pushed() { # WORD: the image moving:1 with that word in it
 	with_policy every_1ms
 	run -0 stack up
 	has second
+	pushed third
+	with_policy "refresh, pull_refresh_after: 1h"
+	run -0 stack up --force-recreate
+	has second
+	lacks third "no effect"
+	run -0 stack pull -q
+	run -0 stack up --force-recreate
+	has second
+	with_policy "refresh, pull_refresh_after: 1ms"
+	run -0 stack up
+	has third
 	run ! stack config -q -f /dev/stdin <<<'services: {a: {image: b, pull_policy: every_x}}'
 }
 

@@ -15,6 +15,8 @@
 #include <linux/landlock.h>
 #include <sys/syscall.h>
 
+#include "base/arena.h"
+#include "specs/model.h"
 #include "tests/orchestrator/transfer_room.h"
 
 /* ---- what is overcome ---- */
@@ -293,6 +295,42 @@ static void policies_are_words(void **state)
 	}
 }
 
+static void refreshing_is_a_policy_by_age(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *policy; struct opt_time after; const char *wanted; } rows[] = {
+		{ NULL, { 0, false }, NULL },
+		{ "daily", { 0, false }, "daily" },
+		{ "never", { 5000000, true }, "never" }, /* another policy counts alone */
+		{ "refresh", { 0, false }, "always" },
+		{ "refresh", { 5400000000, true }, "every_5400000000us" },
+		{ NULL, { 5400000000, true }, "every_5400000000us" },
+	};
+	/* clang-format on */
+	AUTO(arena) struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct service service = { .pull_policy = rows[i].policy,
+						 .pull_refresh_after = rows[i].after };
+		const char *word = transfer_policy_of(arena, &service);
+		enum transfer_policy policy;
+		struct err err = ERR_NONE;
+		uint64_t age_s;
+
+		if (!rows[i].wanted) {
+			assert_null(word);
+			continue;
+		}
+		assert_string_equal(word, rows[i].wanted);
+		if (!rows[i].after.is_set || strcmp(word, "never") == 0)
+			continue;
+		assert_int_equal(transfer_policy_parse(word, &policy, &age_s, &err), 0);
+		assert_int_equal(policy, TRANSFER_AGED);
+		assert_int_equal(age_s, 5400);
+	}
+}
+
 /* In a process of its own: there is no way back. */
 static int confined_pull(void)
 {
@@ -479,6 +517,7 @@ int main(void)
 		TEST(a_cut_push_sends_only_the_rest),
 		TEST(a_push_of_what_is_not_here_or_to_nobody_is_told),
 		TEST(policies_are_words),
+		TEST(refreshing_is_a_policy_by_age),
 		TEST(images_are_due_by_age),
 		TEST(a_worker_writes_nothing_outside_the_store),
 		TEST(waits_are_told),
