@@ -1,8 +1,7 @@
-/* images/record - one file per image, one per name.
+/* images/record - one file per image.
  *
- * Owns: records/KEY.json (id, manifest, layers), names/HASH.json (canonical name -> id). A record
- * does not know its names: names/ alone says that. Declared in images/store.h. May not touch:
- * blobs, layers.
+ * Owns: records/KEY.json (id, manifest, layers). A record does not know its names: images/name
+ * alone says that. Declared in images/store.h. May not touch: blobs, layers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,10 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/file.h"
 #include "base/json.h"
-#include "base/stamp.h"
-#include "images/ref.h"
 #include "images/staged.h"
 
 #define CONFIG_MAX (8u << 20)
@@ -25,162 +21,6 @@ static void record_file(const char *id, char out[STORE_KEY_MAX + 8])
 
 	snprintf(out, STORE_KEY_MAX + 8, "%s.json", store_key(id, key));
 }
-
-/* ---- names ---- */
-
-static void name_file(const char *canonical, char out[80])
-{
-	char digest[DIGEST_TEXT_MAX];
-
-	digest_of(canonical, strlen(canonical), digest);
-	snprintf(out, 80, "%.64s.json", digest_hex(digest));
-}
-
-static int read_name(struct store *store, const char *file, char **out_name, struct image_name *out,
-		     struct err *err)
-{
-	AUTO(json)
-	struct json_object *json = json_read_file(store->names_fd, file, STORE_META_MAX, err);
-	const char *id, *name;
-
-	if (!json || json_need_text(json, "image name", "id", &id, err) < 0 ||
-	    json_need_text(json, "image name", "name", &name, err) < 0)
-		return -1;
-	if (!digest_is_valid(id))
-		return err_set(err, ERR_INVALID, "image name %.100s points nowhere", name);
-	snprintf(out->id, sizeof(out->id), "%s", id);
-	snprintf(out->digest, sizeof(out->digest), "%s", json_text_or(json, "digest", ""));
-	out->pulled_unix_ns = (uint64_t)json_int_or(json, "pulled_at", 0);
-	if (out_name)
-		*out_name = xstrdup(name);
-	return 0;
-}
-
-int store_name(struct store *store, const char *canonical, struct image_name *out, struct err *err)
-{
-	char file[80];
-
-	name_file(canonical, file);
-	if (faccessat(store->names_fd, file, F_OK, 0) < 0)
-		return err_set(err, ERR_NOT_FOUND, "no image is called %.200s", canonical);
-	return read_name(store, file, NULL, out, err);
-}
-
-static struct json_object *name_json(const char *canonical, const char *id, const char *digest)
-{
-	struct json_object *json = json_object_new_object();
-
-	json_add_int(json, "version", 1);
-	json_add_text(json, "name", canonical);
-	json_add_text(json, "id", id);
-	json_add_text(json, "digest", digest);
-	json_add_int(json, "pulled_at", (int64_t)stamp_now_ns());
-	return json;
-}
-
-int image_name_stage(struct store *store, const char *canonical, const char *id, const char *digest,
-		     struct staged *out, struct err *err)
-{
-	AUTO(json) struct json_object *json = name_json(canonical, id, digest);
-	char file[80];
-
-	name_file(canonical, file);
-	return staged_write_json(store, store->names_fd, file, json, out, err);
-}
-
-/* The time alone may be lost in a power cut: an image that did not change costs no sync. */
-static unsigned tag_flags(struct store *store, const char *canonical, const char *id,
-			  const char *digest)
-{
-	struct err ignored = ERR_NONE;
-	struct image_name old;
-	bool same = store_name(store, canonical, &old, &ignored) == 0 && strcmp(old.id, id) == 0 &&
-		    strcmp(old.digest, digest ? digest : "") == 0;
-
-	return same ? 0 : STAGED_SYNC;
-}
-
-int store_tag(struct store *store, const char *canonical, const char *id, const char *digest,
-	      struct err *err)
-{
-	AUTO(json) struct json_object *json = NULL;
-	AUTO(fd) int lock = store_lock(store, false, true, err);
-	char file[80], record[STORE_KEY_MAX + 8];
-
-	if (lock < 0)
-		return -1;
-	if (!digest_is_valid(id))
-		return err_set(err, ERR_INVALID, "\"%.80s\" is no image id", id);
-	record_file(id, record);
-	if (faccessat(store->records_fd, record, F_OK, 0) < 0)
-		return err_set(err, ERR_NOT_FOUND, "no image %.19s", id);
-	name_file(canonical, file);
-	json = name_json(canonical, id, digest);
-	return staged_put_json(store, store->names_fd, file, json,
-			       tag_flags(store, canonical, id, digest), err);
-}
-
-int store_untag(struct store *store, const char *canonical, struct err *err)
-{
-	char file[80];
-
-	name_file(canonical, file);
-	if (unlinkat(store->names_fd, file, 0) == 0)
-		return 0;
-	if (errno == ENOENT)
-		return err_set(err, ERR_NOT_FOUND, "no image is called %.200s", canonical);
-	return err_sys(err, errno, "remove name %.200s", canonical);
-}
-
-struct name_row {
-	char *name;
-	struct image_name target;
-};
-
-struct name_list {
-	struct store *store;
-	struct name_row *rows;
-	size_t count;
-};
-
-static int add_name(void *ctx, const char *file, struct err *err)
-{
-	struct name_list *list = ctx;
-	struct err ignored = ERR_NONE;
-	struct name_row row = { 0 }, *slot;
-
-	(void)err;
-	if (read_name(list->store, file, &row.name, &row.target, &ignored) < 0)
-		return 0; /* torn or taken away meanwhile; `check` tells of it */
-	slot = xgrow(&list->rows, &list->count, sizeof(*list->rows));
-	*slot = row;
-	return 0;
-}
-
-static int by_name(const void *left, const void *right)
-{
-	return strcmp(((const struct name_row *)left)->name,
-		      ((const struct name_row *)right)->name);
-}
-
-static int all_names(struct store *store, struct name_list *out, struct err *err)
-{
-	*out = (struct name_list){ .store = store };
-	if (store_each(store->names_fd, add_name, out, err) < 0)
-		return -1;
-	if (out->count)
-		qsort(out->rows, out->count, sizeof(*out->rows), by_name);
-	return 0;
-}
-
-static void names_clear(struct name_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		free(list->rows[i].name);
-	free(list->rows);
-}
-
-/* ---- records ---- */
 
 static struct json_object *record_json(const struct image_record *record)
 {
@@ -276,7 +116,7 @@ static struct image_record *read_record(struct store *store, const char *file, s
 	return json ? parse(json, err) : NULL;
 }
 
-static void attach_names(struct image_record *record, const struct name_list *names)
+static void attach_names(struct image_record *record, const struct image_names *names)
 {
 	for (size_t i = 0; i < names->count; i++) {
 		char **slot;
@@ -288,6 +128,14 @@ static void attach_names(struct image_record *record, const struct name_list *na
 	}
 }
 
+bool image_record_exists(struct store *store, const char *id)
+{
+	char file[STORE_KEY_MAX + 8];
+
+	record_file(id, file);
+	return faccessat(store->records_fd, file, F_OK, 0) == 0;
+}
+
 struct image_record *image_record_read(struct store *store, const char *id, struct err *err)
 {
 	char file[STORE_KEY_MAX + 8];
@@ -296,23 +144,23 @@ struct image_record *image_record_read(struct store *store, const char *id, stru
 		err_set(err, ERR_INVALID, "\"%.80s\" is no image id", id);
 		return NULL;
 	}
-	record_file(id, file);
-	if (faccessat(store->records_fd, file, F_OK, 0) < 0) {
+	if (!image_record_exists(store, id)) {
 		err_set(err, ERR_NOT_FOUND, "no image %.19s", id);
 		return NULL;
 	}
+	record_file(id, file);
 	return read_record(store, file, err);
 }
 
 struct image_record *store_image(struct store *store, const char *id, struct err *err)
 {
 	AUTO(image_record) struct image_record *record = image_record_read(store, id, err);
-	struct name_list names;
+	struct image_names names;
 
-	if (!record || all_names(store, &names, err) < 0)
+	if (!record || image_names_read(store, &names, err) < 0)
 		return NULL;
 	attach_names(record, &names);
-	names_clear(&names);
+	image_names_clear(&names);
 	return TAKE(record);
 }
 
@@ -391,16 +239,16 @@ static int newest_first(const void *left, const void *right)
 int store_list(struct store *store, struct image_record ***out, size_t *out_count, struct err *err)
 {
 	struct record_list list = { .store = store };
-	struct name_list names;
+	struct image_names names;
 
 	if (store_each(store->records_fd, add_record, &list, err) < 0 ||
-	    all_names(store, &names, err) < 0) {
+	    image_names_read(store, &names, err) < 0) {
 		image_records_free(list.records, list.count);
 		return -1;
 	}
 	for (size_t i = 0; i < list.count; i++)
 		attach_names(list.records[i], &names);
-	names_clear(&names);
+	image_names_clear(&names);
 	if (list.count)
 		qsort(list.records, list.count, sizeof(struct image_record *), newest_first);
 	*out = list.records;
@@ -422,106 +270,4 @@ int store_image_manifest(struct store *store, const char *id, char **out_text, s
 	if (!record)
 		return -1;
 	return store_read_blob(store, record->manifest_digest, CONFIG_MAX, out_text, out_len, err);
-}
-
-/* ---- from what people type to an id ---- */
-
-struct prefix_search {
-	const char *prefix;
-	size_t matches;
-	char id[DIGEST_TEXT_MAX];
-	char candidates[160];
-};
-
-static int match_prefix(void *ctx, const char *file, struct err *err)
-{
-	struct prefix_search *search = ctx;
-	char key[STORE_KEY_MAX];
-	size_t len = strlen(file), used = strlen(search->candidates);
-
-	(void)err;
-	if (len <= 5 || len - 5 >= sizeof(key) ||
-	    strncmp(file, search->prefix, strlen(search->prefix)) != 0)
-		return 0;
-	memcpy(key, file, len - 5);
-	key[len - 5] = '\0';
-	if (!store_key_digest(key, search->id))
-		return 0;
-	if (search->matches++ < 8)
-		snprintf(search->candidates + used, sizeof(search->candidates) - used, " %.12s",
-			 key);
-	return 0;
-}
-
-static int resolve_prefix(struct store *store, const char *text, char out_id[DIGEST_TEXT_MAX],
-			  struct err *err)
-{
-	struct prefix_search search = { .prefix = strncmp(text, "sha256:", 7) == 0 ? text + 7
-										   : text };
-
-	if (store_each(store->records_fd, match_prefix, &search, err) < 0)
-		return -1;
-	if (search.matches > 1)
-		return err_set(err, ERR_INVALID, "image id %.64s is ambiguous:%s", text,
-			       search.candidates);
-	if (search.matches == 0)
-		return err_set(err, ERR_NOT_FOUND, "no image %.100s", text);
-	snprintf(out_id, DIGEST_TEXT_MAX, "%s", search.id);
-	return 0;
-}
-
-/* "name@digest": by what a name's answer hashed to, or the manifest's or config's own digest. */
-static int resolve_digest(struct store *store, const struct ref *ref, char out_id[DIGEST_TEXT_MAX],
-			  struct err *err)
-{
-	struct image_record **records;
-	char repository[REF_TEXT_MAX + 1], wanted[2 * REF_TEXT_MAX];
-	size_t count;
-	int rc = err_set(err, ERR_NOT_FOUND, "no image %.120s@%.19s", ref->path, ref->digest);
-
-	if (store_list(store, &records, &count, err) < 0)
-		return -1;
-	snprintf(wanted, sizeof(wanted), "%s@%s",
-		 ref_repository(ref, repository, sizeof(repository)), ref->digest);
-	for (size_t i = 0; i < count && rc < 0; i++)
-		for (size_t k = 0; k < records[i]->repo_digest_count && rc < 0; k++)
-			if (strcmp(records[i]->repo_digests[k], wanted) == 0) {
-				snprintf(out_id, DIGEST_TEXT_MAX, "%s", records[i]->id);
-				*err = ERR_NONE;
-				rc = 0;
-			}
-	image_records_free(records, count);
-	return rc;
-}
-
-int store_resolve(struct store *store, const char *text, char out_id[DIGEST_TEXT_MAX],
-		  struct err *err)
-{
-	struct image_name name;
-	struct ref ref;
-	struct err parse_err = ERR_NONE;
-	char canonical[REF_TEXT_MAX + 1];
-	bool is_ref = ref_parse(text, &ref, &parse_err) == 0;
-
-	if (is_ref) {
-		ref_canonical(&ref, canonical, sizeof(canonical));
-		if (store_name(store, canonical, &name, err) == 0) {
-			snprintf(out_id, DIGEST_TEXT_MAX, "%s", name.id);
-			return 0;
-		}
-		if (err->code != ERR_NOT_FOUND)
-			return -1;
-	}
-	*err = ERR_NONE;
-	if (ref_may_be_short_id(text) && (resolve_prefix(store, text, out_id, err) == 0 ||
-					  err->code != ERR_NOT_FOUND || !is_ref))
-		return err->code == ERR_OK ? 0 : -1;
-	*err = ERR_NONE;
-	if (!is_ref) {
-		*err = parse_err;
-		return -1;
-	}
-	if (*ref.digest)
-		return resolve_digest(store, &ref, out_id, err);
-	return err_set(err, ERR_NOT_FOUND, "no image %.200s", text);
 }

@@ -62,11 +62,26 @@ struct staged;
 /* Written, without its name yet (images/staged). */
 int image_record_stage(struct store *store, const struct image_record *record, struct staged *out,
 		       struct err *err);
-/* The same for a name; id need not be there yet. */
-int image_name_stage(struct store *store, const char *canonical, const char *id, const char *digest,
-		     struct staged *out, struct err *err);
+bool image_record_exists(struct store *store, const char *id);
 /* Removes a record; names and layers are not looked at. */
 int image_record_remove(struct store *store, const char *id, struct err *err);
+
+/* images/name */
+/* As image_record_stage, for a name; id need not be there yet. */
+int image_name_stage(struct store *store, const char *canonical, const char *id, const char *digest,
+		     struct staged *out, struct err *err);
+struct image_names_row {
+	char *name;
+	struct image_name target;
+};
+/* All names, sorted. Broken files are left out; `check` tells of them. */
+struct image_names {
+	struct store *store;
+	struct image_names_row *rows;
+	size_t count;
+};
+int image_names_read(struct store *store, struct image_names *out, struct err *err);
+void image_names_clear(struct image_names *names);
 
 /* Whether the EROFS back-end works here: really mounts a small image, once per boot and runtime
  * root. */
