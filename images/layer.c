@@ -12,15 +12,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/crash.h"
 #include "images/layer_writer.h"
 
-#define RING_BYTES     (1u << 20)
-#define KEEP_PART_FREE (64ull << 20) /* after "no space": parts stay when that much is left */
+#define RING_BYTES (1u << 20)
 
 void layer_fail(struct layer *layer, const struct err *err)
 {
@@ -39,8 +37,7 @@ static int failed(struct layer *layer, struct err *err)
 	if (err->code == ERR_OK)
 		return err_set(err, ERR_INTERNAL, "%s: the writer has ended", layer->label);
 	if (err->code == ERR_NO_SPACE && !strstr(err->msg, layer->store->path))
-		err_set(err, ERR_NO_SPACE, "no space is left on the file system of %s",
-			layer->store->path);
+		store_no_space(layer->store, err);
 	return err_wrap(err, "%s", layer->label);
 }
 
@@ -360,14 +357,9 @@ static void join(struct layer *layer)
 
 static bool keeps_part(struct layer *layer, enum err_code code)
 {
-	struct statvfs fs;
-
 	if (code == ERR_INVALID || code == ERR_UNSUPPORTED)
 		return false;
-	if (code != ERR_NO_SPACE)
-		return true;
-	return fstatvfs(layer->store->root_fd, &fs) == 0 &&
-	       (uint64_t)fs.f_bavail * fs.f_frsize >= KEEP_PART_FREE;
+	return code != ERR_NO_SPACE || store_may_keep_leftovers(layer->store);
 }
 
 /* Takes back what is not a layer. */

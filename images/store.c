@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -22,9 +21,6 @@
 #include "base/stamp.h"
 #include "base/tree.h"
 #include "images/staged.h"
-
-#define MIN_FREE_BYTES   (1ull << 30)
-#define MIN_FREE_PERCENT 2u
 
 static inline void auto_dir(DIR **dir)
 {
@@ -200,28 +196,7 @@ uint64_t store_disk_bytes(int dir_fd, const char *name)
 	return bytes;
 }
 
-/* ---- space and sync ---- */
-
-int store_check_space(struct store *store, struct err *err)
-{
-	struct statvfs fs;
-	uint64_t keep = store->min_free_bytes, free_bytes;
-
-	if (fstatvfs(store->root_fd, &fs) < 0)
-		return err_sys(err, errno, "ask for free space");
-	if (!keep) {
-		keep = (uint64_t)fs.f_blocks * fs.f_frsize / 100 * MIN_FREE_PERCENT;
-		keep = keep < MIN_FREE_BYTES ? keep : MIN_FREE_BYTES;
-	}
-	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (free_bytes < keep)
-		return err_set(
-			err, ERR_NO_SPACE,
-			"no space: the file system of %s has %llu MiB left (%llu are kept free)",
-			store->path, (unsigned long long)free_bytes >> 20,
-			(unsigned long long)keep >> 20);
-	return 0;
-}
+/* ---- sync ---- */
 
 int store_sync(struct store *store, struct err *err)
 {

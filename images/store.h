@@ -160,6 +160,14 @@ int store_untag(struct store *store, const char *canonical, struct err *err);
 
 /* ---- layers ---- */
 
+/* Before anything is fetched: the layers that are not here must fit, as far as their sizes tell
+ * (what travels compressed is not smaller as it is kept). ERR_NO_SPACE with the sum of the sizes
+ * and what is free. *out_bytes: that sum; may be NULL. */
+int store_check_fit(struct store *store, const struct image_layer *layers, size_t count,
+		    uint64_t *out_bytes, struct err *err);
+/* After ERR_NO_SPACE: whether enough is free (64 MiB) that parts and layers may stay for a later
+ * try. */
+bool store_may_keep_leftovers(struct store *store);
 /* True when the layer of that diff-id is there and whole. */
 bool store_has_layer(struct store *store, const char *diff_id);
 /* Bytes of the layer's tar, for `history` and `ls`. ERR_NOT_FOUND. */

@@ -41,8 +41,12 @@ int store_trash_move(struct store *store, int dir_fd, const char *name, struct e
 void store_empty_trash(struct store *store);
 /* Removes tmp folders and leases of dead processes. Under the exclusive lock. */
 void store_sweep(struct store *store);
+/* images/space */
 /* ERR_NO_SPACE with the file system's name when less than min_free is left. */
 int store_check_space(struct store *store, struct err *err);
+/* The text of an ENOSPC that was met: the file system's name and what is free of it. */
+int store_no_space(struct store *store, struct err *err);
+/* images/store */
 /* All that is in memory of the store's file system to disk, unless STORE_NO_SYNC. */
 int store_sync(struct store *store, struct err *err);
 

@@ -100,6 +100,15 @@ static void prepare_process(void)
 	srandom((unsigned)(stamp_now_ns() ^ (uint64_t)getpid()));
 }
 
+/* What was refused goes at once, and what came in before the disk was full, if that is short. */
+static unsigned leftovers(const struct pull *pull)
+{
+	bool is_full =
+		pull->first_err.code == ERR_NO_SPACE && !store_may_keep_leftovers(pull->store);
+
+	return pull->was_refused || is_full ? LEASE_DROP : 0;
+}
+
 static int pull_all(struct pull *pull, const char *const *refs, size_t ref_count,
 		    const struct platform *wanted, bool is_explicit, struct err *err)
 {
@@ -121,7 +130,7 @@ static int pull_all(struct pull *pull, const char *const *refs, size_t ref_count
 	begin_all(pull);
 	run(pull);
 	uv_close((uv_handle_t *)&pull->wake, NULL);
-	lease_end(pull->lease, pull->was_refused ? LEASE_DROP : 0);
+	lease_end(pull->lease, leftovers(pull));
 	*err = pull->first_err;
 	return err->code ? -1 : 0;
 }

@@ -1,6 +1,6 @@
 /* orchestrator/transfer_image - one image: from a reference to a record in the store.
  *
- * Owns: the way look up → manifest (through an index) → config → layers → commit.
+ * Owns: the way look up → manifest (through an index) → config → room for it → layers → commit.
  * May not touch: layers' bytes (transfer_layer), what a request does on its way (images/exchange).
  */
 #include <stdlib.h>
@@ -59,6 +59,18 @@ static void succeed(struct image_pull *image, const char *word)
 	over(image);
 }
 
+/* A disk that is full on the way: how much was to come. */
+static void add_sizes(const struct image_pull *image, struct err *told)
+{
+	AUTO(free) char *text = NULL;
+
+	if (told->code != ERR_NO_SPACE || image->missing_bytes == 0)
+		return;
+	text = xformat("%s; layers of %.1f MiB were to come, more when unpacked", told->msg,
+		       (double)image->missing_bytes / (1 << 20));
+	err_set(told, ERR_NO_SPACE, "%s", text);
+}
+
 void image_pull_fail(struct image_pull *image, const struct err *err)
 {
 	struct err told = *err;
@@ -71,6 +83,7 @@ void image_pull_fail(struct image_pull *image, const struct err *err)
 	layer_pull_forget(image);
 	if (image->is_over)
 		return;
+	add_sizes(image, &told);
 	err_wrap(&told, "image %s", image->texts[0]);
 	text_plain(told.msg);
 	if (image->pull->first_err.code == ERR_OK)
@@ -94,11 +107,25 @@ static void refuse(struct image_pull *image, const struct err *err)
 
 /* ---- commit ---- */
 
+/* The image's layers in the store's words; texts are the image's. */
+static struct image_layer *list_layers(const struct image_pull *image)
+{
+	size_t count = image->manifest->layer_count;
+	struct image_layer *layers = xcalloc(count + 1, sizeof(*layers));
+
+	for (size_t i = 0; i < count; i++) {
+		layers[i].diff_id = (char *)(uintptr_t)image->config->diff_ids[i];
+		layers[i].digest = image->manifest->layers[i].digest;
+		layers[i].size_bytes = image->manifest->layers[i].size_bytes;
+		layers[i].media_type = (char *)(uintptr_t)image->manifest->layers[i].media_type;
+	}
+	return layers;
+}
+
 static void commit_work(uv_work_t *work)
 {
 	struct image_pull *image = work->data;
-	size_t count = image->manifest->layer_count;
-	AUTO(free) struct image_layer *layers = xcalloc(count + 1, sizeof(*layers));
+	AUTO(free) struct image_layer *layers = list_layers(image);
 	AUTO(free) char *repo_digest = NULL;
 	char repository[REF_TEXT_MAX + 1];
 	struct image_commit commit = {
@@ -110,15 +137,9 @@ static void commit_work(uv_work_t *work)
 		.config = image->config_text,
 		.config_len = image->config_len,
 		.layers = layers,
-		.layer_count = count,
+		.layer_count = image->manifest->layer_count,
 	};
 
-	for (size_t i = 0; i < count; i++) {
-		layers[i].diff_id = (char *)(uintptr_t)image->config->diff_ids[i];
-		layers[i].digest = image->manifest->layers[i].digest;
-		layers[i].size_bytes = image->manifest->layers[i].size_bytes;
-		layers[i].media_type = (char *)(uintptr_t)image->manifest->layers[i].media_type;
-	}
 	repo_digest = xformat("%s@%s", ref_repository(&image->ref, repository, sizeof(repository)),
 			      image->seen[0]);
 	commit.repo_digest = repo_digest;
@@ -223,6 +244,34 @@ static int check_platform(struct image_pull *image, struct err *err)
 	return 0;
 }
 
+static void fit_work(uv_work_t *work)
+{
+	struct image_pull *image = work->data;
+	AUTO(free) struct image_layer *layers = list_layers(image);
+
+	if (store_check_fit(image->pull->store, layers, image->manifest->layer_count,
+			    &image->missing_bytes, &image->work_err) < 0)
+		image->missing_bytes = 0; /* the text has it */
+}
+
+static void fit_done(uv_work_t *work, int status)
+{
+	struct image_pull *image = work->data;
+
+	(void)status;
+	image->pull->pool_jobs--;
+	if (image->work_err.code) {
+		image_pull_fail(image, &image->work_err);
+		return;
+	}
+	image->layers_left = image->manifest->layer_count;
+	if (image->layers_left == 0)
+		in_pool(image, commit_work, commit_done);
+	for (size_t i = 0; i < image->manifest->layer_count; i++)
+		layer_pull_want(image, i);
+	layer_pull_schedule(image->pull);
+}
+
 static void config_answered(void *ctx, const struct exchange_answer *answer, const struct err *err)
 {
 	struct image_pull *image = ctx;
@@ -248,12 +297,7 @@ static void config_answered(void *ctx, const struct exchange_answer *answer, con
 		refuse(image, &why);
 		return;
 	}
-	image->layers_left = image->manifest->layer_count;
-	if (image->layers_left == 0)
-		in_pool(image, commit_work, commit_done);
-	for (size_t i = 0; i < image->manifest->layer_count; i++)
-		layer_pull_want(image, i);
-	layer_pull_schedule(image->pull);
+	in_pool(image, fit_work, fit_done);
 }
 
 static void ask_config(struct image_pull *image)

@@ -79,9 +79,10 @@ struct image_pull {
 	struct manifest *manifest;
 	struct image_config *config;
 	size_t layers_left;
+	uint64_t missing_bytes; /* of the layers that are not here, as they travel */
 
 	struct transfer_login_job login;
-	uv_work_t work; /* known, login, id, work_err */
+	uv_work_t work; /* known, login, missing_bytes, id, work_err */
 	char id[DIGEST_TEXT_MAX];
 	struct err work_err;
 };

@@ -126,3 +126,60 @@ names() {
 	done
 	[ "$before" = "$(names; find "$STACK_ROOT/images" -type f | sort)" ]
 }
+
+# full_disk: in STACK_ROOT, a small file system, a service runs; what does not fit is refused and it goes on.
+full_disk() {
+	local before after
+	compose <<-END
+		services:
+		  web: { image: "$REGISTRY/busybox:1", command: [sleep, "1000"] }
+	END
+	up
+	before=$(stat -f -c %a "$STACK_ROOT")
+	# The sizes alone say that it cannot fit: nothing is fetched.
+	run ! --separate-stderr stack image pull -q $REGISTRY/postgres:1
+	[ "$(wc -l <<<"$stderr")" -eq 1 ]
+	output=$stderr
+	has "image $REGISTRY/postgres:1: no space: its layers need more than" "MiB are left on the file system of $STACK_ROOT"
+	[ -z "$(ls -A "$STACK_ROOT/images/partial")$(ls -A "$STACK_ROOT/images/tmp")" ]
+	# The sizes would fit, what is in them does not.
+	run ! --separate-stderr stack image pull -q $REGISTRY/nginx:1
+	[ "$(wc -l <<<"$stderr")" -eq 1 ]
+	output=$stderr
+	has "image $REGISTRY/nginx:1: layer" "no space: " "layers of 42.7 MiB were to come, more when unpacked"
+	[ -z "$(ls -A "$STACK_ROOT/images/tmp")$(ls -A "$STACK_ROOT/images/trash")" ]
+	output=$(names)
+	[ "$output" = "$REGISTRY/busybox:1" ]
+	stack system check
+	# Other images still run, beside the one that does.
+	stack exec -T web true
+	run -0 stack run --rm -T web echo still here
+	has "still here"
+	# What came before it was full stays for a later try where 64 MiB are left; prune takes it.
+	stack image prune -f >/dev/null
+	rm -f "$STACK_ROOT"/images/partial/*
+	after=$(stat -f -c %a "$STACK_ROOT")
+	[ "$after" -ge $((before - 256)) ] # blocks of 4 KiB: records and logs
+	stack down -t 0
+}
+
+@test "a disk that is too small: refused with figures, the store stays whole, other images run (folders)" {
+	export STACK_ROOT=$BATS_TEST_TMPDIR/lib STACK_CONFIG=$BATS_TEST_TMPDIR/config.json
+	echo '{"images":{"min_free":1048576}}' >"$STACK_CONFIG"
+	mkdir "$STACK_ROOT"
+	mount -t tmpfs -o size=120m,mode=700 small "$STACK_ROOT"
+	CLEANUP='umount -l "$BATS_TEST_TMPDIR/lib"'
+	full_disk
+}
+
+@test "a disk that is too small: the same with an index over tars (EROFS)" {
+	export STACK_ROOT=$BATS_TEST_TMPDIR/lib STACK_CONFIG=$BATS_TEST_TMPDIR/config.json
+	echo '{"images":{"min_free":1048576,"snapshotter":"erofs"}}' >"$STACK_CONFIG"
+	mkdir "$STACK_ROOT"
+	truncate -s 120M disk
+	mkfs.ext4 -q -m 0 disk
+	mount -o loop disk "$STACK_ROOT"
+	CLEANUP='umount -l "$BATS_TEST_TMPDIR/lib"'
+	stack image ls -q >/dev/null 2>errors || { grep -q EROFS errors && skip "no EROFS over files here"; }
+	full_disk
+}
