@@ -165,6 +165,14 @@ size_t json_array_count(const struct json_object *array)
 	return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
 }
 
+const char *json_array_text(const struct json_object *array, size_t at)
+{
+	struct json_object *entry =
+		at < json_array_count(array) ? json_object_array_get_idx(array, at) : NULL;
+
+	return json_object_is_type(entry, json_type_string) ? json_object_get_string(entry) : "";
+}
+
 static int need(const struct json_object *object, const char *what, const char *key,
 		enum json_type type, struct json_object **out, struct err *err)
 {

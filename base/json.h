@@ -13,8 +13,9 @@ static inline void auto_json(struct json_object **object)
 	json_object_put(*object);
 }
 
-/* One whole JSON value other than null; trailing bytes other than white space, NUL inside a key, nesting above 64 and
- * invalid text are ERR_INVALID with the byte offset. The caller puts the result. */
+/* One whole JSON value other than null; trailing bytes other than white space, NUL inside a key,
+ * nesting above 64 and invalid text are ERR_INVALID with the byte offset. The caller puts the
+ * result. */
 struct json_object *json_parse(const char *what, const char *text, size_t len, struct err *err);
 /* The file dir_fd/name as JSON; max_bytes as in file_read. */
 struct json_object *json_read_file(int dir_fd, const char *name, size_t max_bytes, struct err *err);
@@ -32,6 +33,8 @@ bool json_bool_or(const struct json_object *object, const char *key, bool fallba
 struct json_object *json_object_at(const struct json_object *object, const char *key);
 struct json_object *json_array_at(const struct json_object *object, const char *key);
 size_t json_array_count(const struct json_object *array); /* NULL or no array: 0 */
+/* A string of an array, never NULL: no array, no such entry or another type give "". Borrowed. */
+const char *json_array_text(const struct json_object *array, size_t at);
 
 /* Reads of a member that must be there with that type: else ERR_INVALID "what: key: ...". */
 int json_need_text(const struct json_object *object, const char *what, const char *key,

@@ -47,7 +47,7 @@ static int read_config(struct job *job, struct err *err)
 	if (commit->layer_count > LAYERS_MAX)
 		return err_set(err, ERR_INVALID, "more than %u layers", LAYERS_MAX);
 	for (size_t i = 0; i < commit->layer_count; i++) {
-		const char *diff_id = json_object_get_string(json_object_array_get_idx(ids, i));
+		const char *diff_id = json_array_text(ids, i);
 
 		if (!digest_is_valid(diff_id))
 			return err_set(err, ERR_INVALID,

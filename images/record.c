@@ -99,7 +99,7 @@ static struct image_record *parse(const struct json_object *json, struct err *er
 		char **slot =
 			xgrow(&record->repo_digests, &record->repo_digest_count, sizeof(*slot));
 
-		*slot = xstrdup(json_object_get_string(json_object_array_get_idx(list, i)));
+		*slot = xstrdup(json_array_text(list, i));
 	}
 	if (!digest_is_valid(record->id) || !digest_is_valid(record->manifest_digest)) {
 		err_set(err, ERR_INVALID, "an image record is broken");

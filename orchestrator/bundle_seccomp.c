@@ -78,7 +78,7 @@ static bool includes_hold(const struct json_object *includes, cap_set caps)
 	struct json_object *arches = json_array_at(includes, "arches");
 
 	for (size_t i = 0; i < json_array_count(names); i++)
-		if (!has_cap(caps, json_object_get_string(json_object_array_get_idx(names, i))))
+		if (!has_cap(caps, json_array_text(names, i)))
 			return false;
 	if (json_array_count(arches) && !has_text(arches, ARCH_NAME))
 		return false;
@@ -92,7 +92,7 @@ static bool excludes_hold(const struct json_object *excludes, cap_set caps)
 	const char *kernel = json_text_or(excludes, "minKernel", NULL);
 
 	for (size_t i = 0; i < json_array_count(names); i++)
-		if (has_cap(caps, json_object_get_string(json_object_array_get_idx(names, i))))
+		if (has_cap(caps, json_array_text(names, i)))
 			return true;
 	return has_text(json_array_at(excludes, "arches"), ARCH_NAME) ||
 	       (kernel && is_kernel_new_enough(kernel));

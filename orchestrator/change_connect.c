@@ -23,7 +23,7 @@ static void read_texts(struct arena *arena, const struct json_object *array, str
 	out->items = arena_alloc(arena, (out->count + 1) * sizeof(char *));
 	for (size_t i = 0; i < out->count; i++)
 		out->items[i] = arena_strdup(
-			arena, json_object_get_string(json_object_array_get_idx(array, i)));
+			arena, json_array_text(array, i));
 }
 
 static void read_options(struct arena *arena, struct json_object *options, struct attachment *wish)
@@ -36,7 +36,7 @@ static void read_options(struct arena *arena, struct json_object *options, struc
 		struct pair *pair = &wish->driver_opts.items[wish->driver_opts.count++];
 
 		pair->name = arena_strdup(arena, name);
-		pair->value = arena_strdup(arena, json_object_get_string(value));
+		pair->value = arena_strdup(arena, value ? json_object_get_string(value) : "");
 	}
 }
 

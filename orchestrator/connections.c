@@ -54,12 +54,16 @@ static void read_texts(struct arena *arena, const struct json_object *one, const
 		       struct texts *out)
 {
 	struct json_object *array = json_array_at(one, key);
+	size_t count = json_array_count(array);
 
-	out->count = json_array_count(array);
-	out->items = out->count ? arena_alloc(arena, out->count * sizeof(char *)) : NULL;
-	for (size_t i = 0; i < out->count; i++)
-		out->items[i] = arena_strdup(
-			arena, json_object_get_string(json_object_array_get_idx(array, i)));
+	*out = (struct texts){ arena_alloc(arena, (count + 1) * sizeof(char *)), 0 };
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *text = json_object_array_get_idx(array, i);
+
+		if (json_object_is_type(text, json_type_string))
+			out->items[out->count++] =
+				arena_strdup(arena, json_object_get_string(text));
+	}
 }
 
 static void read_attachment(struct arena *arena, const struct json_object *one,
@@ -81,9 +85,10 @@ static void read_attachment(struct arena *arena, const struct json_object *one,
 	out->driver_opts.items = arena_alloc(
 		arena, (size_t)json_object_object_length(options) * sizeof(struct pair) + 1);
 	json_each(options, name, value)
-		out->driver_opts.items[out->driver_opts.count++] =
-			(struct pair){ arena_strdup(arena, name),
-				       arena_strdup(arena, json_object_get_string(value)) };
+		if (value)
+			out->driver_opts.items[out->driver_opts.count++] =
+				(struct pair){ arena_strdup(arena, name),
+					       arena_strdup(arena, json_object_get_string(value)) };
 }
 
 static struct json_object *attachment_json(const struct attachment *one)

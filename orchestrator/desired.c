@@ -27,8 +27,7 @@ int desired_read(const struct project_dirs *dirs, struct arena *arena, const cha
 	for (size_t i = 0; i < json_array_count(stopped); i++)
 		*(const char **)arena_grow(arena, &out_stopped->items, &out_stopped->count,
 					   sizeof(char *)) =
-			arena_strdup(arena,
-				     json_object_get_string(json_object_array_get_idx(stopped, i)));
+			arena_strdup(arena, json_array_text(stopped, i));
 	return 0;
 }
 

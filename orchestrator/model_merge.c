@@ -41,7 +41,7 @@ int model_merge(struct json_object *wanted, const struct model *before, struct e
 			json_push_text(back, name);
 	}
 	for (size_t i = 0; i < json_array_count(back); i++) {
-		const char *stays = json_object_get_string(json_object_array_get_idx(back, i));
+		const char *stays = json_array_text(back, i);
 
 		json_object_object_add(services, stays,
 				       json_object_get(json_object_at(running, stays)));

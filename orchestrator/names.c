@@ -247,7 +247,7 @@ int names_held(struct names *names, struct arena *arena, struct texts *out, stru
 	holds = json_array_at(list, "holds");
 	relays = json_array_at(list, "relays");
 	for (size_t i = 0; i < json_array_count(holds); i++)
-		add_held(arena, out, json_object_get_string(json_object_array_get_idx(holds, i)));
+		add_held(arena, out, json_array_text(holds, i));
 	for (size_t i = 0; i < json_array_count(relays); i++)
 		add_held(arena, out, json_text_or(json_object_array_get_idx(relays, i), "key", ""));
 	return 0;

@@ -82,8 +82,7 @@ static int give_holds(const struct renewal *renewal, struct err *err)
 	struct json_object *holds = json_array_at(renewal->held, "holds");
 
 	for (size_t i = 0; i < json_array_count(holds); i++) {
-		struct netd_hold hold = { .key = json_object_get_string(
-						  json_object_array_get_idx(holds, i)) };
+		struct netd_hold hold = { .key = json_array_text(holds, i) };
 		AUTO(fd) int fd = netd_socket(renewal->names->conversation_fd, hold.key, err);
 
 		hold.fd = fd;
@@ -123,8 +122,7 @@ static int give_slot(const struct renewal *renewal, struct json_object *one, str
 		return -1;
 	slot.servers = servers;
 	for (size_t i = 0; i < json_array_count(list) && i < NETD_SERVERS_MAX; i++)
-		servers[slot.server_count++] =
-			json_object_get_string(json_object_array_get_idx(list, i));
+		servers[slot.server_count++] = json_array_text(list, i);
 	status = netd_slot_add(renewal->fd, &slot, err);
 	{
 		const int fds[] = { slot.udp_fd, slot.tcp_fd, slot.upstream_fd,

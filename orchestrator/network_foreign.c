@@ -65,8 +65,7 @@ static const char **read_texts(struct arena *arena, struct json_object *array, s
 	const char **texts = arena_alloc(arena, (count + 1) * sizeof(char *));
 
 	for (size_t i = 0; i < count; i++)
-		texts[i] = arena_strdup(
-			arena, json_object_get_string(json_object_array_get_idx(array, i)));
+		texts[i] = arena_strdup(arena, json_array_text(array, i));
 	*out_count = count;
 	return texts;
 }

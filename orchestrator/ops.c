@@ -63,7 +63,7 @@ static const char **read_names(struct arena *arena, const struct json_object *ar
 
 	for (size_t i = 0; i < count; i++)
 		names[i] = arena_strdup(arena,
-					json_object_get_string(json_object_array_get_idx(array, i)));
+					json_array_text(array, i));
 	*out_count = count;
 	return names;
 }
@@ -245,7 +245,7 @@ static void op_go(struct supervisor *sv, struct control_request *request, const 
 static bool is_listed(const struct json_object *array, const char *text)
 {
 	for (size_t i = 0; i < json_array_count(array); i++)
-		if (strcmp(json_object_get_string(json_object_array_get_idx(array, i)), text) == 0)
+		if (strcmp(json_array_text(array, i), text) == 0)
 			return true;
 	return json_array_count(array) == 0;
 }

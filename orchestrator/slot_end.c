@@ -28,7 +28,8 @@ struct end_job {
 int slot_clear_left_overs(const struct supervisor *sv, const char *container_id, struct err *err)
 {
 	AUTO(free) char *root = xformat("%s/containers", sv->roots->run);
-	const char *argv[] = { "stack-runtime", "--root", root, "delete", "--force", container_id, NULL };
+	const char *argv[] = { "stack-runtime", "--root",     root, "delete",
+			       "--force",       container_id, NULL };
 
 	return spawn_and_wait(sv->runtime_fd, argv, sv->log_fd, NULL, err);
 }
@@ -43,7 +44,7 @@ static void end_in_pool(uv_work_t *work)
 	if (job->left_overs)
 		slot_clear_left_overs(job->sv, job->id, &job->err);
 	for (size_t i = 0; i < count; i++)
-		names[i] = json_object_get_string(json_object_array_get_idx(volumes, i));
+		names[i] = json_array_text(volumes, i);
 	storage_release(job->sv->roots, job->sv->volumes, job->id, names, count);
 }
 

@@ -52,8 +52,10 @@ int storage_anonymous(int slot_fd, struct arena *arena, struct texts *out, struc
 		return 0;
 	json_each(anonymous, target, name) {
 		(void)target;
-		*(const char **)arena_grow(arena, &out->items, &out->count, sizeof(char *)) =
-			arena_strdup(arena, json_object_get_string(name));
+		if (json_object_is_type(name, json_type_string))
+			*(const char **)arena_grow(arena, &out->items, &out->count,
+						   sizeof(char *)) =
+				arena_strdup(arena, json_object_get_string(name));
 	}
 	return 0;
 }

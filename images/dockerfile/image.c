@@ -75,7 +75,7 @@ static int check_layers(const struct df_image *image, struct err *err)
 	struct json_object *ids = json_array_at(json_object_at(image->json, "rootfs"), "diff_ids");
 
 	for (size_t i = 0; i < json_array_count(ids); i++)
-		if (!digest_is_valid(json_object_get_string(json_object_array_get_idx(ids, i))))
+		if (!digest_is_valid(json_array_text(ids, i)))
 			return err_set(err, ERR_INVALID,
 				       "image config: rootfs.diff_ids[%zu] is no digest", i);
 	return 0;

@@ -115,8 +115,8 @@ static bool is_key(const char *text)
 static void take_row(struct df_shared *shared, struct json_object *row)
 {
 	struct row_of_step *to;
-	const char *key = json_object_get_string(json_object_array_get_idx(row, ROW_KEY));
-	const char *diff_id = json_object_get_string(json_object_array_get_idx(row, ROW_DIFF_ID));
+	const char *key = json_array_text(row, ROW_KEY);
+	const char *diff_id = json_array_text(row, ROW_DIFF_ID);
 	int64_t position = json_object_get_int64(json_object_array_get_idx(row, ROW_LAYER));
 	int64_t created = json_object_get_int64(json_object_array_get_idx(row, ROW_CREATED));
 	bool has_layer = position >= 0;

@@ -133,6 +133,36 @@ static void files_there_and_back(void **state)
 	assert_true(folder_end(&folder));
 }
 
+static void entries_of_other_types_are_empty_texts(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t at;
+		const char *wanted;
+	} rows[] = {
+		{"[\"a\",\"b\"]",  0,        "a"},
+		{ "[\"a\",\"b\"]", 1,        "b"},
+		{ "[\"a\"]",       1,        "" },
+		{ "[\"a\"]",       SIZE_MAX, "" },
+		{ "[]",            0,        "" },
+		{ "[null]",        0,        "" },
+		{ "[5]",           0,        "" },
+		{ "[[\"a\"]]",     0,        "" },
+		{ "[{}]",          0,        "" },
+		{ "{\"0\":\"a\"}", 0,        "" },
+		{ "\"a\"",         0,        "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct json_object *value = json_tokener_parse(rows[i].text);
+
+		assert_string_equal(json_array_text(value, rows[i].at), rows[i].wanted);
+		json_object_put(value);
+	}
+	assert_string_equal(json_array_text(NULL, 0), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +171,7 @@ int main(void)
 		cmocka_unit_test(nul_and_depth_are_refused),
 		cmocka_unit_test(reads_have_defaults),
 		cmocka_unit_test(files_there_and_back),
+		cmocka_unit_test(entries_of_other_types_are_empty_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
