@@ -18,9 +18,11 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "netplug/network.h"
+#include "netplug/zone.h"
 #include "orchestrator/cli/cmd_maintenance.h"
 #include "orchestrator/cli/cmd_volume.h"
 #include "orchestrator/cli/view.h"
+#include "orchestrator/settings.h"
 #include "volumes/volume.h"
 
 #define TEXT_MAX 65536u
@@ -154,12 +156,79 @@ static int add_counts(struct cli *cli, struct json_object *info, struct store *s
 	return 0;
 }
 
+static void add_pools(struct cli *cli, struct json_object *info)
+{
+	struct json_object *objects = json_add_array(info, "DefaultAddressPools");
+	struct json_object *texts = json_add_array(info, "AddressPools");
+	const struct address_pool *pools = cli->settings->address_pools;
+	size_t count = cli->settings->pool_count;
+
+	if (!count)
+		pools = ipam_default_pools(&count);
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *pool = json_object_new_object();
+		char base[ADDRESS_TEXT];
+
+		prefix_text(&pools[i].base, base);
+		json_add_text(pool, "Base", base);
+		json_add_int(pool, "Size", pools[i].size);
+		json_object_array_add(objects, pool);
+		json_push_text(texts, arena_format(cli->arena, "%s (/%u)", base, pools[i].size));
+	}
+}
+
+static void add_texts(struct json_object *info, const char *key, const struct texts *texts)
+{
+	struct json_object *list = json_add_array(info, key);
+
+	for (size_t i = 0; i < texts->count; i++)
+		json_push_text(list, texts->items[i]);
+}
+
+/* 1: a switch of the kernel that is on. */
+static bool is_on(const char *path)
+{
+	AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char value = '0';
+
+	return fd >= 0 && read(fd, &value, 1) == 1 && value != '0';
+}
+
+/* What the machine's settings make of networks, with what counts where they say nothing. */
+static void add_network(struct cli *cli, struct json_object *info)
+{
+	const struct settings *settings = cli->settings;
+	struct json_object *options;
+
+	json_add_text(info, "SettingsFile",
+		      access(settings->path, F_OK) == 0
+			      ? settings->path
+			      : arena_format(cli->arena, "%s (absent)", settings->path));
+	add_pools(cli, info);
+	add_values(json_add_array(info, "DNS"), "/etc/resolv.conf", "nameserver", ' ');
+	add_texts(info, "ServiceDNS", &settings->dns);
+	json_add_int(info, "DNSTTL",
+		     settings->dns_ttl.is_set ? settings->dns_ttl.value : ZONE_TTL_SECONDS);
+	add_texts(info, "HostGateways", &settings->host_gateways);
+	json_add_text(info, "DefaultHostIP", settings->ip ? settings->ip : "0.0.0.0, [::]");
+	json_add_text(info, "MTU",
+		      settings->mtu.is_set
+			      ? arena_format(cli->arena, "%lld", (long long)settings->mtu.value)
+			      : "of the uplink");
+	options = json_add_object(info, "BridgeOptions");
+	for (size_t i = 0; i < settings->bridge_opts.count; i++)
+		json_add_text(options, settings->bridge_opts.items[i].name,
+			      settings->bridge_opts.items[i].value);
+	json_add_bool(info, "IPv4Forwarding", is_on("/proc/sys/net/ipv4/ip_forward"));
+	json_add_bool(info, "IPv6Forwarding", is_on("/proc/sys/net/ipv6/conf/all/forwarding"));
+}
+
 struct json_object *machine_info(struct cli *cli, struct err *err)
 {
 	AUTO(store) struct store *store = image_command_store(cli, err);
 	AUTO(json) struct json_object *info = json_object_new_object();
 
-	if (!store || add_counts(cli, info, store, err) < 0)
+	if (!store || cli_settings(cli, err) < 0 || add_counts(cli, info, store, err) < 0)
 		return NULL;
 	add_system(info);
 	json_add_text(info, "Driver",
@@ -170,6 +239,6 @@ struct json_object *machine_info(struct cli *cli, struct err *err)
 	json_add_text(json_add_object(info, "Runtimes"), "stack-runtime", cli->runtime);
 	json_add_text(info, "Firewall", "nftables, table inet stack");
 	add_security(info);
-	add_values(json_add_array(info, "DNS"), "/etc/resolv.conf", "nameserver", ' ');
+	add_network(cli, info);
 	return TAKE(info);
 }

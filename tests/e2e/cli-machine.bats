@@ -111,6 +111,17 @@ load lib
 	[ "$(stack info --format '{{.StateRoot}}')" = "$STACK_ROOT" ]
 }
 
+@test "info shows what the machine's settings make of networks, and what counts without them" {
+	run stack info
+	has "(absent)" "Address pools: 172.18.0.0/15 (/24)" "172.17.0.0/16 (/24)" "DNS time to live: 5" "MTU of bridges: of the uplink" "IPv4 forwarding: "
+	echo '{"default-address-pools":[{"base":"10.64.0.0/12","size":26}],"dns":["192.0.2.53"],"mtu":1400,"ip":"127.0.0.1",
+		"network":{"dns_ttl":1},"default-network-opts":{"bridge":{"com.docker.network.bridge.enable_icc":"false"}}}' >config.json
+	run stack --config config.json info
+	has "Settings: config.json" "Address pools: 10.64.0.0/12 (/26)" "DNS of services: 192.0.2.53" "DNS time to live: 1" \
+		"MTU of bridges: 1400" "Ports without address: 127.0.0.1" "Bridge options: com.docker.network.bridge.enable_icc"
+	stack --config config.json info --format json | jq -e '.DefaultAddressPools == [{"Base": "10.64.0.0/12", "Size": 26}]'
+}
+
 @test "the manual tells every command of the help" {
 	stack manual >stack.1
 	for command in up "volume create" "network create" "secret create" "image verify" "container rm" "system df" why wait; do
