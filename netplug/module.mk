@@ -13,7 +13,7 @@ KTESTS       += tests/netplug/k_nat tests/netplug/k_network tests/netplug/k_atta
 USES_netplug := base
 PKGS_netplug := libmnl libseccomp
 # names: zone, resolver, relay
-SRCS_netplug    += netplug/zone.c netplug/zone_build.c netplug/zone_index.c netplug/dns.c netplug/dns_forward.c \
+SRCS_netplug    += netplug/zone.c netplug/zone_build.c netplug/zone_index.c netplug/dns.c netplug/dns_forward.c netplug/dns_upstream.c \
                    netplug/netd.c netplug/netd_core.c netplug/netd_jail.c netplug/netd_slot.c \
                    netplug/netd_talk.c netplug/netd_tcp.c netplug/netd_udp.c netplug/netd_words.c netplug/relay.c \
                    netplug/relay_flow.c netplug/hosts_files.c
