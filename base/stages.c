@@ -1,6 +1,7 @@
 /* base/stages - a table of steps that block.
  *
- * Owns: order, direction, crash and failure points, the trace line. May not touch: what a job means.
+ * Owns: order, direction, crash and failure points, the trace line. May not touch: what a job
+ * means.
  */
 #include "base/stages.h"
 
@@ -44,7 +45,8 @@ int stages_point(const char *area, const char *name, struct err *err)
 	const char *want = getenv("STACK_FAIL_AT");
 	size_t n = strlen(area);
 
-	if (want && strncmp(want, area, n) == 0 && want[n] == ':' && strcmp(want + n + 1, name) == 0)
+	if (want && strncmp(want, area, n) == 0 && want[n] == ':' &&
+	    strcmp(want + n + 1, name) == 0)
 		return err_set(err, ERR_SYSTEM, "made to fail");
 #else
 	(void)err;
@@ -59,13 +61,17 @@ static void walk_back(const struct step *table, int from, void *job)
 			table[i].undo(job);
 }
 
-int stages_run(const char *area, const struct step *table, void *job, struct err *err)
+int stages_run_told(const char *area, const struct step *table, void *job,
+		    void (*tell)(void *context, const char *area, const char *name), void *context,
+		    struct err *err)
 {
 	int trace = trace_fd();
 
 	for (int i = 0; table[i].name; i++) {
 		uint64_t start_us = trace >= 0 ? stamp_monotonic_us() : 0;
 
+		if (tell)
+			tell(context, area, table[i].name);
 		if (stages_point(area, table[i].name, err) < 0 ||
 		    (table[i].run && table[i].run(job, err) < 0)) {
 			err_wrap(err, "%s", table[i].name);
@@ -76,6 +82,11 @@ int stages_run(const char *area, const struct step *table, void *job, struct err
 			trace_step(trace, area, table[i].name, start_us);
 	}
 	return 0;
+}
+
+int stages_run(const char *area, const struct step *table, void *job, struct err *err)
+{
+	return stages_run_told(area, table, job, NULL, NULL, err);
 }
 
 void stages_undo(const char *area, const struct step *table, void *job)

@@ -69,6 +69,28 @@ static void steps_run_in_order(void **state)
 	assert_string_equal(job.trail, "12-2-1");
 }
 
+static void tell(void *context, const char *area, const char *name)
+{
+	char *heard = context;
+
+	strcat(heard, area);
+	strcat(heard, ":");
+	strcat(heard, name);
+	strcat(heard, " ");
+}
+
+static void each_step_is_told_before_it_runs(void **state)
+{
+	struct job job = { .fail = true };
+	struct err err = ERR_NONE;
+	char heard[128] = "";
+
+	(void)state;
+	assert_int_equal(stages_run_told("unit", table, &job, tell, heard, &err), -1);
+	assert_string_equal(heard, "unit:make-folder unit:check unit:fill "); /* that failed */
+	assert_string_equal(job.trail, "12-2-1");
+}
+
 static void a_failure_walks_back_with_its_name(void **state)
 {
 	struct job job = { .fail = true };
@@ -150,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(steps_run_in_order),
+		cmocka_unit_test(each_step_is_told_before_it_runs),
 		cmocka_unit_test(a_failure_walks_back_with_its_name),
 		cmocka_unit_test(every_step_can_be_made_to_fail),
 		cmocka_unit_test(every_step_is_a_crash_point),
