@@ -147,11 +147,7 @@ static int step_seccomp(void *context, struct err *err)
 	if (filter_compile(&job->spec.config->seccomp, cache_fd, &job->init.filter, err) < 0)
 		return -1;
 	job->init.has_filter = true;
-	if (job->spec.debug) {
-		AUTO(free) char *text = xformat("seccomp filter flags: %u", job->init.filter.flags);
-
-		job->spec.debug(job->spec.warn_context, text);
-	}
+	debug_log_say(&job->log, "seccomp filter flags: %u", job->init.filter.flags);
 	return 0;
 }
 
@@ -323,17 +319,20 @@ static void init_prepare(struct create_job *job)
 	const struct config *config = job->spec.config;
 	struct init_job *init = &job->init;
 
-	*init = (struct init_job){ .spec = &job->spec,
-				   .config = config,
-				   .sync_fd = -1,
-				   .go_fifo_fd = -1,
-				   .word_fd = -1,
-				   .proc_fd = -1,
-				   .root_tree_fd = job->spec.root_mount_fd,
-				   .dev_null_fd = -1,
-				   .root_fd = -1,
-				   .console_fd = -1,
-				   .readonly_dev_fd = -1 };
+	*init = (struct init_job){
+		.spec = &job->spec,
+		.config = config,
+		.log = {job->spec.debug, job->spec.warn_context, &init->sync_fd},
+		.sync_fd = -1,
+		.go_fifo_fd = -1,
+		.word_fd = -1,
+		.proc_fd = -1,
+		.root_tree_fd = job->spec.root_mount_fd,
+		.dev_null_fd = -1,
+		.root_fd = -1,
+		.console_fd = -1,
+		.readonly_dev_fd = -1
+	};
 	for (int i = 0; i < NAMESPACE_COUNT; i++)
 		init->namespace_fds[i] = -1;
 	init->state_path = xformat("%s/%s", job->spec.state_root, job->spec.id);
@@ -355,6 +354,7 @@ static struct create_job *job_new(const struct create_spec *spec)
 	const struct config_namespace *pid = config_namespace(spec->config, CLONE_NEWPID);
 
 	job->spec = *spec;
+	job->log = (struct debug_log){ spec->debug, spec->warn_context, NULL };
 	job->lock_fd = job->socket_fd = job->pidfd = job->console_fd = -1;
 	job->state = (struct state){ .root = xstrdup(spec->state_root),
 				     .id = xstrdup(spec->id),
@@ -377,7 +377,7 @@ int create_container(struct create_spec *spec, struct container **out, int *out_
 	struct create_job *job = job_new(spec);
 	struct container *container;
 
-	if (stages_run("create", create_steps, job, err) < 0) {
+	if (stages_run_told("create", create_steps, job, debug_log_stage, &job->log, err) < 0) {
 		if (out_exit_code)
 			*out_exit_code = job->exit_code ? job->exit_code : 125;
 		if (job->console_fd >= 0)

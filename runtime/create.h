@@ -64,7 +64,7 @@ struct create_spec {
 	void (*warn)(void *context, const char *text);
 	void *warn_context;
 	/* For who looks for a fault: what is done, in words. NULL: dropped. */
-	void (*debug)(void *context, const char *text);
+	void (*debug)(void *context, const char *text); /* with warn_context */
 };
 
 struct container {

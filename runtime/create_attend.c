@@ -135,6 +135,9 @@ static int serve(struct create_job *job, const struct sync_message *message, int
 		if (job->spec.warn)
 			job->spec.warn(job->spec.warn_context, message->text);
 		return 0;
+	case SYNC_DEBUG:
+		debug_log_say(&job->log, "%s", message->text);
+		return 0;
 	case SYNC_CONSOLE:
 		if (job->console_fd < 0)
 			job->console_fd = TAKE_FD(*fd);
@@ -183,8 +186,11 @@ int create_attend(struct create_job *job, struct err *err)
 int create_hear_exec(struct create_job *job, struct err *err)
 {
 	struct sync_message message;
-	int status = sync_receive(job->socket_fd, &message, NULL);
+	int status;
 
+	while ((status = sync_receive(job->socket_fd, &message, NULL)) > 0 &&
+	       message.kind == SYNC_DEBUG)
+		debug_log_say(&job->log, "%s", message.text);
 	if (status > 0 && message.kind == SYNC_ERROR) {
 		job->exit_code = message.number;
 		return err_set(err, (enum err_code)message.code, "%s", message.text);

@@ -109,10 +109,13 @@ int create_clone(void *context, struct err *err)
 	job->socket_fd = pair[0];
 	job->init.sync_fd = pair[1];
 
+	debug_log_namespaces(&job->log, "clone: new namespaces", clone_flags(job));
 	job->state.created_unix_ns = stamp_now_ns();
 	if ((job->by_helper ? clone_by_helper(job, err) : clone_init(job, err)) < 0)
 		return -1;
 	close(TAKE_FD(job->init.sync_fd));
+	debug_log_say(&job->log, "init is process %d%s", (int)job->state.init.pid,
+		      job->by_helper ? ", cloned by a helper" : "");
 	if (job->late_join && cgroup_join(job->cgroup, job->state.init.pid, err) < 0)
 		return -1;
 	job->state.init.start_ticks = process_start_ticks(job->state.init.pid);

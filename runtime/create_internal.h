@@ -12,6 +12,7 @@ struct create_job {
 	struct init_job init; /* the child's; its copy after the clone */
 	struct state state;   /* fields owned one by one; cgroup borrowed from the job */
 	struct cgroup *cgroup;
+	struct debug_log log; /* the parent's */
 	int lock_fd, socket_fd, pidfd, console_fd;
 	bool made_folder, made_cgroup, by_helper, late_join;
 	int exit_code;

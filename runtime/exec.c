@@ -255,6 +255,8 @@ static int step_attend(void *context, struct err *err)
 		}
 		if (message.kind == SYNC_LOG && job->spec->warn)
 			job->spec->warn(job->spec->warn_context, message.text);
+		if (message.kind == SYNC_DEBUG)
+			debug_log_say(&job->log, "%s", message.text);
 		if (message.kind == SYNC_CONSOLE && job->session.console_fd < 0)
 			job->session.console_fd = TAKE_FD(fd);
 		if (message.kind == SYNC_LISTENER && send_listener(job, fd, err) < 0)
@@ -278,6 +280,7 @@ int exec_start(const struct exec_spec *spec, struct exec_session *out, int *out_
 	struct exec_job job = {
 		.rootless = geteuid() != 0,
 		.spec = spec,
+		.log = {spec->debug, spec->warn_context, NULL },
 		.init_pidfd = -1,
 		.into_fd = -1,
 		.proc_fd = -1,
@@ -285,11 +288,11 @@ int exec_start(const struct exec_spec *spec, struct exec_session *out, int *out_
 		.far_fd = -1,
 		.own_pid_fd = -1,
 		.root_fd = -1,
-		.session = {.pidfd = -1, .console_fd = -1}
+		.session = { .pidfd = -1,          .console_fd = -1                }
 	};
 	int *fds[] = { &job.init_pidfd, &job.proc_fd,    &job.near_fd,
 		       &job.far_fd,     &job.own_pid_fd, &job.root_fd };
-	int status = stages_run("exec", exec_steps, &job, err);
+	int status = stages_run_told("exec", exec_steps, &job, debug_log_stage, &job.log, err);
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (*fds[i] >= 0)

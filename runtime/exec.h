@@ -29,6 +29,8 @@ struct exec_spec {
 	unsigned flags;
 	void (*warn)(void *context, const char *text);
 	void *warn_context;
+	/* For who looks for a fault: what is done, in words (with warn_context). NULL: dropped. */
+	void (*debug)(void *context, const char *text);
 };
 
 struct exec_session {

@@ -62,22 +62,26 @@ static int join_cgroup(struct exec_job *job, struct err *err)
 	return 0;
 }
 
-static int enter(struct exec_job *job, struct err *err)
+static int enter(struct exec_job *job, const struct debug_log *log, struct err *err)
 {
 	unsigned long flags = job->join & ~(unsigned long)CLONE_NEWPID;
 
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (limits_affinity(0, "process.execCPUAffinity.initial",
-			    job->spec->process->cpu_affinity_initial, err) < 0 ||
-	    join_cgroup(job, err) < 0 ||
+			    job->spec->process->cpu_affinity_initial, err) < 0)
+		return -1;
+	debug_log_affinity(log, "nsexec");
+	if (join_cgroup(job, err) < 0 ||
 	    limits_affinity(0, "process.execCPUAffinity.final",
 			    job->spec->process->cpu_affinity_final, err) < 0)
 		return -1;
 	/* Whatever the caller was narrowed to is not the container's. */
 	if (!job->spec->process->cpu_affinity_initial && !job->spec->process->cpu_affinity_final)
 		limits_affinity_reset();
+	debug_log_affinity(log, "in the container's cgroup");
 	if (flags && !job->joined && setns(job->init_pidfd, (int)flags) < 0)
 		return err_sys(err, errno, "join the container's namespaces");
+	debug_log_namespaces(log, "joined namespaces", job->join);
 	if (job->root_fd >= 0 && (fchdir(job->root_fd) < 0 || chroot(".") < 0))
 		return err_sys(err, errno, "enter the container's root");
 	if (chdir("/") < 0)
@@ -87,6 +91,7 @@ static int enter(struct exec_job *job, struct err *err)
 		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 			return err_sys(err, errno, "become root of the user namespace");
 	}
+	debug_log_say(log, "child process in init()"); /* in its namespaces, as it will be */
 	return 0;
 }
 
@@ -146,6 +151,7 @@ static int place_stdio(const struct exec_job *job, struct err *err)
 void exec_child_main(struct exec_job *job)
 {
 	const struct exec_spec *spec = job->spec;
+	const struct debug_log log = { spec->debug, spec->warn_context, &job->far_fd };
 	struct settle_job settle_job = {
 		.config = spec->config,
 		.process = spec->process,
@@ -153,13 +159,15 @@ void exec_child_main(struct exec_job *job)
 		.rootless = job->rootless,
 		.setgroups_denied = job->join & CLONE_NEWUSER && job->rootless,
 		.area = "exec",
+		.log = &log,
 	};
 	int *ours[] = { &job->far_fd, &job->proc_fd, &job->init_pidfd, &job->root_fd };
 	struct err err = ERR_NONE;
 
 	process_reset_signals();
+	debug_log_say(&log, "nsexec container setup");
 	if (settle_descriptors(NULL, 0, spec->preserve_fds, NULL, 0, &err) == 0 &&
-	    enter(job, &err) == 0 && place_stdio(job, &err) == 0 && session(job, &err) == 0 &&
+	    enter(job, &log, &err) == 0 && place_stdio(job, &err) == 0 && session(job, &err) == 0 &&
 	    (!spec->extra_fd_count ||
 	     settle_descriptors(spec->extra_fds, spec->extra_fd_count, 0, ours, 4, &err) == 0)) {
 		close(job->near_fd);
@@ -168,8 +176,10 @@ void exec_child_main(struct exec_job *job)
 		auto_fd(&job->root_fd);
 		settle_job.sync_fd = job->far_fd;
 		settle_job.proc_fd = job->proc_fd;
-		if (settle(&settle_job, &err) == 0)
+		if (settle(&settle_job, &err) == 0) {
+			debug_log_say(&log, "setns_init: about to exec %s", settle_job.program);
 			settle_exec(&settle_job, &err);
+		}
 	}
 	sync_send_error(job->far_fd, &err, settle_job.exit_code ? settle_job.exit_code : 255);
 	_exit(255);

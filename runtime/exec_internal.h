@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "runtime/debug_log.h"
 #include "runtime/exec.h"
 #include "runtime/init.h"
 #include "runtime/seccomp.h"
@@ -16,6 +17,7 @@ struct exec_job {
 	int cgroup_fds[INIT_CGROUP_FDS];
 	size_t cgroup_fd_count;
 	struct seccomp_program filter;
+	struct debug_log log; /* the parent's */
 	struct exec_session session;
 	int exit_code;
 	bool joined; /* by the helper */

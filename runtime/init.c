@@ -43,6 +43,7 @@ static int step_cgroup(void *context, struct err *err)
 	cgroup_close_fds(job->cgroup_fds, &job->cgroup_fd_count);
 	if (!job->config->process || !job->config->process->cpu_affinity_initial)
 		limits_affinity_reset();
+	debug_log_affinity(&job->log, "nsexec");
 	return 0;
 }
 
@@ -74,15 +75,20 @@ static int step_identity(void *context, struct err *err)
 static int step_join(void *context, struct err *err)
 {
 	struct init_job *job = context;
+	unsigned long joined = 0;
 
 	if (namespaces_time(job->config, job->proc_fd, err) < 0 ||
 	    (!job->joined_by_helper && namespaces_join(job->namespace_fds, false, err) < 0))
 		return -1;
 	for (int i = 0; i < NAMESPACE_COUNT; i++)
-		if (job->namespace_fds[i] >= 0)
+		if (job->namespace_fds[i] >= 0) {
+			joined |= (unsigned long)namespace_table[i].flag;
 			close(TAKE_FD(job->namespace_fds[i]));
+		}
 	if (config_is_new(job->config, CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0)
 		return err_sys(err, errno, "new cgroup namespace");
+	debug_log_namespaces(&job->log, "joined namespaces", joined);
+	debug_log_say(&job->log, "child process in init()"); /* in its namespaces, as it will be */
 	return 0;
 }
 
@@ -269,9 +275,11 @@ static int step_settle(void *context, struct err *err)
 		.proc_fd = job->proc_fd,
 		.sync_fd = job->sync_fd,
 		.rootless = job->spec->flags & CREATE_ROOTLESS,
+		.makes_cwd = true,
 		.setgroups_denied = job->setgroups_denied,
 		.listen_fds = job->spec->listen_fds,
 		.area = "create",
+		.log = &job->log,
 	};
 
 	if (status < 0)
@@ -433,20 +441,24 @@ void init_main(struct init_job *job)
 	reset_signals();
 	job->exit_code = 0;
 	if (place_stdio(job, &err) < 0 || close_others(job, &err) < 0 ||
-	    settle_descriptors(NULL, 0, job->spec->preserve_fds, NULL, 0, &err) < 0 ||
-	    stages_run("create", init_steps, job, &err) < 0)
+	    settle_descriptors(NULL, 0, job->spec->preserve_fds, NULL, 0, &err) < 0)
 		fail(job, &err);
-	if (!job->config->process)
-		err_set(&err, ERR_INVALID, "config.json: process: is missing");
-	if (err.code != ERR_OK || step_settle(job, &err) < 0)
+	debug_log_say(&job->log, "nsexec container setup");
+	if (stages_run_told("create", init_steps, job, debug_log_stage, &job->log, &err) < 0 ||
+	    (job->config->process && step_settle(job, &err) < 0))
 		fail(job, &err);
 	if (stages_point("create", "ready", &err) < 0) {
 		err_wrap(&err, "ready");
 		fail(job, &err);
 	}
+	debug_log_say(&job->log, "init: closing the pipe to signal completion");
 	if (sync_send(job->sync_fd, SYNC_READY, 0, NULL, -1) < 0 || wait_for_start(job, &err) < 0)
 		_exit(125);
 	job->exit_code = 1;
+	if (!job->config->process) { /* only start needs it, says the specification */
+		err_set(&err, ERR_INVALID, "config.json: process: is missing");
+		fail_late(job, &err);
+	}
 	if (job->config->hooks[HOOK_START_CONTAINER].count) {
 		AUTO(free) char *state = state_with_pid(job);
 
@@ -455,6 +467,7 @@ void init_main(struct init_job *job)
 	}
 	last.env = job->env;
 	last.program = job->program;
+	debug_log_say(&job->log, "init: about to exec %s", job->program);
 	if (stages_point("create", "exec", &err) < 0 || settle_exec(&last, &err) < 0) {
 		job->exit_code = last.exit_code ? last.exit_code : 1;
 		dprintf(2, "%s\n", err.msg);

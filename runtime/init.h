@@ -12,6 +12,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/config.h"
 #include "runtime/create.h"
+#include "runtime/debug_log.h"
 #include "runtime/seccomp.h"
 
 #define INIT_CGROUP_FDS 36
@@ -21,6 +22,7 @@ struct init_job {
 	const struct create_spec *spec;
 	const struct config *config;
 	struct cgroup *cgroup; /* NULL: none */
+	struct debug_log log;  /* the child's way */
 	char *state_path;      /* ROOT/ID */
 	char *rootfs;          /* absolute path, for messages, hooks and the place of the mount */
 	char *hook_state; /* OCI state for hooks of the container's side; pid is put in place of

@@ -47,30 +47,38 @@ static const struct option_row global_options[] = {
 };
 /* clang-format on */
 
+/* One line of the log, in the form that --log-format asks for. */
+static void write_line(const struct runtime *runtime, int fd, const char *level, const char *text)
+{
+	const int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+	AUTO(json) struct json_object *quoted = json_object_new_string(text);
+	AUTO(json) struct json_object *line = json_object_new_object();
+	char time[STAMP_TEXT_LEN];
+
+	stamp_rfc3339(stamp_now_ns(), time);
+	if (strcmp(runtime->log_format, "json") != 0) {
+		dprintf(fd, "time=\"%s\" level=%s msg=%s\n", time, level,
+			json_object_to_json_string_ext(quoted, flags));
+		return;
+	}
+	json_add_text(line, "level", level);
+	json_add_text(line, "msg", text);
+	json_add_text(line, "time", time);
+	dprintf(fd, "%s\n", json_object_to_json_string_ext(line, flags));
+}
+
 void runtime_log(const struct runtime *runtime, const char *level, const char *text)
 {
-	char time[STAMP_TEXT_LEN];
 	bool debug = strcmp(level, "debug") == 0 || strcmp(level, "info") == 0;
 
 	if (debug && !runtime->debug)
 		return;
-	stamp_rfc3339(stamp_now_ns(), time);
-	if (runtime->log_fd >= 0 && strcmp(runtime->log_format, "json") == 0) {
-		AUTO(json) struct json_object *json = json_object_new_object();
-
-		json_add_text(json, "level", level);
-		json_add_text(json, "msg", text);
-		json_add_text(json, "time", time);
-		dprintf(runtime->log_fd, "%s\n",
-			json_object_to_json_string_ext(
-				json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-	} else if (runtime->log_fd >= 0) {
-		dprintf(runtime->log_fd, "time=\"%s\" level=%s msg=\"%s\"\n", time, level, text);
-	}
+	if (runtime->log_fd >= 0)
+		write_line(runtime, runtime->log_fd, level, text);
 	if (strcmp(level, "error") == 0)
 		dprintf(2, "%s\n", text);
 	else if (runtime->log_fd < 0)
-		dprintf(2, "time=\"%s\" level=%s msg=\"%s\"\n", time, level, text);
+		write_line(runtime, 2, level, text);
 }
 
 void runtime_warn(void *context, const char *text)
@@ -213,6 +221,20 @@ static void run_from_readonly_view(char **argv)
 	execveat(view_fd, "", argv, environ, AT_EMPTY_PATH);
 }
 
+/* How the file that we run from is kept from being written, as the kernel tells it. */
+static const char *own_file_protection(void)
+{
+	AUTO(fd) int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct statvfs fs;
+	int seals = fd < 0 ? -1 : fcntl(fd, F_GET_SEALS);
+
+	if (seals >= 0 && seals & F_SEAL_WRITE)
+		return "a sealed copy in memory";
+	return fd >= 0 && fstatvfs(fd, &fs) == 0 && fs.f_flag & ST_RDONLY
+		       ? "a read-only view of its mount"
+		       : "no protection, the file itself";
+}
+
 static int run_verb(struct runtime *runtime, const struct verb *verb, int argc, char **argv,
 		    int index, struct err *err)
 {
@@ -240,8 +262,10 @@ static int run_verb(struct runtime *runtime, const struct verb *verb, int argc, 
 		return -1;
 	if (runtime->debug) {
 		AUTO(free) char *text = xformat("command %s %s", verb->name, count ? args[0] : "");
+		AUTO(free) char *file = xformat("/proc/self/exe is %s", own_file_protection());
 
 		runtime_log(runtime, "debug", text);
+		runtime_log(runtime, "debug", file);
 	}
 	return verb->run(runtime, &flags, args, count, err);
 }

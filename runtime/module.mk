@@ -2,7 +2,7 @@
 SRCS_runtime := $(addprefix runtime/,capability.c cgroup.c cgroup_control.c cgroup_files.c \
                 cgroup_join.c cgroup_make.c dbus.c dbus_text.c systemd_unit.c \
                 cgroup_stats.c cgroup_systemd.c cgroup_v1.c cgroup_v1_devices.c cgroup_v2.c \
-                cgroup_v2_devices.c config.c config_decode.c config_linux.c config_process.c \
+                cgroup_v2_devices.c config.c debug_log.c config_decode.c config_linux.c config_process.c \
                 config_resources.c config_seccomp.c console.c create.c create_attend.c create_clone.c create_sources.c \
                 device_rules.c devices.c errtext.c exec.c exec_child.c features.c hooks.c init.c label.c lifecycle.c \
                 limits.c mount_options.c mounts.c mounts_cgroup.c mounts_copy.c namespaces.c \

@@ -192,13 +192,13 @@ static int check_inside(struct err *err)
 	return n < 0 ? err_sys(err, errno, "process.cwd: getcwd") : 0;
 }
 
-int program_enter(const char *cwd, struct err *err)
+int program_enter(const char *cwd, bool make, struct err *err)
 {
 	if (chdir(cwd) < 0) {
 		AUTO(fd) int root_fd = -1;
 		AUTO(fd) int fd = -1;
 
-		if (errno != ENOENT)
+		if (errno != ENOENT || !make)
 			return err_sys(err, errno, "process.cwd: chdir to cwd (\"%s\")", cwd);
 		root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		fd = rootpath_make_dir(root_fd, cwd, NULL, err);

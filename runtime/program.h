@@ -11,5 +11,6 @@ char *program_find(const char *name, char *const *env, int *out_exit_code, struc
  * when it is absent or empty. listen_pid: LISTEN_PID=1 and LISTEN_FDS=n are added. Lives until
  * exec. */
 char **program_environment(const struct config_process *process, unsigned listen_fds);
-/* chdir, made when missing; refused when the folder lies outside of the root. */
-int program_enter(const char *cwd, struct err *err);
+/* chdir; a missing folder is made when make says so (for a container's own cwd), else NOT_FOUND;
+ * refused when the folder lies outside of the root. */
+int program_enter(const char *cwd, bool make, struct err *err);

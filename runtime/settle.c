@@ -60,12 +60,21 @@ static int step_label(void *context, struct err *err)
 	return status;
 }
 
+static int enter_cwd(struct settle_job *job, struct err *err)
+{
+	if (program_enter(job->process->cwd, job->makes_cwd, err) == 0)
+		return 0;
+	if (err->code == ERR_NOT_FOUND)
+		job->exit_code = 127; /* as for a program that is not there */
+	return -1;
+}
+
 /* As root first: folders of root with 0700 are common. */
 static int step_cwd_early(void *context, struct err *err)
 {
 	struct settle_job *job = context;
 
-	if (program_enter(job->process->cwd, err) == 0) {
+	if (enter_cwd(job, err) == 0) {
 		job->entered = true;
 		return 0;
 	}
@@ -96,7 +105,7 @@ static int step_cwd(void *context, struct err *err)
 {
 	struct settle_job *job = context;
 
-	return job->entered ? 0 : program_enter(job->process->cwd, err);
+	return job->entered ? 0 : enter_cwd(job, err);
 }
 
 static int step_program(void *context, struct err *err)
@@ -132,7 +141,8 @@ static const struct step settle_steps[] = {
 
 int settle(struct settle_job *job, struct err *err)
 {
-	return stages_run(job->area, settle_steps, job, err);
+	return stages_run_told(job->area, settle_steps, job, debug_log_stage,
+			       (void *)(uintptr_t)job->log, err);
 }
 
 int settle_exec(struct settle_job *job, struct err *err)

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "runtime/config.h"
+#include "runtime/debug_log.h"
 #include "runtime/seccomp.h"
 
 struct settle_job {
@@ -16,8 +17,10 @@ struct settle_job {
 	const struct seccomp_program *filter; /* NULL: none */
 	int proc_fd, sync_fd;
 	bool rootless, setgroups_denied;
+	bool makes_cwd; /* a missing process.cwd is made: for the container's own process */
 	unsigned listen_fds;
 	const char *area; /* "create", "exec": for crash points */
+	const struct debug_log *log; /* the child's */
 
 	/* Results. */
 	char **env;

@@ -18,6 +18,7 @@ enum sync_kind {
 	SYNC_LISTENER,   /* I: fd is the seccomp listener */
 	SYNC_PIDFD,      /* helper: fd is init's pidfd */
 	SYNC_LOG,        /* I: text is a warning */
+	SYNC_DEBUG,      /* I: text is what it does, only where the caller wants to know */
 	SYNC_READY,      /* I: everything but the exec is done */
 	SYNC_ERROR,      /* I: code and text; number is the exit code for an engine */
 	SYNC_KIND_COUNT

@@ -70,6 +70,8 @@ static int prepare(struct runtime *runtime, const struct flags *flags, const cha
 	out->config = config_read(out->bundle, &out->text, &out->len, err);
 	if (!out->config || check_terminal(out->config, flags, foreground, err) < 0)
 		return -1;
+	if (!out->config->process && !(create_flags & CREATE_BY_FIFO))
+		return err_set(err, ERR_INVALID, "config.json: process: is missing");
 	if (foreground && out->config->process && out->config->process->terminal &&
 	    !out->config->process->console_height)
 		relay_terminal_size(&out->config->process->console_height,
@@ -101,7 +103,7 @@ static int prepare(struct runtime *runtime, const struct flags *flags, const cha
 			 (flags->no_new_keyring ? CREATE_NO_NEW_KEYRING : 0),
 		.warn = runtime_warn,
 		.warn_context = runtime,
-		.debug = runtime_debug,
+		.debug = runtime->debug ? runtime_debug : NULL,
 	};
 	return 0;
 }

@@ -191,7 +191,8 @@ int verb_exec(struct runtime *runtime, struct flags *flags, const char **args, s
 		.flags = (flags->ignore_paused ? EXEC_IGNORE_PAUSED : 0) |
 			 (flags->detach ? 0 : EXEC_PLAIN_LINES),
 		.warn = runtime_warn,
-		.warn_context = runtime
+		.warn_context = runtime,
+		.debug = runtime->debug ? runtime_debug : NULL,
 	};
 	int status;
 

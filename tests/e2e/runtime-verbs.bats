@@ -103,6 +103,33 @@ load runtime-lib
 	[ "$($R ps a | wc -l)" -eq 3 ]
 }
 
+@test "a missing cwd: made for the container's own process, an error for exec" {
+	args sh -c 'pwd; exec sleep 100'
+	config '.process.cwd = "/made/here"'
+	$R run -d a </dev/null >out 2>&1
+	eventually 10 grep -qx /made/here out
+	run -255 $R exec --cwd /no/such a true
+	[[ "$output" == *'chdir to cwd ("/no/such"): no such file or directory' ]]
+	[ ! -e rootfs/no ]
+	run -0 $R exec a sh -c pwd
+	[ "$output" = /made/here ]
+	run -255 $R exec --cwd /etc/passwd a true
+	[[ "$output" == *"not a directory" ]]
+}
+
+@test "create takes a config without process; start and run name it" {
+	config 'del(.process)'
+	$R create a </dev/null >/dev/null 2>&1
+	[ "$(status_of a)" = created ]
+	run -1 $R start a
+	[[ "$output" == *"process: is missing"* ]]
+	eventually 10 is_status a stopped
+	$R delete a
+	run -1 $R --debug run b
+	[[ "$output" == *"process: is missing"* ]]
+	[[ "$output" != *"stage"* ]]
+}
+
 @test "pause, resume, and kill of a paused container" {
 	args sleep 100
 	$R run -d a </dev/null >/dev/null 2>&1
