@@ -31,6 +31,24 @@ bool device_rules_deny_first(const struct config_device_rule *rules, size_t coun
 	return count && is_all(&rules[0]) && !rules[0].allow;
 }
 
+/* When all that config adds is allowed, the order does not matter, and config's come first: the
+ * kernel's list then reads as config does. */
+static bool only_allows(const struct config_device_rule *rules, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!rules[i].allow)
+			return false;
+	return true;
+}
+
+static void defaults_last(struct config_device_rule *rules, size_t count)
+{
+	size_t own = count - DEFAULT_COUNT;
+
+	memmove(rules, rules + DEFAULT_COUNT, own * sizeof(*rules));
+	memcpy(rules + own, defaults, sizeof(defaults));
+}
+
 size_t device_rules_complete(const struct config_resources *r, struct config_device_rule **out)
 {
 	struct config_device_rule *rules =
@@ -56,6 +74,8 @@ size_t device_rules_complete(const struct config_resources *r, struct config_dev
 		}
 		rules[count++] = r->devices[i];
 	}
+	if (denies && only_allows(rules + 1 + DEFAULT_COUNT, count - 1 - DEFAULT_COUNT))
+		defaults_last(rules + 1, count - 1);
 	*out = rules;
 	return count;
 }

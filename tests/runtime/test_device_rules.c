@@ -136,6 +136,47 @@ static void a_later_deny_all_forgets_what_was_allowed(void **state)
 	assert_int_equal(ask(rules, 2, 'c', 1, 5, DEVICE_READ), 1);
 }
 
+static bool is_default(const struct config_device_rule *rule)
+{
+	return rule->type == 'c' && rule->major == 1 && rule->minor == 3;
+}
+
+/* Where the null device of the defaults stands in the completed list. */
+static size_t place_of_default(const struct config_device_rule *rules, size_t count)
+{
+	struct config_resources resources = { .devices =
+						      (struct config_device_rule *)(uintptr_t)rules,
+					      .device_count = count };
+	AUTO(free) struct config_device_rule *complete = NULL;
+	size_t n = device_rules_complete(&resources, &complete), at = 0;
+
+	while (at < n && !is_default(&complete[at]))
+		at++;
+	assert_true(at < n && device_rules_deny_first(complete, n));
+	return at;
+}
+
+static void configs_allows_stand_first_unless_something_is_denied_later(void **state)
+{
+	const struct config_device_rule allows[] = {
+		deny_all,
+		{true,  'c', 10, 229, ALL        },
+		{ true, 'b', 8,  20,  DEVICE_READ},
+	};
+	const struct config_device_rule denies[] = {
+		deny_all,
+		{true,   'c', 10, 229, ALL},
+		{ false, 'c', 1,  3,   ALL},
+	};
+
+	(void)state;
+	assert_int_equal(place_of_default(allows, 3), 3 + 2); /* behind ours and two for mknod */
+	assert_int_equal(place_of_default(denies, 3), 1 + 2);
+	assert_int_equal(ask(allows, 3, 'b', 8, 20, DEVICE_READ), 1);
+	assert_int_equal(ask(allows, 3, 'c', 1, 3, ALL), 1);
+	assert_int_equal(ask(denies, 3, 'c', 1, 3, DEVICE_READ), 0);
+}
+
 static void lines_are_those_of_the_devices_controller(void **state)
 {
 	const struct config_device_rule rule = { true, 'c', 136, -1, DEVICE_READ | DEVICE_MKNOD };
@@ -154,6 +195,7 @@ int main(void)
 		cmocka_unit_test(an_allow_must_cover_all_that_is_asked),
 		cmocka_unit_test(allow_all_allows),
 		cmocka_unit_test(a_later_deny_all_forgets_what_was_allowed),
+		cmocka_unit_test(configs_allows_stand_first_unless_something_is_denied_later),
 		cmocka_unit_test(lines_are_those_of_the_devices_controller),
 	};
 
