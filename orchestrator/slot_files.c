@@ -148,13 +148,29 @@ static int write_config(const struct slot_files_spec *spec, const struct slot_pa
 	return in_memory("config.json", config, out_fd, err);
 }
 
-static const char *foreign_runtime(const struct slot_files_spec *spec)
+/* Where programs of the machine are: the supervisor has no PATH of a user. */
+static const char *const program_dirs[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+					    "/usr/bin" };
+
+/* NULL in *out: ours, which the name of docker's default means too. */
+static int foreign_runtime(const struct slot_files_spec *spec, const char **out, struct err *err)
 {
 	const char *runtime = spec->service->runtime;
 
+	*out = NULL;
 	if (!runtime || strcmp(runtime, "runc") == 0 || strcmp(runtime, "stack") == 0)
-		return NULL;
-	return runtime[0] == '/' ? runtime : arena_format(spec->arena, "/usr/bin/%s", runtime);
+		return 0;
+	if (runtime[0] == '/') {
+		*out = runtime;
+		return access(runtime, X_OK) < 0 ? err_sys(err, errno, "runtime %s", runtime) : 0;
+	}
+	for (size_t i = 0; i < sizeof(program_dirs) / sizeof(program_dirs[0]); i++) {
+		*out = arena_format(spec->arena, "%s/%s", program_dirs[i], runtime);
+		if (access(*out, X_OK) == 0)
+			return 0;
+	}
+	return err_set(err, ERR_NOT_FOUND, "runtime %s: no such program in the system's folders",
+		       runtime);
 }
 
 /* The image's layers, and below them what the container's mounts stand on. */
@@ -182,12 +198,12 @@ int slot_files_write(const struct slot_files_spec *spec, struct slot_paths *path
 					  .container = slot->record->id,
 					  .arena = spec->arena };
 	const char *hostname = slot_names_hostname(&names);
-	const char *runtime = foreign_runtime(spec);
+	const char *runtime;
 	const char **lowers = lowers_of(spec, err);
 	AUTO(json) struct json_object *monitor = NULL;
 	struct bundle_monitor life;
 
-	if (!lowers)
+	if (!lowers || foreign_runtime(spec, &runtime, err) < 0)
 		return -1;
 	*paths = (struct slot_paths){
 		.container_dir = arena_format(spec->arena, "%s/containers/%s", dirs->state,

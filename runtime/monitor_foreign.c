@@ -1,11 +1,12 @@
 /* runtime/monitor_foreign - the monitor's container made by another OCI runtime (`runtime: crun`).
  *
- * Owns: the run folder, the overlay at bundle/rootfs, the other program's arguments. Its state lies
- * in run_dir/runtime, so that nothing is shared between containers. May not touch: streams,
- * sockets.
+ * Owns: the run folder with a record as ours, the overlay at bundle/rootfs, the other program's
+ * arguments. Its state lies in run_dir/runtime, so that nothing is shared between containers. May
+ * not touch: streams, sockets.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,10 +25,12 @@
 #include "base/message.h"
 #include "base/mount.h"
 #include "base/num.h"
+#include "base/stamp.h"
 #include "base/tree.h"
 #include "runtime/cgroup.h"
 #include "runtime/monitor.h"
 #include "runtime/monitor_life.h"
+#include "runtime/state.h"
 #include "runtime/terminal.h"
 
 #define LOG_NAME      "runtime.log"
@@ -234,6 +237,33 @@ static int open_run_dir(struct life *life, struct err *err)
 	return foreign->run_dir_fd < 0 ? -1 : 0;
 }
 
+/* The record that our own verbs read (exec, ps, pause, update ...): they need no more of a
+ * container than its init, its cgroup and its config. */
+static int write_record(struct life *life, struct err *err)
+{
+	struct foreign *foreign = life->engine_state;
+	const struct config_namespace *pid = config_namespace(life->config, CLONE_NEWPID);
+	AUTO(free) char *rootfs = xformat("%s/rootfs", life->spec->bundle);
+	AUTO(json)
+	struct json_object *cgroup = foreign->cgroup ? cgroup_to_json(foreign->cgroup) : NULL;
+	const struct state state = {
+		.id = (char *)(uintptr_t)life->spec->id,
+		.dir_fd = foreign->run_dir_fd,
+		.init = life->init,
+		.bundle = life->spec->bundle,
+		.rootfs = rootfs,
+		.created_unix_ns = stamp_now_ns(),
+		.owner = (char *)(uintptr_t) "root",
+		.cgroup_json = cgroup,
+		.shares_pid_namespace = !pid || pid->path,
+	};
+
+	if (file_replace(foreign->run_dir_fd, "config.json", life->config_text, life->config_len,
+			 err) < 0)
+		return -1;
+	return state_write(&state, err);
+}
+
 static int foreign_create(struct life *life, struct err *err)
 {
 	struct foreign *foreign = xcalloc(1, sizeof(*foreign));
@@ -250,7 +280,11 @@ static int foreign_create(struct life *life, struct err *err)
 	}
 	if (life->config->cgroups_path)
 		foreign->cgroup = cgroup_open(life->config->cgroups_path, &ignored);
-	return 0;
+	if (write_record(life, err) == 0)
+		return 0;
+	life->exit_code = MONITOR_CODE_FAILED;
+	foreign_undo(life);
+	return -1;
 }
 
 static int foreign_start(struct life *life, struct err *err)

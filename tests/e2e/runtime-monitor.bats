@@ -1,50 +1,8 @@
 #!/usr/bin/env bats
-# What a monitor does for its container, as the file asks for it: another runtime, where the log goes, attached
-# clients, and how little it takes for it.
+# What a monitor does for its container, as the file asks for it: where the log goes, attached clients, and how little
+# it takes for it.
 # shellcheck disable=SC2016 # the shells inside expand
 load lib
-
-# A runtime that is not ours and runs here: crun knows no hybrid hierarchy whose v2 part has controllers.
-other_runtime() {
-	local path bundle=$BATS_TEST_TMPDIR/probe
-	for path in /usr/bin/crun /usr/sbin/runc /usr/bin/runc; do
-		[ -x "$path" ] || continue
-		rm -rf "$bundle"
-		mkdir -p "$bundle/rootfs/bin"
-		cp /bin/busybox "$bundle/rootfs/bin/true"
-		(cd "$bundle" && "$path" spec && jq '.process.terminal = false | .process.args = ["/bin/true"] | del(.process.rlimits)' config.json >new && mv new config.json)
-		if "$path" --root "$bundle/state" run -b "$bundle" "probe-$$" >/dev/null 2>&1; then
-			echo "$path"
-			return
-		fi
-	done
-}
-
-@test "a service runs by another runtime under our monitor" {
-	local runtime
-	runtime=$(other_runtime)
-	[ -n "$runtime" ] || skip "no other runtime works here"
-	rmdir /sys/fs/cgroup/*/probe-$$ 2>/dev/null || true
-	printf '#!/bin/sh\necho "$@" >>%s\nexec %s "$@"\n' "$PWD/calls" "$runtime" >other
-	chmod +x other
-	compose <<-END
-		services:
-		  web:
-		    image: $REGISTRY/busybox:1
-		    runtime: $PWD/other
-		    init: true
-		    command: [sh, -c, 'trap "exit 7" TERM; echo by \$\$PPID; while :; do sleep 0.05; done']
-	END
-	up
-	eventually 20 sh -c 'stack logs --no-log-prefix web | grep -q "^by 1"'
-	grep -q " create " calls
-	grep -q " start " calls
-	stack stop -t 30 web
-	[ "$(field "$P-web-1" '{{.State.ExitCode}}')" = 7 ]
-	stack start web
-	[ "$(state_of "$P-web-1")" = running ]
-	[ "$(grep -c " create " calls)" -eq 2 ]
-}
 
 @test "logging: sizes, files, compression, tag and labels; none keeps nothing" {
 	local slot
