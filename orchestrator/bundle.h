@@ -64,6 +64,7 @@ struct bundle_monitor {
 	size_t lower_count;
 	const char *netns_path; /* to be joined; NULL: what config.json says */
 	bool netns_make, want_sockets;
+	bool is_passing;     /* removed at its end: its layer is never synced */
 	const char *runtime; /* path of another runtime; NULL: ours */
 };
 /* monitor.json, to be put. */

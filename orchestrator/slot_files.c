@@ -226,7 +226,8 @@ int slot_files_write(const struct slot_files_spec *spec, struct slot_paths *path
 					.netns_path = paths->netns,
 					.netns_make = slot->net && paths->netns == slot->net->netns,
 					.want_sockets = spec->want_sockets,
-					.runtime = runtime };
+					.runtime = runtime,
+					.is_passing = slot->remove_after };
 	monitor = bundle_monitor(&life, err);
 	return monitor ? in_memory("monitor.json", monitor, out_monitor_fd, err) : -1;
 }

@@ -28,7 +28,7 @@ TESTS   += tests/runtime/test_systemd tests/runtime/test_config tests/runtime/te
 KTESTS  += tests/runtime/k_create
 FUZZERS += tests/fuzz/fuzz_runtime_config tests/fuzz/fuzz_runtime_dbus
 # The monitor's rooms.
-SRCS_runtime += $(addprefix runtime/,attach_hub.c attach_replay.c attach_socket.c exec_session.c \
+SRCS_runtime += $(addprefix runtime/,attach_hub.c attach_replay.c attach_socket.c exec_session.c layer_keeper.c \
                 log_file.c log_journal.c log_record.c log_writer.c monitor.c monitor_end.c \
                 monitor_foreign.c monitor_layer.c monitor_log.c monitor_loop.c monitor_own.c monitor_setup.c \
                 monitor_spec.c netns.c nursery.c poller.c probe.c reaper.c terminal.c)
@@ -36,6 +36,6 @@ PKGS_runtime += zlib
 TESTS        += tests/runtime/test_monitor_spec tests/runtime/test_log_record \
                 tests/runtime/test_log_file tests/runtime/test_monitor_log \
                 tests/runtime/test_terminal tests/runtime/test_attach_hub
-KTESTS       += tests/runtime/k_netns tests/runtime/k_probe tests/runtime/k_monitor \
+KTESTS       += tests/runtime/k_layer_keeper tests/runtime/k_netns tests/runtime/k_probe tests/runtime/k_monitor \
                 tests/runtime/k_monitor_attach tests/runtime/k_monitor_faults tests/runtime/k_nursery
 FUZZERS      += tests/fuzz/fuzz_runtime_monitor_spec

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "runtime/layer_keeper.h"
 #include "runtime/monitor_life.h"
 #include "runtime/netns.h"
 #include "runtime/reaper.h"
@@ -50,6 +51,8 @@ static void empty_life(struct life *life)
 		.run_dir_fd = -1,
 		.netns_fd = -1,
 		.root_mount_fd = -1,
+		.layer_mount_fd = -1,
+		.layer_lock_fd = -1,
 		.stdio_fds = {-1, -1, -1},
 		.stdin_fd = -1,
 		.console_fd = -1,
@@ -139,5 +142,6 @@ int monitor_main(int argc, char **argv)
 		status = life_finish(&life) < 0;
 	}
 	close_life(&life);
+	layer_keeper_leave(life.layer_mount_fd, life.is_running ? life.layer_lock_fd : -1);
 	return status;
 }

@@ -1,12 +1,12 @@
 /* runtime/monitor_layer - the overlay that a container writes to, over lives and power cuts.
  *
- * Owns: the kernel's mark of a volatile upper folder, and ours ("boot" in the work folder: the boot
- * in which a life began that has not ended in order). May not touch: images, other mounts.
+ * Owns: the layer's lock, the kernel's mark of a volatile upper folder, and ours ("boot" in the
+ * work folder: the boot in which a volatile life began that has not ended in order). May not touch:
+ * images, other mounts.
  *
- * Nothing in a volatile upper folder is synced, fsync of the container's programs included. When
- * the machine goes down under a life, what the disk has of it is a mixture: files without content,
- * renames that did not happen. Such a layer is begun anew; data that must outlive a power cut
- * belongs into a volume.
+ * fsync in a layer is fsync, and the layer outlives a power cut. A volatile one (of a container
+ * that is removed at its end) is never synced: what the disk has of it when the machine goes down
+ * is a mixture, so such a layer is begun anew.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +24,7 @@
 #include "runtime/monitor_life.h"
 
 #define BOOT_FILE "boot"
+#define LOCK_FILE "held" /* by a life, and by its overlay for a moment longer */
 #define BOOT_LEN  40
 
 /* Left by a life before: the kernel refuses a volatile upper that may have been cut off. */
@@ -46,10 +47,14 @@ static bool was_cut_off(int work_fd, const char *boot)
 	       strcmp(left, boot) != 0;
 }
 
+/* Whatever lives before left, volatile or not, is settled; this one leaves its own mark. */
 static int begin_layer(struct life *life, const char *upper, int work_fd, struct err *err)
 {
 	char boot[BOOT_LEN];
 
+	life->layer_lock_fd = file_lock(work_fd, LOCK_FILE, true, err);
+	if (life->layer_lock_fd < 0)
+		return -1;
 	stamp_boot_id(boot);
 	if (was_cut_off(work_fd, boot)) {
 		AUTO(fd) int upper_fd = file_open_dir(AT_FDCWD, upper, false, err);
@@ -62,7 +67,11 @@ static int begin_layer(struct life *life, const char *upper, int work_fd, struct
 			return -1;
 	}
 	clear_volatile_mark(work_fd);
-	return file_replace(work_fd, BOOT_FILE, boot, strlen(boot), err);
+	if (life->spec->rootfs_volatile)
+		return file_replace(work_fd, BOOT_FILE, boot, strlen(boot), err);
+	return unlinkat(work_fd, BOOT_FILE, 0) < 0 && errno != ENOENT
+		       ? err_sys(err, errno, "remove %s", BOOT_FILE)
+		       : 0;
 }
 
 void life_layer_end(const struct life *life)
@@ -101,7 +110,7 @@ int life_layer_mount(void *ctx, struct err *err)
 		work = upper < 0 ? -1 : open_folder(spec->work, err);
 		if (work < 0)
 			return -1;
-		if (spec->rootfs_volatile && begin_layer(life, spec->upper, work, err) < 0)
+		if (begin_layer(life, spec->upper, work, err) < 0)
 			return -1;
 	}
 	while (count < spec->lower_count && result == 0) {
@@ -114,5 +123,7 @@ int life_layer_mount(void *ctx, struct err *err)
 				      spec->rootfs_volatile ? MOUNT_VOLATILE : 0, 0, err);
 	while (count)
 		close(lowers[--count]);
+	if (life->root_mount_fd >= 0 && spec->upper && !spec->rootfs_volatile)
+		life->layer_mount_fd = fcntl(life->root_mount_fd, F_DUPFD_CLOEXEC, 3);
 	return result < 0 || life->root_mount_fd < 0 ? -1 : 0;
 }

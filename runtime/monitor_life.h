@@ -62,6 +62,8 @@ struct life {
 	int container_dir_fd, slot_dir_fd, run_dir_fd;
 	int netns_fd;        /* -1: none of ours */
 	int root_mount_fd;   /* until create */
+	int layer_mount_fd;  /* the same, held over the container's end; -1: it goes with that */
+	int layer_lock_fd;   /* of the writable layer, or -1 */
 	int stdio_fds[3];    /* the container's ends, until create; -1: none */
 	int stdin_fd;        /* our end, until the hub takes it */
 	int console_fd;      /* pty's master; -1 */

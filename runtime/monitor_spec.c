@@ -130,7 +130,7 @@ static int read_rootfs(const struct json_object *object, struct monitor_spec *sp
 		spec->lowers[spec->lower_count++] = xstrdup(path);
 	}
 	spec->rootfs_readonly = json_bool_or(object, "readonly", false);
-	spec->rootfs_volatile = json_bool_or(object, "volatile", true);
+	spec->rootfs_volatile = json_bool_or(object, "volatile", false);
 	if (read_path(object, "upper", &spec->upper, err) < 0 ||
 	    read_path(object, "work", &spec->work, err) < 0)
 		return -1;

@@ -9,7 +9,7 @@
  *	 "slot_dir":"/var/lib/stack/projects/shop/slots/web.1",
  *	 "bundle":"/somewhere/else",
  *	 "rootfs":{"lowers":["/top","/bottom"], "upper":"/u", "work":"/w",
- *	           "readonly":false, "volatile":true},
+ *	           "readonly":false, "volatile":false},
  *	 "netns":{"path":"/run/stack/netns/shop.web.1", "make":true},
  *	 "sockets":["route","netfilter","dns"],
  *	 "log":{"driver":"json-file", "max_size":10000000, "max_file":3, "compress":true,
@@ -60,7 +60,7 @@ struct monitor_spec {
 	size_t lower_count;
 	char *upper, *work; /* NULL both: read-only */
 	bool rootfs_readonly;
-	bool rootfs_volatile; /* nothing of the upper layer is synced at unmount; default true */
+	bool rootfs_volatile; /* nothing of the upper layer is ever synced; default false */
 	char *netns_path;     /* NULL: what config.json says */
 	bool netns_make;
 	enum monitor_socket sockets[MONITOR_SOCKET_COUNT];

@@ -247,55 +247,6 @@ static void the_namespace_is_made_then_joined_and_keeps_what_was_set(void **stat
 	monitor_bench_drop(&bench);
 }
 
-static void the_writable_layer_outlives_a_life(void **state)
-{
-	struct monitor_bench bench;
-	AUTO(free) char *log = NULL;
-
-	(void)state;
-	monitor_bench_make(&bench);
-	bench.args = SH("echo x >> /count; cat /count; echo .");
-	for (int life = 0; life < 3; life++) {
-		AUTO(json) struct json_object *result = monitor_bench_whole(&bench);
-
-		expect_outcome(result, 0, 0);
-	}
-	log = monitor_bench_log(&bench);
-	assert_string_equal(log, "x\n.\nx\nx\n.\nx\nx\nx\n.\n");
-	monitor_bench_drop(&bench);
-}
-
-/* The mark of a life of another boot is what a power cut leaves. */
-static void a_layer_that_a_power_cut_tore_is_begun_anew(void **state)
-{
-	struct monitor_bench bench;
-	AUTO(free) char *log = NULL;
-	AUTO(free) char *mark = NULL;
-	static const char *const left[] = { NULL, "another boot", "" };
-
-	(void)state;
-	monitor_bench_make(&bench);
-	mark = path_of(&bench, "work/boot");
-	bench.args = SH("echo x >> /count; cat /count; echo .");
-	for (int life = 0; life < 3; life++) {
-		AUTO(json) struct json_object *result = NULL;
-
-		if (left[life]) {
-			FILE *file = fopen(mark, "we");
-
-			assert_non_null(file);
-			fputs(left[life], file);
-			fclose(file);
-		}
-		result = monitor_bench_whole(&bench);
-		expect_outcome(result, 0, 0);
-		assert_int_equal(access(mark, F_OK), -1); /* it ended in order */
-	}
-	log = monitor_bench_log(&bench);
-	assert_string_equal(log, "x\n.\nx\n.\nx\n.\n");
-	monitor_bench_drop(&bench);
-}
-
 /* Without a pid namespace of its own, init's children outlive it and hold the pipes. */
 static void grandchildren_end_with_init_and_leave_no_zombies(void **state)
 {
@@ -444,8 +395,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_full_disk_blocks_nobody),
 		cmocka_unit_test(oom_kills_are_told),
 		cmocka_unit_test(the_namespace_is_made_then_joined_and_keeps_what_was_set),
-		cmocka_unit_test(the_writable_layer_outlives_a_life),
-		cmocka_unit_test(a_layer_that_a_power_cut_tore_is_begun_anew),
 		cmocka_unit_test(grandchildren_end_with_init_and_leave_no_zombies),
 		cmocka_unit_test(poststop_hooks_run_after_the_end),
 		cmocka_unit_test(orphans_are_reaped_while_the_container_runs),

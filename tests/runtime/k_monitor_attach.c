@@ -38,7 +38,7 @@ static void expect_text(int fd, const char *text)
 		struct pollfd entry = { .fd = fd, .events = POLLIN };
 		ssize_t n;
 
-		assert_int_equal(poll(&entry, 1, 5000), 1);
+		assert_int_equal(poll(&entry, 1, 60000), 1);
 		n = recv(fd, got + len, want - len, 0);
 		if (n <= 0)
 			fail_msg("\"%s\" and then the end", got);

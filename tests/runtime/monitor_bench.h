@@ -54,9 +54,10 @@ struct monitor_bench {
 	const char *config;    /* more members of config.json */
 	const char *spec;      /* more members of monitor.json */
 	const char *log;       /* the log object */
+	const char *rootfs;    /* more members of rootfs */
 };
 
-#define WORD_MS 20000
+#define WORD_MS 120000 /* an emulated machine under a sanitizer is slow */
 
 static const char *const applets[] = { "sh",   "cat",  "echo", "sleep", "true", "stty", "dd",
 				       "tail", "head", "tr",   "nc",    "kill", "id",   "hostname",
@@ -126,7 +127,8 @@ static inline void monitor_bench_make(struct monitor_bench *bench)
 					 .resources = "{}",
 					 .config = "",
 					 .spec = "",
-					 .log = "{}" };
+					 .log = "{}",
+					 .rootfs = "" };
 	snprintf(bench->path, sizeof(bench->path), "%s/stack_test.XXXXXX", P_tmpdir);
 	assert_non_null(mkdtemp(bench->path));
 	assert_int_equal(mount("tmpfs", bench->path, "tmpfs", 0, "mode=755"), 0);
@@ -155,6 +157,15 @@ static inline void drop_cgroup(const struct monitor_bench *bench)
 		cgroup_remove(cgroup, &err);
 }
 
+/* A layer's keeper, which comes to us as an orphan, stays for a moment. */
+static inline bool no_child_stays(void)
+{
+	for (int i = 0; i < 6000; i++, usleep(10000))
+		if (waitpid(-1, NULL, WNOHANG) < 0)
+			return true;
+	return false;
+}
+
 /* Asserts that nothing is left: no run folder, cgroup, pinned namespace, child. */
 static inline void monitor_bench_drop(struct monitor_bench *bench)
 {
@@ -165,7 +176,7 @@ static inline void monitor_bench_drop(struct monitor_bench *bench)
 	if (bench->pair_fd >= 0)
 		close(bench->pair_fd);
 	assert_int_equal(access(run_dir, F_OK), -1);
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_true(no_child_stays());
 	drop_cgroup(bench);
 	assert_int_equal(netns_drop(netns, &err), 0);
 	/* Not lazily: a mount that is left inside would make this fail. */
@@ -210,11 +221,11 @@ static inline int write_spec(struct monitor_bench *bench)
 	char *text = xformat("{\"version\":1,\"id\":\"%s\",\"name\":\"bench-1\",\"life\":%d,"
 			     "\"run_dir\":\"%s/run/%s\",\"container_dir\":\"%s/container\","
 			     "\"slot_dir\":\"%s/slot\",\"rootfs\":{\"lowers\":[\"%s/lower\"],"
-			     "\"upper\":\"%s/upper\",\"work\":\"%s/work\"},"
+			     "\"upper\":\"%s/upper\",\"work\":\"%s/work\"%s},"
 			     "\"netns\":{\"path\":\"%s/netns\",\"make\":true},\"log\":%s%s}",
 			     bench->id, ++bench->life, bench->path, bench->id, bench->path,
-			     bench->path, bench->path, bench->path, bench->path, bench->path,
-			     bench->log, bench->spec);
+			     bench->path, bench->path, bench->path, bench->path, bench->rootfs,
+			     bench->path, bench->log, bench->spec);
 
 	return write_file(bench, "monitor.json", text);
 }
