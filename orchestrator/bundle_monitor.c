@@ -24,7 +24,8 @@ static void add_rootfs(struct json_object *monitor, const struct bundle_monitor 
 	json_add_text(rootfs, "upper", path);
 	snprintf(path, sizeof(path), "%s/work", spec->state_dir);
 	json_add_text(rootfs, "work", path);
-	json_add_bool(rootfs, "volatile", spec->is_passing);
+	if (spec->is_passing)
+		json_add_bool(rootfs, "volatile", true);
 }
 
 struct json_object *bundle_monitor(const struct bundle_monitor *spec, struct err *err)

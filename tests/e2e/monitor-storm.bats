@@ -24,7 +24,7 @@ nobody_is_struck() {
 		fi
 		stack down -t 0 >/dev/null 2>&1 || stack down -t 0
 		eventually 30 nobody_is_struck
-		stack up -d >/dev/null 2>&1 || { echo "life $n"; stack ps -a; return 1; }
+		stack up -d >up.log 2>&1 || { echo "life $n"; cat up.log; stack ps -a; return 1; }
 		[ "$(stack exec -T web echo in)" = in ]
 		[ $((RANDOM % 2)) -eq 0 ] || kill -KILL "$(jq .life.monitor.pid "$STACK_ROOT/projects/$P/containers/"*/record.json)"
 		stack down -t 0 || { echo "life $n"; stack ps -a; return 1; }

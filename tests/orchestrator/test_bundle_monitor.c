@@ -117,6 +117,26 @@ static void wrong_log_options_are_named(void **state)
 	}
 }
 
+static void the_layer_of_what_is_removed_at_its_end_is_volatile(void **state)
+{
+	AUTO(record) struct record *record = record_new("web", 1);
+	struct bundle_monitor spec = {
+		.project = "shop", .state_dir = "/c", .run_dir = "/r", .record = record
+	};
+
+	(void)state;
+	for (int passing = 0; passing < 2; passing++) {
+		struct err err = ERR_NONE;
+		AUTO(json) struct json_object *monitor = NULL;
+
+		spec.is_passing = passing;
+		monitor = bundle_monitor(&spec, &err);
+		assert_non_null(monitor);
+		assert_int_equal(json_bool_or(json_object_at(monitor, "rootfs"), "volatile", false),
+				 passing);
+	}
+}
+
 static void without_a_namespace_no_sockets_are_asked_for(void **state)
 {
 	AUTO(record) struct record *record = record_new("web", 1);
@@ -144,6 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_monitor_is_told_what_it_needs),
 		cmocka_unit_test(wrong_log_options_are_named),
+		cmocka_unit_test(the_layer_of_what_is_removed_at_its_end_is_volatile),
 		cmocka_unit_test(without_a_namespace_no_sockets_are_asked_for),
 	};
 
