@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -39,13 +40,16 @@ static void __attribute__((noreturn)) keep(int mount_fd, int lock_fd, int watch_
 	_exit(0);
 }
 
-void layer_keeper_leave(int mount_fd, int lock_fd)
+void layer_keeper_leave(int mount_fd, int lock_fd, char *word)
 {
 	AUTO(fd) int mount = mount_fd;
 	AUTO(fd) int lock = lock_fd;
 	/* Before the fork: who opens the file after our end is seen. */
 	AUTO(fd) int watch = lock < 0 || mount < 0 ? -1 : watch_opens(lock);
 
-	if (watch >= 0 && fork() == 0)
-		keep(mount, lock, watch);
+	if (watch < 0 || fork() != 0)
+		return;
+	if (word)
+		memset(word, '-', strlen(word));
+	keep(mount, lock, watch);
 }

@@ -8,5 +8,7 @@
 
 /* Consumes both. lock_fd (or -1: nothing is held, the overlay goes here) is a locked file below the
  * layer's work folder: the next life opens and locks it, which ends the moment, and has it when the
- * overlay is gone. Call it last, with everything else of the life closed. Does not block. */
-void layer_keeper_leave(int mount_fd, int lock_fd);
+ * overlay is gone. word (may be NULL): "monitor" on the process's own command line, which the child
+ * writes over, so that nobody takes it for one. Call it last, with everything else of the life
+ * closed. Does not block. */
+void layer_keeper_leave(int mount_fd, int lock_fd, char *word);

@@ -142,6 +142,6 @@ int monitor_main(int argc, char **argv)
 		status = life_finish(&life) < 0;
 	}
 	close_life(&life);
-	layer_keeper_leave(life.layer_mount_fd, life.is_running ? life.layer_lock_fd : -1);
+	layer_keeper_leave(life.layer_mount_fd, life.is_running ? life.layer_lock_fd : -1, argv[0]);
 	return status;
 }

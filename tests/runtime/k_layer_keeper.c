@@ -155,12 +155,14 @@ static void a_layer_that_a_power_cut_tore_is_begun_anew(void **state)
  */
 static void leave(int dir_fd, int *out_fd)
 {
+	char word[] = "monitor";
 	struct err err = ERR_NONE;
 	int ends[2];
 
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	*out_fd = ends[0];
-	layer_keeper_leave(ends[1], file_lock(dir_fd, "held", true, &err));
+	layer_keeper_leave(ends[1], file_lock(dir_fd, "held", true, &err), word);
+	assert_string_equal(word, "monitor"); /* only the child's */
 }
 
 static bool is_at_its_end(int fd, int timeout_ms)
@@ -209,7 +211,7 @@ static void without_a_lock_nothing_is_held(void **state)
 	(void)state;
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	end = ends[0];
-	layer_keeper_leave(ends[1], -1);
+	layer_keeper_leave(ends[1], -1, NULL);
 	assert_true(is_at_its_end(end, 0));
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
