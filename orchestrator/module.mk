@@ -37,4 +37,5 @@ TESTS += $(addprefix tests/orchestrator/,test_build_control test_build_event tes
 # many starts at once
 SRCS_orchestrator += orchestrator/launch_spawn.c orchestrator/nursery.c
 TESTS += tests/orchestrator/test_nursery
-TESTS += $(addprefix tests/orchestrator/,test_damaged_state test_connections)
+SRCS_orchestrator += orchestrator/request_check.c
+TESTS += $(addprefix tests/orchestrator/,test_damaged_state test_connections test_request_check)

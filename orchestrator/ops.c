@@ -21,6 +21,7 @@
 #include "orchestrator/model_merge.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/reload.h"
+#include "orchestrator/request_check.h"
 #include "orchestrator/restore.h"
 #include "orchestrator/rollback.h"
 #include "orchestrator/run_request.h"
@@ -469,6 +470,10 @@ void ops_request(void *ctx, struct control_request *request, const char *op, str
 	}
 	for (size_t i = 0; i < sizeof(ops) / sizeof(*ops); i++)
 		if (strcmp(ops[i].name, op) == 0) {
+			if (request_check(message, &err) < 0) {
+				control_fail(request, &err);
+				return;
+			}
 			control_say_taken(request);
 			crash_point("request", "taken");
 			ops[i].run(ctx, request, &ops[i], message);
