@@ -11,8 +11,25 @@ import time
 
 from kit import IMAGE, LIBC, CLONE_NEWNS, REGISTRY, ROOT, Missing, cpu_ms, run, timed
 
+PLUGIN = "usr/libexec/docker/cli-plugins/docker-compose"
 START_S = 60
 STOP_S = 20
+
+
+def cached_root():
+    """The folder of the packages; RuntimeError when they were not fetched."""
+    return run([os.path.join(ROOT, "tests/compare/docker-root"), "--cached"]).strip()
+
+
+def versions():
+    """Of docker compose and its engine, {} when they are not here."""
+    try:
+        root = cached_root()
+        compose = run([os.path.join(root, PLUGIN), "version", "--short"]).strip()
+        engine = run([os.path.join(root, "usr/sbin/dockerd"), "--version"]).strip()
+    except (OSError, RuntimeError):
+        return {}
+    return {"compose": f"docker compose {compose}", "dockerd": engine}
 
 
 class Engine:
@@ -38,9 +55,7 @@ class Engine:
             raise Missing(self.reason) from error
 
     def start(self):
-        if not shutil.which("apt-get"):
-            raise RuntimeError("no apt-get")
-        self.root = run([os.path.join(ROOT, "tests/compare/docker-root")]).strip()
+        self.root = cached_root()
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
         self.env = dict(os.environ, PATH=f"{self.root}/usr/bin:{self.root}/usr/sbin:" + os.environ["PATH"],
@@ -86,8 +101,7 @@ class Engine:
         return up, down, cpu_ms() - before
 
     def compose(self, project, *words):
-        plugin = os.path.join(self.root, "usr/libexec/docker/cli-plugins/docker-compose")
-        return timed([plugin, "-f", project.file, "-p", project.name, "--progress", "quiet", *words], env=self.env)
+        return timed([os.path.join(self.root, PLUGIN), "-f", project.file, "-p", project.name, "--progress", "quiet", *words], env=self.env)
 
     def stop(self):
         for process in reversed(self.processes):

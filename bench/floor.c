@@ -317,7 +317,7 @@ static void make_rootfs(struct floor *floor)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: floor [-n containers] [-w workers] [-k rounds] [-d folder]\n"
+	fprintf(stderr, "usage: floor [-n containers] [-w workers] [-k rounds] [-d folder] [-q]\n"
 			"             [-r rootfs -- /command argument...]\n");
 	exit(2);
 }
@@ -327,7 +327,7 @@ static const char *parse(struct floor *floor, int argc, char **argv)
 	const char *folder = "/var/tmp";
 	int letter;
 
-	while ((letter = getopt(argc, argv, "n:w:k:d:r:")) != -1) {
+	while ((letter = getopt(argc, argv, "n:w:k:d:r:q")) != -1) {
 		switch (letter) {
 		case 'n':
 			floor->count = atoi(optarg);
@@ -340,6 +340,9 @@ static const char *parse(struct floor *floor, int argc, char **argv)
 			break;
 		case 'd':
 			folder = optarg;
+			break;
+		case 'q':
+			floor->one_queue = true;
 			break;
 		case 'r':
 			floor->rootfs = optarg;

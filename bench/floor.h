@@ -26,6 +26,7 @@ struct floor {
 	int count;
 	int workers;
 	int rounds;
+	bool one_queue;     /* veths with one queue */
 	const char *rootfs; /* NULL: a root of the program itself, which then sleeps */
 	char **argv;        /* what every container runs */
 	char scratch[64];

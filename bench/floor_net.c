@@ -186,6 +186,17 @@ int net_make_bridge(int fd, struct floor *floor)
 	return floor->bridge_index < 0 ? -1 : 0;
 }
 
+/* Unasked the kernel makes one for each processor and takes the others out of use again. */
+static void put_queues(struct batch *batch, const struct floor *floor)
+{
+	const uint32_t one = 1;
+
+	if (!floor->one_queue)
+		return;
+	attribute(batch, IFLA_NUM_TX_QUEUES, &one, sizeof one);
+	attribute(batch, IFLA_NUM_RX_QUEUES, &one, sizeof one);
+}
+
 int net_make_pair(int fd, const struct floor *floor, const char *name, pid_t pid)
 {
 	struct ifinfomsg link = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
@@ -198,12 +209,14 @@ int net_make_pair(int fd, const struct floor *floor, const char *name, pid_t pid
 	attribute(&batch, IFLA_IFNAME, name, strlen(name) + 1);
 	attribute(&batch, IFLA_MASTER, &master, sizeof master);
 	attribute(&batch, IFLA_GROUP, &group, sizeof group);
+	put_queues(&batch, floor);
 	info = attribute(&batch, IFLA_LINKINFO, NULL, 0);
 	attribute(&batch, IFLA_INFO_KIND, "veth", 5);
 	data = attribute(&batch, IFLA_INFO_DATA, NULL, 0);
 	other = attribute(&batch, VETH_INFO_PEER, &peer, sizeof peer);
 	attribute(&batch, IFLA_IFNAME, "eth0", 5);
 	attribute(&batch, IFLA_NET_NS_PID, &target, sizeof target);
+	put_queues(&batch, floor);
 	nest_end(&batch, other);
 	nest_end(&batch, data);
 	nest_end(&batch, info);

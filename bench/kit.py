@@ -292,8 +292,8 @@ class Kit:
             run(["tar", "-xf", os.path.join(cache, "layers/busybox.tar"), "-C", folder])
         return folder
 
-    def floor(self, count):
-        out = json.loads(run([self.tool("floor"), "-n", str(count), "-d", self.dir]))
+    def floor(self, count, *more):
+        out = json.loads(run([self.tool("floor"), "-n", str(count), "-d", self.dir, *more]))
         return out["up_ms"], out["down_ms"]
 
     def pids(self, wanted):

@@ -20,7 +20,9 @@ $(foreach p,$(BENCH_PROGRAMS),$(eval $(call bench_rules,$(p))))
 bench-programs: $(BENCH_PROGRAMS:%=$(BUILD)/bench/%)
 
 # ONLY=up50: one work or several ("up50 exec"); ROUNDS=7; FULL=1: the long ones too; STATE=tmpfs: see bench/run.
+# WRITE=1: results.json, chart.svg and README's table also when not all works ran.
 bench: all bench-programs
 	@tests/images-build/build
-	@STACK_BUILD=$(abspath $(BUILD)) ONLY="$(ONLY)" ROUNDS="$(ROUNDS)" FULL="$(FULL)" STATE="$(STATE)" \
+	@[ -z "$(FULL)" ] || tests/compare/docker-root >/dev/null || echo "bench: docker compose cannot be fetched" >&2
+	@STACK_BUILD=$(abspath $(BUILD)) ONLY="$(ONLY)" ROUNDS="$(ROUNDS)" FULL="$(FULL)" STATE="$(STATE)" WRITE="$(WRITE)" \
 		tests/lib/netns bench/run

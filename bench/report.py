@@ -5,10 +5,25 @@ import platform
 import statistics
 import time
 
+from engine import versions as compose_versions
 from kit import version_of
 
+# Rows of README's table: figure, words, unit, the sides beside ours.
+TABLE = (
+    ("up50", "50 services up", "ms", ("floor", "podman", "compose")),
+    ("down50", "50 services down", "ms", ("floor", "podman", "compose")),
+    ("recreate", "one of 50 changed", "ms", ("floor",)),
+    ("exec", "`exec SERVICE true`", "ms", ("podman",)),
+    ("restart", "a killed program runs again, beyond the pause", "ms", ("podman",)),
+    ("rt_all", "OCI runtime: create, start, delete", "ms", ("crun", "runc")),
+    ("pull_cold", "pull of nginx into an empty store", "ms", ("floor", "podman")),
+    ("build_cold", "Dockerfile of ten steps, no cache", "ms", ("buildah",)),
+    ("idle_mb", "memory of everything of ours, 50 containers", "MB", ("podman",)),
+    ("wakeups_s", "wake-ups a second, idle", "", ("podman",)),
+)
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 CHARTED = ("up50", "down50", "up1", "rt_all", "exec", "restart", "pull_cold")
-COLOURS = {"stack": "#2b6cb0", "floor": "#a0aec0", "podman": "#805ad5", "crun": "#dd6b20", "runc": "#c53030"}
+COLOURS = {"stack": "#2b6cb0", "floor": "#a0aec0", "podman": "#805ad5", "compose": "#319795", "crun": "#dd6b20", "runc": "#c53030"}
 BAR, LABEL, WIDTH = 14, 150, 640
 
 
@@ -26,10 +41,11 @@ class Report:
             "cores": os.cpu_count(),
             "state": os.environ.get("STATE") or "ext4",
             "load_before": round(os.getloadavg()[0], 2),
-            "versions": {p: v for p in (kit.stack, "podman", "crun", "runc") if (v := version_of(p))},
+            "versions": {p: v for p in (kit.stack, "podman", "crun", "runc", "buildah") if (v := version_of(p))},
         }
         versions = self.about["versions"]
         versions["stack"] = versions.pop(kit.stack, "?")
+        versions.update(compose_versions())
 
     def add(self, work, side, values):
         for figure, value in values.items():
@@ -86,6 +102,24 @@ class Report:
             out.write("\n")
         with open(os.path.join(folder, "chart.svg"), "w", encoding="utf-8") as out:
             out.write(self.chart())
+        self.readme(os.path.join(os.path.dirname(folder), "README.md"))
+
+    def readme(self, path):
+        """README's table between its two marks, of the figures of this run."""
+        names = ("floor", "podman", "compose", "crun", "runc", "buildah")
+        rows = [f"| | stack | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
+        for figure, words, unit, sides in TABLE:
+            medians = self.medians(figure) if figure in self.values else {}
+            if "stack" not in medians:
+                continue
+            cells = [number(medians[s]) if s in sides and s in medians else "" for s in names]
+            rows.append(f"| {words}{', ' + unit if unit else ''} | {number(medians['stack'])} | {' | '.join(cells)} |")
+        with open(path, encoding="utf-8") as text:
+            before, _, rest = text.read().partition(BEGIN)
+            _, _, after = rest.partition(END)
+        if after:
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(f"{before}{BEGIN}\n" + "\n".join(rows) + f"\n{END}{after}")
 
     def chart(self):
         """Bars per figure, each figure on a scale of its own (its longest bar is full)."""
@@ -108,4 +142,4 @@ class Report:
 def number(value):
     if value >= 1000:
         return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:.1f}" if value >= 10 or not value else f"{value:.2f}"

@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 
-from engine import Engine
+from engine import PLUGIN, Engine, cached_root
 from kit import Missing, Project, Work, cpu_ms, run, service, size_of, sleepers, timed, wait_for
 
 BACKOFF_MS = 100  # of the first restart; up to a tenth more, by chance (orchestrator/service)
@@ -22,9 +22,9 @@ def up_down(count):
                 up, down = project.up(), project.down()
                 return dict(zip(names, (up, down, cpu_ms() - before)))
 
-            def floor():
+            def floor(*more):
                 before = cpu_ms()
-                up, down = kit.floor(count)
+                up, down = kit.floor(count, *more)
                 return dict(zip(names, (up, down, cpu_ms() - before)))
 
             def podman():
@@ -38,7 +38,7 @@ def up_down(count):
                     raise Missing("not with more than 50")
                 return dict(zip(names, engine.up_down(project)))
 
-            yield {"stack": ours, "floor": floor, "compose": compose, "podman": podman}
+            yield {"stack": ours, "floor": floor, "floor -q": lambda: floor("-q"), "compose": compose, "podman": podman}
 
     return prepare
 
@@ -199,9 +199,11 @@ def config(kit):
         return lambda: {"config1000": timed(project.command("config", *words))}
 
     def compose():
-        if shutil.which("docker") and "compose" in run(["docker", "--help"], check=False):
-            return {"config1000": timed(["docker", "compose", "-f", project.file, "config", "-q"])}
-        raise Missing("docker compose is not installed")
+        try:
+            plugin = os.path.join(cached_root(), PLUGIN)
+        except RuntimeError as error:
+            raise Missing(str(error)) from error
+        return {"config1000": timed([plugin, "-f", project.file, "config", "-q"])}
 
     yield {"stack": side("-q"), "stack, as JSON": side("--format", "json"), "compose": compose}
 
