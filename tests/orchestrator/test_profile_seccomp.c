@@ -138,9 +138,32 @@ static size_t rules_of(struct json_object *seccomp, const char *name)
 	return count;
 }
 
+/* As whoever reads config.json sees it. */
+static struct json_object *printed(cap_set caps)
+{
+	AUTO(json) struct json_object *seccomp = profile_seccomp(caps);
+	const char *text = json_object_to_json_string_ext(seccomp, JSON_C_TO_STRING_PLAIN |
+								   JSON_C_TO_STRING_NOSLASHESCAPE);
+	struct err err = ERR_NONE;
+	struct json_object *again = json_parse("seccomp", text, strlen(text), &err);
+
+	assert_non_null(again);
+	return again;
+}
+
+static void without_any_group_the_list_is_an_array_still(void **state)
+{
+	AUTO(json) struct json_object *seccomp = printed(0);
+	struct json_object *first = json_object_array_get_idx(json_array_at(seccomp, "syscalls"), 0);
+
+	(void)state;
+	assert_true(json_array_count(json_array_at(first, "names")) > 100);
+	assert_string_equal(action_of(seccomp, "chroot"), "SCMP_ACT_ERRNO");
+}
+
 static void a_plain_container_gets_eperm_by_default(void **state)
 {
-	AUTO(json) struct json_object *seccomp = profile_seccomp(DEFAULT);
+	AUTO(json) struct json_object *seccomp = printed(DEFAULT);
 
 	(void)state;
 	assert_string_equal(json_text_or(seccomp, "defaultAction", ""), "SCMP_ACT_ERRNO");
@@ -158,8 +181,8 @@ static void a_plain_container_gets_eperm_by_default(void **state)
 
 static void clone3_says_enosys_so_that_libc_falls_back(void **state)
 {
-	AUTO(json) struct json_object *plain = profile_seccomp(DEFAULT);
-	AUTO(json) struct json_object *admin = profile_seccomp(DEFAULT | BIT(CAP_SYS_ADMIN));
+	AUTO(json) struct json_object *plain = printed(DEFAULT);
+	AUTO(json) struct json_object *admin = printed(DEFAULT | BIT(CAP_SYS_ADMIN));
 	struct json_object *syscalls = json_array_at(plain, "syscalls");
 	struct json_object *last =
 		json_object_array_get_idx(syscalls, json_array_count(syscalls) - 1);
@@ -174,7 +197,7 @@ static void clone3_says_enosys_so_that_libc_falls_back(void **state)
 
 static void an_administrator_may_make_namespaces(void **state)
 {
-	AUTO(json) struct json_object *seccomp = profile_seccomp(BIT(CAP_SYS_ADMIN));
+	AUTO(json) struct json_object *seccomp = printed(BIT(CAP_SYS_ADMIN));
 
 	(void)state;
 	assert_string_equal(action_of(seccomp, "unshare"), "SCMP_ACT_ALLOW");
@@ -189,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_call_is_answered_by_its_group),
 		cmocka_unit_test(no_name_that_libseccomp_knows_is_missing),
+		cmocka_unit_test(without_any_group_the_list_is_an_array_still),
 		cmocka_unit_test(a_plain_container_gets_eperm_by_default),
 		cmocka_unit_test(clone3_says_enosys_so_that_libc_falls_back),
 		cmocka_unit_test(an_administrator_may_make_namespaces),
