@@ -29,6 +29,7 @@ struct step {
 	size_t at;
 	struct slot *slot;
 	struct record *record; /* of a CREATE, until the slot has it */
+	bool defers;           /* of a CREATE: the start that follows writes the record */
 	bool whole;            /* REMOVE_NETWORK of a project that ends: all at once */
 	struct err err;
 };
@@ -153,7 +154,19 @@ static void create_in_pool(uv_work_t *work)
 	struct step *step = work->data;
 
 	slot_create_blocking(step->change->sv, step->record, step->slot->name,
-			     step->record->image_id, &step->err);
+			     step->record->image_id, step->defers, &step->err);
+}
+
+static bool is_started_next(const struct change *change, const struct slot *slot)
+{
+	for (size_t i = 0; i < change->plan.count; i++) {
+		const struct action *action = &change->plan.actions[i];
+
+		if (action->kind == ACTION_START && action->slot == slot->number &&
+		    strcmp(action->service, slot->service) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void created(uv_work_t *work, int status)
@@ -164,6 +177,7 @@ static void created(uv_work_t *work, int status)
 
 	(void)status;
 	slot->record = step->record;
+	slot->is_deferred = step->defers;
 	model_unref(slot->model);
 	slot->model = model_ref(step->change->model);
 	slot->state = SLOT_CREATED;
@@ -195,6 +209,7 @@ static void begin_create(struct step *step, const struct action *action)
 				   step->slot, action->name);
 	if (action->from)
 		mark_unsettled(step, action);
+	step->defers = is_started_next(change, step->slot);
 	uv_queue_work(change->sv->loop, &step->work, create_in_pool, created);
 }
 
@@ -411,6 +426,19 @@ static bool will_not_run(const struct change *change, const char *service)
 	return true;
 }
 
+/* The networks of a project that ends go beside the last breath of what SIGKILL was sent to. */
+static bool is_dead_enough(const struct change *change, const struct action *action, size_t first)
+{
+	const struct action *stop = &change->plan.actions[first];
+	const struct slot *slot;
+
+	if (action->kind != ACTION_REMOVE_NETWORK || !(change->flags & CHANGE_TO_DOWN) ||
+	    stop->kind != ACTION_STOP || change->states[first] != ACTION_RUNNING)
+		return false;
+	slot = slot_of(change, stop);
+	return slot && slot->state == SLOT_STOPPING && slot->is_killed;
+}
+
 /* 1: may begin; 0: not yet; -1: never, *err says why. */
 static int may_begin(struct change *change, const struct action *action, struct err *err)
 {
@@ -419,7 +447,7 @@ static int may_begin(struct change *change, const struct action *action, struct 
 
 		if (state == ACTION_FAILED)
 			return err_set(err, ERR_CANCELLED, "%s", change->failure.msg);
-		if (state != ACTION_DONE)
+		if (state != ACTION_DONE && !is_dead_enough(change, action, action->after[i]))
 			return 0;
 	}
 	for (size_t i = 0; i < action->wait_count; i++) {

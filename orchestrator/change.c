@@ -310,6 +310,7 @@ static void change_done(struct flow *flow, const struct err *err)
 	if (flow->undo_err.code)
 		log_warn("walk-back", KV_S("op", change->op), KV_S("error", flow->undo_err.msg));
 	net_forget(change);
+	slots_write_deferred(sv);
 	nursery_unref(sv->nursery);
 	sv->nursery = NULL;
 	if (change->because.code)

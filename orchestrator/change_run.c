@@ -72,7 +72,7 @@ static void create_in_pool(uv_work_t *work)
 	struct create_job *job = work->data;
 
 	slot_create_blocking(job->change->sv, job->record, job->change->run_slot->name,
-			     job->record->image_id, &job->err);
+			     job->record->image_id, false, &job->err);
 }
 
 static void created(uv_work_t *work, int status)

@@ -148,22 +148,31 @@ static struct json_object *compose(const struct record *record)
 	return object;
 }
 
-int record_save(int containers_fd, const struct record *record, struct err *err)
+char *record_text(const struct record *record)
 {
 	AUTO(json) struct json_object *object = compose(record);
-	AUTO(free) char *text = NULL;
-	AUTO(fd) int dir_fd = file_open_dir(containers_fd, record->id, false, err);
 	size_t len;
 	const char *head = json_object_to_json_string_length(
 		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
 
-	if (dir_fd < 0)
-		return -1;
 	/* The part that never changes is kept as text and not built anew at each change of state.
 	 */
-	text = xformat("%.*s,\"info\":%s}\n", (int)len - 1, head,
+	return xformat("%.*s,\"info\":%s}\n", (int)len - 1, head,
 		       record->info ? record->info : "{}");
-	return file_replace(dir_fd, "record.json", text, strlen(text), err);
+}
+
+int record_write(int containers_fd, const char *id, const char *text, struct err *err)
+{
+	AUTO(fd) int dir_fd = file_open_dir(containers_fd, id, false, err);
+
+	return dir_fd < 0 ? -1 : file_replace(dir_fd, "record.json", text, strlen(text), err);
+}
+
+int record_save(int containers_fd, const struct record *record, struct err *err)
+{
+	AUTO(free) char *text = record_text(record);
+
+	return record_write(containers_fd, record->id, text, err);
 }
 
 static size_t index_of(const char *const *names, size_t count, const char *name, size_t fallback)

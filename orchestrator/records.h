@@ -71,6 +71,9 @@ AUTO_TYPE(record, record_free);
 
 /* Writes containers/ID/record.json (the folder must be there). */
 int record_save(int containers_fd, const struct record *record, struct err *err);
+/* The same in two steps, for another thread: the text (to be freed), and its writing. */
+char *record_text(const struct record *record);
+int record_write(int containers_fd, const char *id, const char *text, struct err *err);
 /* Reads one; ERR_NOT_FOUND when there is none, ERR_INVALID when torn or newer than we understand. A
  * life of another boot reads as ended (RECORD_EXITED, code 255 unless exit.json tells). */
 struct record *record_read(int containers_fd, const char *id, struct err *err);

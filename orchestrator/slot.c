@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/stamp.h"
+#include "orchestrator/change.h"
 #include "orchestrator/health.h"
 #include "orchestrator/idle.h"
 #include "orchestrator/publish.h"
@@ -133,8 +134,26 @@ void slot_write_record(struct slot *slot)
 {
 	struct err err = ERR_NONE;
 
+	slot->is_deferred = false;
 	if (slot->record && record_save(slot->sv->dirs->containers_fd, slot->record, &err) < 0)
 		log_error("record-not-written", KV_S("container", slot->record->id), KV_S("error", err.msg));
+}
+
+void slots_write_deferred(struct supervisor *sv)
+{
+	struct slot *slot;
+
+	LIST_FOREACH(slot, &sv->slots, link)
+		if (slot->is_deferred)
+			slot_write_record(slot);
+}
+
+/* `down` removes it next; until then exit.json tells how it ended, to whoever adopts it. */
+static bool is_going(const struct slot *slot)
+{
+	const struct change *change = TAILQ_FIRST(&slot->sv->changes);
+
+	return change && change->applying && change->flags & CHANGE_TO_DOWN && slot->state == SLOT_STOPPING;
 }
 
 void slot_set_state(struct slot *slot, enum slot_state state)
@@ -229,7 +248,9 @@ void slot_ended(struct slot *slot)
 	ready_forget(slot);
 	uv_timer_stop(&slot->timer);
 	slot_event(slot, "die", record->last_exit.oom ? "out of memory" : record->last_exit.error);
-	slot_write_record(slot);
+	slot->is_deferred = is_going(slot) && !left_overs;
+	if (!slot->is_deferred)
+		slot_write_record(slot);
 	/* The pool lets volumes go and, after a monitor that died, clears what it left; then slot_settled. */
 	slot_end_work(slot, left_overs);
 }

@@ -60,6 +60,8 @@ struct slot {
 	unsigned streak;      /* lives in a row that ended before RESET_AFTER */
 	bool stop_wanted;     /* the present end was asked for */
 	bool outlived_grace;  /* the last stop needed SIGKILL */
+	bool is_killed;       /* SIGKILL was sent: nothing of it needs the network any more */
+	bool is_deferred;     /* the record on disk is older than record: see slots_write_deferred */
 	bool kept_down;       /* stopped by hand: policy does not start it again */
 	bool hold_start;      /* wait between "created" and "release" until slot_go (run) */
 	bool remove_after;    /* run --rm */
@@ -91,9 +93,10 @@ const struct service *slot_service(const struct slot *slot);
 bool slot_is_live(const struct slot *slot); /* a process of it may run */
 const char *slot_state_name(enum slot_state state);
 
-/* Takes the record over and makes its folders; quick, in the pool through apply. ERR from disk. */
+/* Takes the record over and makes its folders; quick, in the pool through apply. With defers the
+ * record on disk keeps saying "creating" until a start that follows at once. ERR from disk. */
 int slot_create_blocking(const struct supervisor *sv, struct record *record, const char *slot_name,
-			 const char *image_id, struct err *err);
+			 const char *image_id, bool defers, struct err *err);
 
 void slot_start(struct slot *slot, const char *reason, slot_done done, void *ctx);
 /* After hold_start: the client is attached, the program may run. */
@@ -122,6 +125,9 @@ void slot_ended(struct slot *slot);
 void slot_set_state(struct slot *slot, enum slot_state state);
 void slot_event(struct slot *slot, const char *event, const char *reason);
 void slot_write_record(struct slot *slot);
+/* Whose next step writes the record anyway leaves this one out (is_deferred); where that step does
+ * not come, at the end of a change, it is written here. */
+void slots_write_deferred(struct supervisor *sv);
 void slot_job_over(struct slot *slot, const struct err *err);
 /* Out of the wait for a restart: exited. */
 void slot_end_backoff(struct slot *slot, bool by_hand);

@@ -29,13 +29,14 @@ struct remove_job {
 	const struct supervisor *sv;
 	char id[STAMP_ID_LEN + 1];
 	char *slot_name;
+	char *record_text; /* says that it is being removed */
 	unsigned flags;
 	bool was_starting;
 	struct err err;
 };
 
 int slot_create_blocking(const struct supervisor *sv, struct record *record, const char *slot_name,
-			 const char *image_id, struct err *err)
+			 const char *image_id, bool defers, struct err *err)
 {
 	const struct snapshot *snapshot;
 	AUTO(fd) int container_fd = -1;
@@ -60,7 +61,7 @@ int slot_create_blocking(const struct supervisor *sv, struct record *record, con
 		return -1;
 	crash_point("create", "record-created");
 	record->state = RECORD_CREATED;
-	return record_save(sv->dirs->containers_fd, record, err);
+	return defers ? 0 : record_save(sv->dirs->containers_fd, record, err);
 }
 
 /* The slot's own anonymous volumes; one that cannot go is told and stays for prune. */
@@ -90,6 +91,9 @@ static void remove_in_pool(uv_work_t *work)
 	AUTO(free) char *record = xformat("%s/record.json", job->id);
 	struct stat st;
 
+	if (record_write(job->sv->dirs->containers_fd, job->id, job->record_text, err) < 0)
+		log_error("record-not-written", KV_S("container", job->id), KV_S("error", err->msg));
+	*err = ERR_NONE;
 	crash_point("remove", "left-overs");
 	if (stat(root, &st) == 0)
 		slot_clear_left_overs(job->sv, job->id, err);
@@ -125,6 +129,7 @@ static void removed(uv_work_t *work, int status)
 		slot->record = NULL;
 	}
 	free(job->slot_name);
+	free(job->record_text);
 	free(job);
 	slot_set_state(slot, err.code == ERR_OK ? SLOT_EMPTY : SLOT_EXITED);
 	slot_job_over(slot, &err);
@@ -207,7 +212,8 @@ void slot_remove(struct slot *slot, unsigned flags, slot_done done, void *ctx)
 	memcpy(job->id, slot->record->id, sizeof(job->id));
 	job->slot_name = xstrdup(slot->name);
 	slot->record->state = RECORD_REMOVING;
-	slot_write_record(slot);
+	slot->is_deferred = false;
+	job->record_text = record_text(slot->record);
 	slot_set_state(slot, SLOT_REMOVING);
 	uv_queue_work(slot->sv->loop, &job->work, remove_in_pool, removed);
 }

@@ -480,7 +480,8 @@ void slot_start(struct slot *slot, const char *reason, slot_done done, void *ctx
 	slot->done = done;
 	slot->done_ctx = ctx;
 	slot->reason = reason;
-	slot->kept_down = slot->stop_wanted = false;
+	slot->kept_down = slot->stop_wanted = slot->is_killed = false;
+	slot->is_deferred = false; /* the first stage writes it */
 	slot->begun_us = stamp_now_us();
 	job->service = slot_service(slot);
 	if (check_startable(slot, job->service, &err) < 0) {

@@ -41,6 +41,7 @@ int slot_signal(struct slot *slot, int signal, struct err *err)
 			       slot->record ? slot->record->name : slot->name);
 	if (process_signal(pidfd, signal) < 0)
 		return err_sys(err, errno, "send signal %d", signal);
+	slot->is_killed |= signal == SIGKILL;
 	return 0;
 }
 
@@ -65,6 +66,7 @@ static void grace_is_over(uv_timer_t *timer)
 				 "signals as process 1: init: true helps)");
 	slot_signal(slot, SIGKILL, &err);
 	uv_timer_start(&slot->timer, still_there, KILL_WAIT_MS, 0);
+	slot_set_state(slot, slot->state); /* the network may go now */
 }
 
 struct hook_job {
