@@ -113,7 +113,7 @@ void change_progress(struct change *change, const char *kind, const char *name, 
 		     const char *state, const char *detail);
 void change_notice(struct change *change, const char *text);
 
-/* apply.c: the actions of change->plan, as wide as the edges allow. */
+/* apply.c, apply_walk.c: the actions of change->plan, as wide as the edges allow. */
 int apply_begin(void *data, struct err *err);       /* stage: STAGE_WAITS until all are over */
 int apply_cancel(void *data, struct err *err);      /* its way back: waits until nothing runs */
 void apply_look(struct change *change);             /* something changed: start what may start */

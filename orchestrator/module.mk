@@ -35,7 +35,7 @@ SRCS_orchestrator += $(addprefix orchestrator/,build.c build_base.c build_contro
 TESTS += $(addprefix tests/orchestrator/,test_build_control test_build_event test_build_names test_build_service)
 
 # many starts at once
-SRCS_orchestrator += orchestrator/launch_spawn.c orchestrator/nursery.c
+SRCS_orchestrator += orchestrator/apply_walk.c orchestrator/launch_spawn.c orchestrator/nursery.c
 TESTS += tests/orchestrator/test_nursery
 SRCS_orchestrator += orchestrator/request_check.c
 TESTS += $(addprefix tests/orchestrator/,test_damaged_state test_connections test_request_check)
