@@ -174,7 +174,7 @@ int user_resolve(int root_fd, const char *text, const char *const *more_groups, 
 	AUTO(free) char *groups = NULL;
 	struct slice user, group;
 	bool has_group = slice_split(SLICE(text), ':', &user, &group);
-	uint32_t gid;
+	uint32_t gid = 0;
 
 	memset(out, 0, sizeof(*out));
 	if (user.len == 0)

@@ -231,6 +231,7 @@ static struct build_image *get(struct build_worker *build, const char *ref,
 	image->platform = xstrdup(text);
 	if (read_image(build, id, image, err) < 0)
 		return NULL;
+	/* analyzer: an array of pointers */
 	*(struct build_image **)xgrow(&build->images, &build->image_count, sizeof(image)) = image;
 	return TAKE(image);
 }

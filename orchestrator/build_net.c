@@ -214,6 +214,7 @@ static struct lane *new_lane(struct build_net *net, enum build_net_kind kind, st
 		snprintf(lane->shown.address, sizeof(lane->shown.address), "%s", link->ip4);
 		snprintf(lane->shown.gateway, sizeof(lane->shown.gateway), "%s", link->gateway4);
 	}
+	/* analyzer: an array of pointers */
 	*(struct lane **)xgrow(&net->lanes, &net->count, sizeof(*net->lanes)) = lane;
 	return lane;
 }

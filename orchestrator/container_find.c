@@ -13,17 +13,21 @@
 #define ID_MIN   4 /* digits of an ID that may stand for it */
 #define HOPS_MAX 8 /* containers that use each other's network */
 
-static bool is_called(const struct record *record, const char *text)
+/* A name is meant before the beginning of an ID that looks like it. */
+enum way { BY_NAME, BY_ID };
+
+static bool is_called(const struct record *record, const char *text, enum way way)
 {
 	size_t len = strlen(text);
 
-	return strcmp(record->name, text) == 0 ||
-	       (len >= ID_MIN && strncmp(record->id, text, len) == 0);
+	return way == BY_NAME ? strcmp(record->name, text) == 0
+			      : len >= ID_MIN && strncmp(record->id, text, len) == 0;
 }
 
 /* *out_mode: network_mode of what was found, NULL when it has none. */
 static bool find_in(struct arena *arena, const struct roots *roots, const char *project,
-		    const char *text, struct container_place *out, const char **out_mode)
+		    const char *text, enum way way, struct container_place *out,
+		    const char **out_mode)
 {
 	struct err ignored = ERR_NONE;
 	AUTO(project_dirs)
@@ -36,7 +40,7 @@ static bool find_in(struct arena *arena, const struct roots *roots, const char *
 		char *slot = arena_alloc(arena, 256);
 		AUTO(json) struct json_object *info = NULL;
 
-		if (!is_called(records[i], text))
+		if (!is_called(records[i], text, way))
 			continue;
 		info = record_info(records[i]);
 		*out = (struct container_place){ .project = arena_strdup(arena, project),
@@ -55,9 +59,10 @@ static bool find_anywhere(struct arena *arena, const struct roots *roots, const 
 	struct err ignored = ERR_NONE;
 	AUTO(names) char **names = project_names(roots, &ignored);
 
-	for (char **name = names; names && *name; name++)
-		if (find_in(arena, roots, *name, text, out, out_mode))
-			return true;
+	for (enum way way = BY_NAME; way <= BY_ID; way++)
+		for (char **name = names; names && *name; name++)
+			if (find_in(arena, roots, *name, text, way, out, out_mode))
+				return true;
 	return false;
 }
 

@@ -38,4 +38,5 @@ TESTS += $(addprefix tests/orchestrator/,test_build_control test_build_event tes
 SRCS_orchestrator += orchestrator/apply_walk.c orchestrator/launch_spawn.c orchestrator/nursery.c
 TESTS += tests/orchestrator/test_nursery
 SRCS_orchestrator += orchestrator/request_check.c
-TESTS += $(addprefix tests/orchestrator/,test_damaged_state test_connections test_request_check)
+TESTS += $(addprefix tests/orchestrator/,test_damaged_state test_connections test_request_check \
+	test_container_find test_network_spec)

@@ -288,6 +288,8 @@ void net_fill_ports(struct batch *b)
 		struct slot_net *net = net_of_key(b, want->slot);
 		char text[ADDRESS_TEXT];
 
+		if (!net)
+			continue;
 		if (address_is_set(&want->host_ip)) {
 			fill_port(b, want, net, address_text(&want->host_ip, text),
 				  want->host_ip.family);

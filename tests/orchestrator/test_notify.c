@@ -43,9 +43,21 @@ static void hears(int fd, const char *wanted)
 		fail_msg("heard \"%s\" instead of \"%s\"", text, wanted);
 }
 
-static void stop(uv_timer_t *timer)
+/* Ends the loop when two signs of life have come, however slow the machine is. */
+struct listener {
+	uv_timer_t timer;
+	int fd, beats;
+};
+
+static void listen_for_beats(uv_timer_t *timer)
 {
-	uv_stop(timer->loop);
+	struct listener *listener = timer->data;
+	char text[64] = "";
+
+	while (recv(listener->fd, text, sizeof(text) - 1, MSG_DONTWAIT) > 0)
+		listener->beats += strncmp(text, "WATCHDOG=1", strlen("WATCHDOG=1")) == 0;
+	if (listener->beats >= 2)
+		uv_stop(timer->loop);
 }
 
 static void both_kinds_of_address_hear_ready_and_the_watchdog(void **state)
@@ -60,8 +72,8 @@ static void both_kinds_of_address_hear_ready_and_the_watchdog(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct notify *notify;
 		uv_loop_t loop;
-		uv_timer_t end;
-		int fd = listen_at(names[i]);
+		struct listener listener = { .fd = listen_at(names[i]) };
+		int fd = listener.fd;
 
 		setenv("NOTIFY_SOCKET", names[i], 1);
 		setenv("WATCHDOG_USEC", "20000", 1);
@@ -72,11 +84,11 @@ static void both_kinds_of_address_hear_ready_and_the_watchdog(void **state)
 		uv_loop_init(&loop);
 		notify_ready(notify, &loop, "shop");
 		hears(fd, "READY=1\nMAINPID=");
-		uv_timer_init(&loop, &end);
-		uv_timer_start(&end, stop, 200, 0);
+		uv_timer_init(&loop, &listener.timer);
+		listener.timer.data = &listener;
+		uv_timer_start(&listener.timer, listen_for_beats, 5, 5);
 		uv_run(&loop, UV_RUN_DEFAULT);
-		hears(fd, "WATCHDOG=1");
-		hears(fd, "WATCHDOG=1");
+		assert_true(listener.beats >= 2);
 		notify_say(notify, "STOPPING=1");
 		notify_keep(notify);
 		assert_string_equal(getenv("NOTIFY_SOCKET"), names[i]);
