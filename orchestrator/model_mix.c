@@ -30,6 +30,59 @@ static void add_missing(struct json_object *now, struct json_object *former, con
 			json_object_object_add(have, name, json_object_get(value));
 }
 
+static bool uses(const struct json_object *service, const char *key, const char *source)
+{
+	struct json_object *list = json_array_at(service, key);
+
+	for (size_t i = 0; i < json_array_count(list); i++)
+		if (strcmp(json_text_or(json_object_array_get_idx(list, i), "source", ""),
+			   source) == 0)
+			return true;
+	return false;
+}
+
+/* Whether a service that stays as it is has the config or secret, too. */
+static bool is_used_by_others(struct json_object *now, const char *key, const char *source,
+			      const char *const *services, size_t count)
+{
+	struct json_object *all = json_object_at(now, "services");
+
+	if (!all)
+		return false;
+	json_each(all, name, service) {
+		size_t i = 0;
+
+		while (i < count && strcmp(services[i], name) != 0)
+			i++;
+		if (i == count && uses(service, key, source))
+			return true;
+	}
+	return false;
+}
+
+/* What a config says stands in the model: a service goes back with it, unless others have it. */
+static void bring_contents(struct json_object *now, struct json_object *former, const char *key,
+			   const char *const *services, size_t count)
+{
+	struct json_object *have = json_object_at(now, key), *all = json_object_at(former, key);
+
+	if (!have || !all)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *list = json_array_at(
+			json_object_at(json_object_at(former, "services"), services[i]), key);
+
+		for (size_t k = 0; k < json_array_count(list); k++) {
+			const char *source =
+				json_text_or(json_object_array_get_idx(list, k), "source", "");
+			struct json_object *entry = json_object_at(all, source);
+
+			if (entry && !is_used_by_others(now, key, source, services, count))
+				json_object_object_add(have, source, json_object_get(entry));
+		}
+	}
+}
+
 static const char *const shared[] = { "networks", "volumes", "secrets", "configs" };
 
 struct model *model_mix(const struct model *now, const struct model *former,
@@ -52,6 +105,8 @@ struct model *model_mix(const struct model *now, const struct model *former,
 	}
 	for (size_t i = 0; count && i < sizeof(shared) / sizeof(*shared); i++)
 		add_missing(json, old, shared[i]);
+	bring_contents(json, old, "configs", services, count);
+	bring_contents(json, old, "secrets", services, count);
 	return model_from_json(json, err);
 }
 

@@ -4,7 +4,8 @@
 #include "orchestrator/model.h"
 
 /* The present model with these services as they were in the former one (and the networks, volumes,
- * secrets and configs that only that one has); count 0: the former one. NULL with *err. */
+ * secrets and configs that only that one has, and the configs and secrets that they alone use as
+ * they were there); count 0: the former one. NULL with *err. */
 struct model *model_mix(const struct model *now, const struct model *former,
 			const char *const *services, size_t count, struct err *err);
 

@@ -97,7 +97,7 @@ static const struct table restart_table = {
 	{ "order", KEY_TEXT, 0, AT(order), .choices = "start-first stop-first", \
 	  .doc = letter " which goes first" }
 static const struct key update_rows[] = { UPDATE_ROWS("B") };
-static const struct key rollback_rows[] = { UPDATE_ROWS("D") };
+static const struct key rollback_rows[] = { UPDATE_ROWS("B") };
 static const struct table update_table = {
 	.what = "update_config", TABLE_KEYS(update_rows),
 	.size = sizeof(struct update_config), PLAIN, EXTENSIONS(update_config),
@@ -140,8 +140,8 @@ static const struct key deploy_rows[] = {
 	  .doc = "C labels of the service, not of its containers" },
 	{ "update_config", KEY_OBJECT, 0, AT(update_config), &update_table,
 	  .doc = "B how `up` replaces containers" },
-	{ "rollback_config", KEY_OBJECT, KEY_WARNED, AT(rollback_config), &rollback_table,
-	  .doc = "D no effect on one host" },
+	{ "rollback_config", KEY_OBJECT, 0, AT(rollback_config), &rollback_table,
+	  .doc = "B how `rollback`, and an update that failed, replace containers" },
 	{ "resources", KEY_OBJECT, KEY_JSON_EMPTY, AT(resources), &resource_table,
 	  .doc = "A limits and reservations" },
 	{ "restart_policy", KEY_OBJECT, 0, AT(restart_policy), &restart_table,

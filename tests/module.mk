@@ -91,6 +91,13 @@ demo: deps
 	@tests/images-build/build
 	@STACK_BUILD=$(abspath $(BUILD)) tests/lib/netns tests/demo
 
+# A shell with a registry for the examples, in a namespace of its own. TRY="command": that alone.
+.PHONY: try
+try: deps
+	@$(MAKE) --no-print-directory all
+	@tests/images-build/build
+	@STACK_BUILD=$(abspath $(BUILD)) tests/lib/netns tests/try $(TRY)
+
 # The same command lines through docker compose (from Debian sid, fetched once) and through stack.
 .PHONY: compare-cli
 compare-cli: deps

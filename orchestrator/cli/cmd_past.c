@@ -147,7 +147,7 @@ static char *changes_text(const struct project *before, const struct project *no
 		if (!find(now, before->services[i].name))
 			fprintf(out, "%s-%s", ftell(out) ? " " : "", before->services[i].name);
 	if (ftell(out) == 0)
-		fputs("networks, volumes, settings or selection", out);
+		fputs("networks, volumes, configs, settings or selection", out);
 	fclose(out);
 	return text;
 }

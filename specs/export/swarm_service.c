@@ -242,6 +242,17 @@ static void fit_volumes(struct swarm *swarm, const struct service *service,
 	swarm_drop(entry, "shm_size");
 }
 
+/* A number for both limits, zero too, or both. */
+static void fit_ulimits(const struct service *service, struct json_object *entry)
+{
+	struct json_object *limits = json_object_at(entry, "ulimits");
+
+	for (size_t i = 0; i < service->ulimit_count; i++)
+		if (service->ulimits[i].both.is_set)
+			json_add_int(limits, service->ulimits[i].name,
+				     service->ulimits[i].both.value);
+}
+
 /* A mode is a number there. */
 static void fit_modes(struct json_object *list, const struct file_use *uses, size_t count)
 {
@@ -298,6 +309,7 @@ bool swarm_fit_service(struct swarm *swarm, const struct service *service,
 	fit_deploy(swarm, service, entry);
 	fit_ports(swarm, service, entry);
 	fit_volumes(swarm, service, entry);
+	fit_ulimits(service, entry);
 	fit_modes(json_array_at(entry, "secrets"), service->secrets, service->secret_count);
 	fit_modes(json_array_at(entry, "configs"), service->configs, service->config_count);
 	if (service->healthcheck && service->healthcheck->probe)

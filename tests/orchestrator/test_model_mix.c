@@ -61,6 +61,37 @@ static void one_service_goes_back_with_what_it_needs(void **state)
 	model_unref(former);
 }
 
+static const char *content_of(const struct model *model, const char *config)
+{
+	return project_find_config(model->project, config)->content;
+}
+
+static void a_service_goes_back_with_what_its_configs_said(void **state)
+{
+	static const char *const web[] = { "web" };
+	static const char page[] =
+		"\"web\":{\"image\":\"web:1\",\"configs\":[{\"source\":\"page\"},{\"source\":\"both\"}]},"
+		"\"db\":{\"image\":\"db:1\",\"configs\":[{\"source\":\"both\"}]}";
+	struct model *now = make(page,
+				 "\"configs\":{\"page\":{\"name\":\"p\",\"content\":\"two\"},"
+				 "\"both\":{\"name\":\"b\",\"content\":\"two\"}},",
+				 ""),
+		     *former = make(page,
+				    "\"configs\":{\"page\":{\"name\":\"p\",\"content\":\"one\"},"
+				    "\"both\":{\"name\":\"b\",\"content\":\"one\"}},",
+				    "");
+	struct err err = ERR_NONE;
+	struct model *mixed = model_mix(now, former, web, 1, &err);
+
+	(void)state;
+	assert_non_null(mixed);
+	assert_string_equal(content_of(mixed, "page"), "one");
+	assert_string_equal(content_of(mixed, "both"), "two"); /* db has it, too */
+	model_unref(mixed);
+	model_unref(now);
+	model_unref(former);
+}
+
 static bool all_exist(void *ctx, const char *service)
 {
 	(void)ctx;
@@ -154,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_service_goes_back_with_what_it_needs),
+		cmocka_unit_test(a_service_goes_back_with_what_its_configs_said),
 		cmocka_unit_test(what_is_set_aside_stays_active_when_it_was),
 		cmocka_unit_test(former_models_go_but_those_in_use),
 		cmocka_unit_test(another_image_is_another_model),

@@ -34,6 +34,8 @@ static void events_become_sentences(void **state)
                  "was created: not there yet"								 },
 		{ "{\"event\":\"health_status: unhealthy\",\"reason\":\"no answer\"}",
                  "became unhealthy: no answer"								},
+		{ "{\"event\":\"not-ready\",\"reason\":\"HTTP status 404\"}",
+		  "did not become ready: HTTP status 404" },
 		{ "{\"event\":\"something new\"}",                                     "something new"        },
 		{ "{}",								"?"                    },
 	};

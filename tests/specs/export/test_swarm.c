@@ -43,6 +43,7 @@ static const struct value_row rows[] = {
 	{ A("    volumes: ['v:/v']\nvolumes: { v: }\n"), STACK_FILE, "volumes", "{\"v\":{}}" },
 	{ A("    networks: [n]\nnetworks: { n: { ipam: { config: [{ subnet: 10.1.0.0/16, gateway: 10.1.0.1 }] } } }\n"), STACK_FILE,
 	  "networks/n/ipam", "{\"config\":[{\"subnet\":\"10.1.0.0/16\"}]}" },
+	{ A("    ulimits: { core: 0, nofile: { soft: 0, hard: 9 } }\n"), STACK_FILE, OWN "ulimits", "{\"core\":0,\"nofile\":{\"soft\":0,\"hard\":9}}" },
 	{ A("    deploy: { endpoint_mode: dnsrr }\n    ports: ['80:80']\n"), STACK_FILE, OWN "deploy", "absent" },
 };
 
