@@ -109,6 +109,10 @@ static int in_memory(const char *name, struct json_object *json, int *out_fd, st
 	return 0;
 }
 
+/* What came to the specification since 1.0 only adds members; but a runtime may refuse a version
+ * that it does not know (crun 1.8: all but 1.0). */
+#define FOREIGN_OCI_VERSION "1.0.2"
+
 /* Another runtime reads its bundle from a folder. */
 static int write_foreign_bundle(const struct slot_files_spec *spec, struct json_object *config,
 				struct err *err)
@@ -117,6 +121,7 @@ static int write_foreign_bundle(const struct slot_files_spec *spec, struct json_
 	AUTO(fd)
 	int bundle_fd = file_open_dir(spec->slot->sv->dirs->containers_fd, path, true, err);
 
+	json_add_text(config, "ociVersion", FOREIGN_OCI_VERSION);
 	return bundle_fd < 0 ? -1 : json_write_file(bundle_fd, "config.json", config, 0, err);
 }
 

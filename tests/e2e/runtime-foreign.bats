@@ -80,6 +80,7 @@ whole_life() { # WHAT-THE-FILE-SAYS
 		    command: [sh, -c, 'hostname; grep CapEff /proc/self/status']
 	END
 	up
+	[ "$(jq -r .ociVersion "$STACK_ROOT/projects/$P/containers/"*/bundle/config.json)" = 1.0.2 ] # older ones know no other
 	eventually 60 is exited "$P-web-1"
 	run -0 stack logs --no-log-prefix web
 	[ "$output" = $'box\nCapEff:\t0000000000000000' ]
