@@ -30,9 +30,13 @@ one_life() {
 	$R delete -f a
 }
 
+groups() { # BELOW: in every hierarchy, or in the one
+	ls -d "/sys/fs/cgroup$CGROUP$1" /sys/fs/cgroup/*"$CGROUP$1" 2>/dev/null
+}
+
 nothing_left() {
 	[ -z "$(find "$BATS_TEST_TMPDIR/root" -mindepth 1 -not -path '*/.seccomp*' 2>/dev/null)" ] &&
-		! ls -d /sys/fs/cgroup/*"$CGROUP/c" 2>/dev/null && ! pgrep -f "$BATS_TEST_TMPDIR/root" &&
+		[ -z "$(groups /c)" ] && ! pgrep -f "$BATS_TEST_TMPDIR/root" &&
 		[ "$(grep -c . /proc/self/mountinfo)" = "$MOUNTS" ]
 }
 
@@ -54,5 +58,5 @@ has_crash_points() {
 	done
 	eventually 20 nothing_left
 	rm -rf "$BATS_TEST_TMPDIR/root/.seccomp"
-	rmdir /sys/fs/cgroup/*"$CGROUP"
+	rmdir $(groups "")
 }
