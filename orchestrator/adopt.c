@@ -25,6 +25,7 @@
 #include "orchestrator/run_request.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_end.h"
+#include "orchestrator/update.h"
 #include "orchestrator/values.h"
 
 #define START_SLACK_US 5000000 /* the program may have spoken before its start was recorded */
@@ -204,6 +205,7 @@ int adopt_project(struct supervisor *sv, struct err *err)
 		slot->model = model_of(sv, records[i]);
 		if (slot->oneoff)
 			adopt_run(slot);
+		update_adopt(slot);
 		slot->unsettled = is_unsettled(records[i]);
 		adopt_slot(slot);
 		crash_point("adopt", "slot");

@@ -19,6 +19,7 @@
 #include "orchestrator/restore.h"
 #include "orchestrator/settle.h"
 #include "orchestrator/slot.h"
+#include "orchestrator/update.h"
 #include "volumes/volume.h"
 
 /* One action on its way. */
@@ -237,11 +238,11 @@ static void take_new_model(struct slot *slot, struct change *change)
 	struct json_object *info = record_info(slot->record);
 
 	json_add_int(info, "model", (int64_t)change->model->seq);
-	json_add_text(info, "restart", service->restart);
 	json_add_text(json_object_at(info, "labels"), "com.docker.compose.config-hash",
 		      wanted->config_hash);
 	if (service->stop_signal)
 		json_add_text(info, "stop_signal", service->stop_signal);
+	update_note(info, service, NULL); /* what was changed by hand goes: the file has changed */
 	record_put_info(slot->record, info);
 	free(slot->record->config_hash);
 	slot->record->config_hash = xstrdup(wanted->config_hash);

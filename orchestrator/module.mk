@@ -15,7 +15,7 @@ SRCS_orchestrator += $(addprefix orchestrator/,adopt_net.c names_ports.c names_r
 	network_fill.c network_foreign.c network_prepare.c network_repair.c reattach.c repair.c)
 SRCS_orchestrator += $(addprefix orchestrator/,cdi.c change_observe.c condition.c cron.c limits.c model_mix.c network_stray.c notify.c plan_rolling.c ready.c reload.c restore.c rollback.c schedule.c settle.c values.c)
 KTESTS += tests/orchestrator/k_transfer
-SRCS_orchestrator += orchestrator/idle.c orchestrator/idle_ports.c orchestrator/idle_table.c orchestrator/network_idle.c
+SRCS_orchestrator += orchestrator/update.c orchestrator/idle.c orchestrator/idle_ports.c orchestrator/idle_table.c orchestrator/network_idle.c
 SRCS_orchestrator += orchestrator/change_images.c orchestrator/image_change.c
 TESTS += tests/orchestrator/test_image_change
 KTESTS += tests/orchestrator/k_transfer_crash
@@ -23,7 +23,7 @@ TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile tes
 	test_records test_profile_seccomp test_bundle_seccomp test_events test_spawn test_control \
 	test_model test_desired test_roots test_observe test_bundle test_bundle_monitor test_plan_reason \
 	test_log_reader test_settings)
-TESTS += $(addprefix tests/orchestrator/,test_idle_table test_cdi test_condition test_cron test_health test_limits test_model_mix test_notify test_ready test_release_word test_restore)
+TESTS += $(addprefix tests/orchestrator/,test_idle_table test_update test_cdi test_condition test_cron test_health test_limits test_model_mix test_notify test_ready test_release_word test_restore)
 FUZZERS += tests/fuzz/fuzz_log_line
 TESTS += $(addprefix tests/orchestrator/,test_container_names test_model_merge test_plan_ops test_run_request)
 SRCS_orchestrator += orchestrator/container_names.c orchestrator/model_merge.c

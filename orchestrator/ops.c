@@ -26,6 +26,7 @@
 #include "orchestrator/rollback.h"
 #include "orchestrator/run_request.h"
 #include "orchestrator/slot.h"
+#include "orchestrator/update.h"
 #include "specs/model_json.h"
 
 struct op {
@@ -354,6 +355,24 @@ static void op_rename(struct supervisor *sv, struct control_request *request, co
 	control_fail(request, &err);
 }
 
+/* {"container":ID,"set":{KEY:VALUE|null}}: until it is recreated. */
+static void op_update(struct supervisor *sv, struct control_request *request, const struct op *op,
+		      struct json_object *message)
+{
+	struct slot *slot = slot_by_container(sv, json_text_or(message, "container", ""));
+	struct json_object *set = json_object_at(message, "set");
+	struct err err = ERR_NONE;
+
+	(void)op;
+	if (!slot || !slot->record || !set)
+		err_set(&err, ERR_NOT_FOUND, "no such container");
+	else if (update_slot(slot, set, is_dry(message), &err) == 0) {
+		control_ok(request, NULL);
+		return;
+	}
+	control_fail(request, &err);
+}
+
 /* ---- the rest ---- */
 
 static void op_status(struct supervisor *sv, struct control_request *request, const struct op *op,
@@ -450,6 +469,7 @@ static const struct op ops[] = {
 	{ "pause", op_freeze, PLAN_NOTHING, 0 },
 	{ "unpause", op_freeze, PLAN_NOTHING, 0 },
 	{ "rename", op_rename, PLAN_NOTHING, 0 },
+	{ "update", op_update, PLAN_NOTHING, 0 },
 	{ "status", op_status, PLAN_NOTHING, 0 },
 	{ "cancel", op_cancel, PLAN_NOTHING, 0 },
 	{ "end", op_end, PLAN_NOTHING, 0 },

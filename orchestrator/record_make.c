@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "orchestrator/bundle.h"
 #include "orchestrator/slot.h"
+#include "orchestrator/update.h"
 #include "specs/model_json.h"
 
 static void add_joined(struct json_object *labels, const char *key, const struct texts *texts)
@@ -167,7 +168,7 @@ struct record *record_make(const struct change *change, const struct service *se
 	add_words(info, "command", &service->command);
 	json_add_text(info, "stop_signal", service->stop_signal);
 	json_add_text(info, "network_mode", service->network_mode);
-	json_add_text(info, "restart", service->restart);
+	update_note(info, service, NULL);
 	json_add_bool(info, "tty", service->tty);
 	json_add_bool(info, "stdin_open", service->stdin_open);
 	if (slot->oneoff && change->run)

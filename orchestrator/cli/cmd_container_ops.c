@@ -39,12 +39,13 @@ const struct option_row container_update_options[] = {
 	OPT_TEXT("cpu-period", 0, "US", "Period of the CPU quota"),
 	OPT_TEXT("cpu-quota", 0, "US", "Quota of CPU time in a period"),
 	OPT_TEXT("cpuset-cpus", 0, "LIST", "Processors: 0-2,4"),
-	OPT_TEXT("cpuset-mems", 0, "LIST", "Memory nodes"),
+	OPT_TEXT("cpuset-mems", 0, "LIST", "Memory nodes, until its next start"),
 	OPT_TEXT("memory", 'm', "BYTES", "Limit of memory"),
 	OPT_TEXT("memory-reservation", 0, "BYTES", "Memory below which it is left alone"),
 	OPT_TEXT("memory-swap", 0, "BYTES", "Limit of memory and swap together, -1: no limit"),
 	OPT_TEXT("pids-limit", 0, "N", "Limit of processes, -1: no limit"),
 	OPT_TEXT("blkio-weight", 0, "N", "Weight of its input and output"),
+	OPT_TEXT("restart", 0, "POLICY", "Restart policy: no, always, on-failure[:N], unless-stopped"),
 	OPT_END,
 };
 /* clang-format on */
@@ -234,41 +235,61 @@ static void add(struct arena *arena, struct words *words, const char *text)
 	*(const char **)arena_grow(arena, &words->items, &words->count, sizeof(char *)) = text;
 }
 
-/* Flags of ours to flags of stack-runtime; sizes are told in bytes. */
-static int update_words(struct cli *cli, const struct options *options, struct words *words,
-			struct err *err)
+/* Options of ours, the key of the file that each sets, and the flag of stack-runtime. */
+static const struct {
+	const char *ours, *key, *theirs;
+	bool is_size;
+} update_flags[] = {
+	{"cpu-shares",          "cpu_shares",      "--cpu-share",          false},
+	{ "cpu-period",         "cpu_period",      "--cpu-period",         false},
+	{ "cpu-quota",          "cpu_quota",       "--cpu-quota",          false},
+	{ "cpuset-cpus",        "cpuset",          "--cpuset-cpus",        false},
+	{ "cpuset-mems",        NULL,              "--cpuset-mems",        false},
+	{ "memory",             "mem_limit",       "--memory",             true },
+	{ "memory-reservation", "mem_reservation", "--memory-reservation", true },
+	{ "memory-swap",        "memswap_limit",   "--memory-swap",        true },
+	{ "pids-limit",         "pids_limit",      "--pids-limit",         false},
+	{ "blkio-weight",       "blkio_config",    "--blkio-weight",       false},
+};
+
+/* What is told the supervisor: null is no limit. */
+static struct json_object *value_of(const char *key, const char *text)
 {
-	static const struct {
-		const char *ours, *theirs;
-		bool is_size;
-	} flags[] = {
-		{"cpu-shares",          "--cpu-share",          false},
-		{ "cpu-period",         "--cpu-period",         false},
-		{ "cpu-quota",          "--cpu-quota",          false},
-		{ "cpuset-cpus",        "--cpuset-cpus",        false},
-		{ "cpuset-mems",        "--cpuset-mems",        false},
-		{ "memory",             "--memory",             true },
-		{ "memory-reservation", "--memory-reservation", true },
-		{ "memory-swap",        "--memory-swap",        true },
-		{ "pids-limit",         "--pids-limit",         false},
-		{ "blkio-weight",       "--blkio-weight",       false},
-	};
+	struct json_object *weight;
+
+	if (strcmp(text, "-1") == 0 && strcmp(key, "memswap_limit") != 0)
+		return NULL;
+	if (strcmp(key, "blkio_config") == 0) {
+		weight = json_object_new_object();
+		json_add_text(weight, "weight", text);
+		return weight;
+	}
+	return json_object_new_string(text);
+}
+
+static int update_words(struct cli *cli, const struct options *options, struct words *words,
+			struct json_object *set, struct err *err)
+{
 	const char *cpus = options_text(options, "cpus");
+	const char *restart = options_text(options, "restart");
 	size_t before = words->count;
 
-	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
-		const char *text = options_text(options, flags[i].ours);
+	for (size_t i = 0; i < sizeof(update_flags) / sizeof(*update_flags); i++) {
+		const char *text = options_text(options, update_flags[i].ours);
 		uint64_t bytes;
 
 		if (!text)
 			continue;
-		if (flags[i].is_size && strcmp(text, "-1") != 0) {
+		if (update_flags[i].is_size && strcmp(text, "-1") != 0) {
 			if (units_parse_bytes(text, &bytes, err) < 0)
-				return err_wrap(err, "--%s", flags[i].ours);
+				return err_wrap(err, "--%s", update_flags[i].ours);
 			text = arena_format(cli->arena, "%llu", (unsigned long long)bytes);
 		}
-		add(cli->arena, words, flags[i].theirs);
+		add(cli->arena, words, update_flags[i].theirs);
 		add(cli->arena, words, text);
+		if (update_flags[i].key)
+			json_object_object_add(set, update_flags[i].key,
+					       value_of(update_flags[i].key, text));
 	}
 	if (cpus) {
 		char *end;
@@ -282,46 +303,73 @@ static int update_words(struct cli *cli, const struct options *options, struct w
 		add(cli->arena, words, "--cpu-quota");
 		add(cli->arena, words,
 		    arena_format(cli->arena, "%lld", (long long)(count * CPU_PERIOD_US + 0.5)));
+		json_add_text(set, "cpus", cpus);
 	}
-	return words->count > before ? 0
-				     : err_set(err, ERR_INVALID,
-					       "which limit? See 'stack container update --help'");
+	if (restart)
+		json_add_text(set, "restart", restart);
+	return json_object_object_length(set) > 0 || words->count > before
+		       ? 0
+		       : err_set(err, ERR_INVALID,
+				 "which limit? See 'stack container update --help'");
 }
 
-/* Until its next start: the file says what holds then. */
-static int update_one(struct cli *cli, const struct options *options, const struct view *view,
-		      const struct observed_container *container, struct err *err)
+static int update_running(struct cli *cli, const struct words *words, const char *name,
+			  struct err *err)
 {
-	struct words words = { NULL, 0 };
 	int status;
-	pid_t pid;
+	pid_t pid = fork();
 
-	(void)view;
-	if (!container->alive)
-		return err_set(err, ERR_INVALID,
-			       "container %s does not run; the limits of its next start stand in "
-			       "the file",
-			       container->record->name);
-	add(cli->arena, &words, "stack-runtime");
-	add(cli->arena, &words, "--root");
-	add(cli->arena, &words, arena_format(cli->arena, "%s/containers", cli->roots->run));
-	add(cli->arena, &words, "update");
-	if (update_words(cli, options, &words, err) < 0)
-		return -1;
-	add(cli->arena, &words, container->record->id);
-	add(cli->arena, &words, NULL);
-	pid = fork();
 	if (pid == 0) {
-		execv(cli->runtime, (char *const *)(uintptr_t)words.items);
+		execv(cli->runtime, (char *const *)(uintptr_t)words->items);
 		_exit(127);
 	}
 	if (pid < 0)
 		return err_sys(err, errno, "fork");
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return status == 0 ? 0
-			   : err_set(err, ERR_SYSTEM, "the limits of %s could not be changed",
-				     container->record->name);
+	return status == 0
+		       ? 0
+		       : err_set(err, ERR_SYSTEM, "the limits of %s could not be changed", name);
+}
+
+/* dry: only looked at. */
+static int remember(struct client *client, const struct record *record, struct json_object *set,
+		    bool dry, struct err *err)
+{
+	struct json_object *request = json_object_new_object();
+
+	json_add_text(request, "container", record->id);
+	json_object_object_add(request, "set", json_object_get(set));
+	json_add_bool(json_add_object(request, "options"), "dry_run", dry);
+	return client_request(client, "update", request, NULL, NULL, NULL, err);
+}
+
+/* The supervisor may refuse it; then the processes that run; then it remembers. */
+static int update_one(struct cli *cli, const struct options *options, const struct view *view,
+		      const struct observed_container *container, struct err *err)
+{
+	AUTO(json) struct json_object *set = json_object_new_object();
+	AUTO(client) struct client *client = NULL;
+	struct words words = { NULL, 0 };
+	size_t before;
+
+	add(cli->arena, &words, "stack-runtime");
+	add(cli->arena, &words, "--root");
+	add(cli->arena, &words, arena_format(cli->arena, "%s/containers", cli->roots->run));
+	add(cli->arena, &words, "update");
+	before = words.count;
+	if (update_words(cli, options, &words, set, err) < 0)
+		return -1;
+	client = client_open(cli, view->dirs->name, true, err);
+	if (!client || remember(client, container->record, set, true, err) < 0)
+		return -1;
+	if (container->alive && words.count > before) {
+		add(cli->arena, &words, container->record->id);
+		add(cli->arena, &words, NULL);
+		if (update_running(cli, &words, container->record->name, err) < 0)
+			return -1;
+	}
+	return remember(client, container->record, set, false, err);
 }
 
 EACH(update, update_one)

@@ -93,9 +93,26 @@ static char *ended_text(const struct record_exit *last, const char *then, uint64
 		       *why ? ": " : "", why);
 }
 
+static char *keys_of(struct json_object *object)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (object) {
+		json_each(object, name, value) {
+			(void)value;
+			fprintf(out, "%s%s", ftell(out) ? " " : "", name);
+		}
+	}
+	fclose(out);
+	return text;
+}
+
 char *reason_state(const struct observed_container *container, uint64_t now_us)
 {
 	const struct record *record = container->record;
+	AUTO(free) char *by_hand = NULL;
 	char age[HUMAN_LEN];
 
 	if (observed_is_asleep(container))
@@ -108,8 +125,10 @@ char *reason_state(const struct observed_container *container, uint64_t now_us)
 	if (!container->alive)
 		return xformat("is %s", container->status);
 	human_duration((now_us - record->started_at_us) / 1000000, age);
-	return xformat("runs since %s%s%s%s", age, record->health != HEALTH_NONE ? ", " : "",
-		       health_name(record->health), record->paused ? ", frozen" : "");
+	by_hand = keys_of(json_object_at(container->info, "updated"));
+	return xformat("runs since %s%s%s%s%s%s", age, record->health != HEALTH_NONE ? ", " : "",
+		       health_name(record->health), record->paused ? ", frozen" : "",
+		       *by_hand ? ", changed by hand: " : "", by_hand);
 }
 
 char *reason_outlook(const struct observed_container *container, const struct service *service,

@@ -49,10 +49,12 @@ static char *join(const struct json_object *object, char separator, const char *
 	FILE *out = open_memstream(&text, &size);
 	bool first = true;
 
-	json_each(object, key, value) {
-		fprintf(out, "%s%s%s%s", first ? "" : (char[]){ separator, 0 }, key, assign,
-			json_object_get_string(value));
-		first = false;
+	if (object) {
+		json_each(object, key, value) {
+			fprintf(out, "%s%s%s%s", first ? "" : (char[]){ separator, 0 }, key, assign,
+				value ? json_object_get_string(value) : "none");
+			first = false;
+		}
 	}
 	fclose(out);
 	return text;
@@ -168,5 +170,6 @@ struct json_object *row_container(const char *project, const struct observed_con
 	json_add_text(row, "Size", "0B");
 	json_add_text(row, "State", container->status);
 	add_owned(row, "Status", row_status(container));
+	add_owned(row, "Updated", join(json_object_at(container->info, "updated"), ',', "="));
 	return row;
 }

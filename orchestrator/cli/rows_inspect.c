@@ -125,6 +125,14 @@ static void add_mounts(struct json_object *row, const struct project_dirs *dirs,
 	}
 }
 
+static void add_limits(struct json_object *host, struct json_object *limits)
+{
+	if (!limits)
+		return;
+	json_each(limits, name, value)
+		json_object_object_add(host, name, json_object_get(value));
+}
+
 struct json_object *inspect_container(const struct project_dirs *dirs,
 				      const struct observed_container *container)
 {
@@ -149,6 +157,7 @@ struct json_object *inspect_container(const struct project_dirs *dirs,
 		      json_text_or(container->info, "network_mode", "default"));
 	json_add_text(json_add_object(host, "RestartPolicy"), "Name",
 		      json_text_or(container->info, "restart", "no"));
+	add_limits(host, json_object_at(container->info, "limits"));
 	add_networks(row, container->info);
 	add_mounts(row, dirs, json_array_at(container->info, "mounts"));
 	return row;

@@ -117,8 +117,52 @@ read" ]
 	has "which limit"
 	run stack container update --cpus none "$P-web-1"
 	[ "$status" -eq 1 ]
-	stack stop
-	run stack container update -m 64m "$P-web-1"
+	run stack container update --restart sometimes "$P-web-1"
 	[ "$status" -eq 1 ]
-	has "does not run"
+	has sometimes
+	run stack container update -m -7 "$P-web-1"
+	[ "$status" -eq 1 ]
+}
+
+@test "what update has changed holds over restarts, crashes and another supervisor, until the file says else" {
+	replicas
+	up --scale web=1
+	stack container update -m 64m --pids-limit 50 --cpus 0.5 --restart always "$P-web-1"
+	limits() { field "$P-web-1" '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}} {{.HostConfig.NanoCpus}} {{.HostConfig.RestartPolicy.Name}}'; }
+	[ "$(limits)" = "67108864 50 500000000 always" ]
+	stack restart
+	limited 67108864
+	former=$(supervisor_pid)
+	kill -KILL "$former"
+	eventually 10 is_gone "$former"
+	up --scale web=1 # nothing has changed in the file
+	[ "$(limits)" = "67108864 50 500000000 always" ]
+	# the policy that was set by hand: a crash is followed by a start
+	begun=$(started_at "$P-web-1")
+	kill -KILL "$(pid_of "$P-web-1")"
+	eventually 20 restarted_since "$P-web-1" "$begun"
+	limited 67108864
+	run stack why web
+	has "changed by hand: " mem_limit restart
+	[[ $(stack ps --format '{{.Updated}}') == *mem_limit=67108864* ]]
+	# one that does not run: for its next start
+	stack stop
+	stack container update -m 96m "$P-web-1"
+	stack start
+	limited 100663296
+	# the file speaks last
+	sed 's/scale: 2/mem_limit: 128m/' app.yml >other.yml
+	stack -f other.yml up -d
+	[ "$(limits)" = "134217728 0 0 no" ]
+	limited 134217728
+}
+
+limited() { # BYTES: the memory limit that the kernel holds for web-1
+	local cgroup
+	cgroup=$(awk -F: '$2 ~ /memory/ { print "/sys/fs/cgroup/memory" $3 }' "/proc/$(pid_of "$P-web-1")/cgroup" | head -1)
+	if [ -n "$cgroup" ]; then
+		[ "$(cat "$cgroup/memory.limit_in_bytes")" = "$1" ]
+	else
+		[ "$(cat "/sys/fs/cgroup$(cut -d: -f3 "/proc/$(pid_of "$P-web-1")/cgroup")/memory.max")" = "$1" ]
+	fi
 }
