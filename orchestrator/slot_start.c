@@ -432,6 +432,14 @@ static void started(struct start_job *job)
 	slot_watch(slot, pidfd);
 }
 
+/* The words of a stage say what was wrong, not always with what. */
+static void name_container(const struct slot *slot, struct err *err)
+{
+	if (err->code != ERR_CANCELLED && strncmp(err->msg, "service ", 8) != 0 &&
+	    !strstr(err->msg, slot->record->name))
+		err_wrap(err, "container %s", slot->record->name);
+}
+
 static void start_over(struct flow *flow, const struct err *err)
 {
 	struct start_job *job = flow->job;
@@ -444,6 +452,7 @@ static void start_over(struct flow *flow, const struct err *err)
 		started(job);
 		result = job->hook_err;
 	} else {
+		name_container(slot, &result);
 		log_warn("start-failed", KV_S("service", slot->service), KV_S("container", slot->record->id),
 			 KV_S("error", result.msg));
 		slot_event(slot, "start-failed", result.msg);

@@ -44,6 +44,19 @@ static struct node *fail(struct reader *reader, enum problem_kind kind, struct p
 	return NULL;
 }
 
+/* libyaml's words for what people meet most say little. */
+static const char *words_of(const yaml_parser_t *parser)
+{
+	static const char no_token[] = "found character that cannot start any token";
+
+	if (!parser->problem)
+		return "not YAML";
+	return strcmp(parser->problem, no_token) == 0
+		       ? "no value starts with this character (lines are indented by blanks, not by a "
+			 "tab; a text that begins with @ or ` stands in quotes)"
+		       : parser->problem;
+}
+
 static int next_event(struct reader *reader, yaml_event_t *event)
 {
 	const yaml_parser_t *parser = &reader->parser;
@@ -54,7 +67,7 @@ static int next_event(struct reader *reader, yaml_event_t *event)
 	     parser->error == YAML_READER_ERROR
 		     ? (struct place){ reader->file, (unsigned)parser->mark.line + 1, 1 }
 		     : place_at(reader, parser->problem_mark),
-	     parser->problem ? parser->problem : "not YAML");
+	     words_of(parser));
 	return -1;
 }
 

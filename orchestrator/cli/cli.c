@@ -29,6 +29,14 @@ static void export_config(const char *path)
 	free(absolute);
 }
 
+/* What belongs to the machine is root's; a store of one's own is asked for by name. */
+static int refuse_user(struct err *err)
+{
+	return err_set(err, ERR_DENIED,
+		       "stack needs root to run containers and to see them: use sudo (or --root and "
+		       "--runtime-root for images in folders of your own)");
+}
+
 int cli_roots(struct cli *cli, struct err *err)
 {
 	const struct options *globals = options_globals(cli->options);
@@ -36,15 +44,14 @@ int cli_roots(struct cli *cli, struct err *err)
 	if (cli->roots)
 		return 0;
 	export_config(options_text(globals, "config"));
+	if (geteuid() != 0 && !options_is_set(globals, "root"))
+		return refuse_user(err);
 	cli->roots = roots_open(options_text(globals, "root"),
 				options_text(globals, "runtime-root"), err);
 	if (cli->roots)
 		return 0;
 	if (geteuid() != 0 && err->code == ERR_DENIED)
-		return err_set(err, ERR_DENIED,
-			       "stack needs root to run containers: use sudo (or --root and "
-			       "--runtime-root for "
-			       "folders of your own)");
+		return refuse_user(err);
 	return -1;
 }
 
@@ -66,7 +73,8 @@ static void tell_problems(struct cli *cli, const struct problems *problems)
 		fprintf(stderr, "warning: %s\n", problem_text(cli->arena, problem));
 	}
 	for (size_t i = 0; i < shown; i++)
-		fprintf(stderr, "%s\n", problem_text(cli->arena, &problems->errors[i]));
+		fprintf(stderr, "%s%s\n", problems->errors[i].place.file ? "" : "stack: ",
+			problem_text(cli->arena, &problems->errors[i]));
 	if (problems->error_count > shown)
 		fprintf(stderr, "... and %zu more\n", problems->error_count - shown);
 }

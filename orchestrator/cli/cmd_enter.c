@@ -74,6 +74,9 @@ static int find_running(struct cli *cli, const struct options *options,
 	*out = observed_find(observed, service, (unsigned)options_number(options, "index"));
 	if (!*out && !observed_has_service(observed, service))
 		return err_set(err, ERR_NOT_FOUND, "no such service: %s", service);
+	if ((!*out || !(*out)->alive) && options_is_given(options, "index"))
+		return err_set(err, ERR_NOT_FOUND, "service \"%s\" is not running container #%lld",
+			       service, (long long)options_number(options, "index"));
 	if (!*out || !(*out)->alive)
 		return err_set(err, ERR_NOT_FOUND, "service \"%s\" is not running", service);
 	return 0;

@@ -89,9 +89,9 @@ static int freeze(struct cli *cli, const struct options *options, const char *op
 	tell(cli, json_array_at(result, "names"), verb);
 	already = json_array_at(result, "already");
 	if (json_array_count(already))
-		return err_set(err, ERR_INVALID, "container %s is %s already",
+		return err_set(err, ERR_INVALID, "container %s is %s",
 			       json_object_get_string(json_object_array_get_idx(already, 0)),
-			       strcmp(op, "pause") == 0 ? "paused" : "not paused");
+			       strcmp(op, "pause") == 0 ? "paused already" : "not paused");
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include "orchestrator/cli/help.h"
 #include "orchestrator/cli/manual.h"
 #include "orchestrator/cli/manual_file.h"
+#include "orchestrator/cli/refusals.h"
 
 #define SERVICES_USAGE "[SERVICE...]"
 
@@ -263,9 +264,16 @@ static const char *environment(void *ctx, const char *name)
 
 static int usage_error(const struct options *options, const struct err *err)
 {
-	if (err->code == ERR_NOT_FOUND)
+	const char *why = err->code == ERR_NOT_FOUND ? refusal_of_command(options_unknown(options))
+						      : NULL;
+
+	if (err->code == ERR_NOT_FOUND && !why)
 		help_print(stdout, options);
-	fprintf(stderr, "stack: %s\n", err->msg);
+	if (why)
+		fprintf(stderr, "stack: stack %s is not supported: %s\n", options_unknown(options),
+			why);
+	else
+		fprintf(stderr, "stack: %s\n", err->msg);
 	return 1;
 }
 
@@ -285,6 +293,8 @@ static int run(struct cli *cli, struct options *options, struct err *err)
 			 "parts");
 	if (cli->dry_run && dry_run_replaces(options))
 		return 0;
+	if (refusal_of_rights(options, err) < 0)
+		return -1;
 	return command->run(cli, options, err);
 }
 

@@ -73,6 +73,11 @@ void options_free(struct options *options)
 		arena_free(options->arena); /* with options itself */
 }
 
+const char *options_unknown(const struct options *options)
+{
+	return options->unknown;
+}
+
 bool options_wants_help(const struct options *options)
 {
 	return options->wants_help;

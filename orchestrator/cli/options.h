@@ -138,6 +138,8 @@ int options_parse(struct options *options, int argc, char **argv, struct err *er
 int options_apply_env(struct options *options, const char *(*lookup)(void *ctx, const char *name),
 		      void *ctx, struct err *err);
 
+/* After ERR_NOT_FOUND of options_parse: the word that is no command; else NULL. */
+const char *options_unknown(const struct options *options);
 bool options_wants_help(const struct options *options);
 /* The command that was named last, at least the root. */
 const struct command *options_command(const struct options *options);

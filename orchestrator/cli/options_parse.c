@@ -204,10 +204,12 @@ static const char *child_candidate(const void *ctx, size_t i)
 	return parent->children[i].name;
 }
 
-static int unknown_command(const struct options *options, const char *name, struct err *err)
+static int unknown_command(struct options *options, const char *name, struct err *err)
 {
 	const struct command *parent = options_command(options);
 	const char *near = text_near(name, child_candidate, parent);
+
+	options->unknown = name;
 
 	if (near)
 		err_set(err, ERR_NOT_FOUND, "unknown command: %s %.60s (did you mean \"%s %s\"?)",
