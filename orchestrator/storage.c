@@ -276,8 +276,6 @@ int storage_contents(const struct volume_store *volumes, const struct project *p
 	for (size_t i = 0; status == 0 && i < count; i++) {
 		char one[65] = "";
 
-		if (grants[i].is_bind)
-			continue;
 		status = secret_digest(volumes, &grants[i].grant, one, err);
 		digest_update(digest, grants[i].target, strlen(grants[i].target) + 1);
 		digest_update(digest, one, sizeof(one));

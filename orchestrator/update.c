@@ -100,22 +100,24 @@ static void add_limits(struct json_object *info, const struct service *service)
 	struct opt_bytes reservation = service_memory_reservation(service);
 	struct opt_number cpus = service_cpus(service);
 	struct opt_int pids = service_pids_limit(service);
+	const struct blkio *blkio = service->blkio_config;
+	/* clang-format off */
 	const struct {
 		const char *name;
 		bool is_set;
 		int64_t value;
 	} rows[] = {
-		{"Memory",             memory.is_set,						 memory.bytes                      },
-		{ "MemoryReservation", reservation.is_set,                                            reservation.bytes                 },
-		{ "MemorySwap",        service->memswap_limit.is_set,                                 service->memswap_limit.bytes      },
-		{ "NanoCpus",          cpus.is_set,						   (int64_t)(cpus.value * NANO + 0.5)},
-		{ "CpuShares",         service->cpu_shares.is_set,                                    (int64_t)service->cpu_shares.value},
-		{ "CpuPeriod",         service->cpu_period.is_set,                                    service->cpu_period.value         },
-		{ "CpuQuota",          service->cpu_quota.is_set,                                     service->cpu_quota.value          },
-		{ "PidsLimit",         pids.is_set,						   pids.value                        },
-		{ "BlkioWeight",       service->blkio_config && service->blkio_config->weight.is_set,
-                 service->blkio_config ? service->blkio_config->weight.value : 0                                                        },
+		{ "Memory", memory.is_set, memory.bytes },
+		{ "MemoryReservation", reservation.is_set, reservation.bytes },
+		{ "MemorySwap", service->memswap_limit.is_set, service->memswap_limit.bytes },
+		{ "NanoCpus", cpus.is_set, (int64_t)(cpus.value * NANO + 0.5) },
+		{ "CpuShares", service->cpu_shares.is_set, (int64_t)service->cpu_shares.value },
+		{ "CpuPeriod", service->cpu_period.is_set, service->cpu_period.value },
+		{ "CpuQuota", service->cpu_quota.is_set, service->cpu_quota.value },
+		{ "PidsLimit", pids.is_set, pids.value },
+		{ "BlkioWeight", blkio && blkio->weight.is_set, blkio ? blkio->weight.value : 0 },
 	};
+	/* clang-format on */
 
 	json_object_object_del(info, "limits");
 	limits = json_add_object(info, "limits");

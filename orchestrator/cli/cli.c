@@ -147,6 +147,15 @@ int cli_load(struct cli *cli, unsigned flags, const char *const *services, struc
 	return take_env_file(cli, &out->environment, err);
 }
 
+struct project *cli_peek(struct cli *cli)
+{
+	struct load_options load = { .flags = 0 };
+	struct load_result result;
+
+	fill(cli, &load);
+	return project_load(cli->arena, &load, &result) < 0 ? NULL : result.project;
+}
+
 bool cli_has_project(struct cli *cli)
 {
 	struct load_options load = { .flags = LOAD_NAME_ONLY };

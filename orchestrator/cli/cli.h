@@ -43,6 +43,8 @@ int cli_load(struct cli *cli, unsigned flags, const char *const *services, struc
 /* ansi and progress as --ansi and --progress say. ERR_INVALID: they do not go together. */
 int cli_choose_output(struct cli *cli, struct err *err);
 /* Whether the command line, the environment or the folder names a project; nothing is told. */
+/* What the files say now, without a word; NULL: there are none, or they have mistakes. */
+struct project *cli_peek(struct cli *cli);
 bool cli_has_project(struct cli *cli);
 /* The project's name alone: -p, COMPOSE_PROJECT_NAME, else the files. */
 int cli_project_name(struct cli *cli, const char **out_name, struct err *err);

@@ -10,6 +10,7 @@
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/operate.h"
 #include "orchestrator/cli/view.h"
+#include "specs/hash.h"
 
 /* clang-format off */
 const struct option_row stop_options[] = { OPT_STOP_TIMEOUT, OPT_END };
@@ -43,11 +44,48 @@ int stop_command(struct cli *cli, const struct options *options, struct err *err
 	return operate(cli, options, "stop", "Stopping", no_flags, true, NULL, err);
 }
 
+static bool is_changed(const struct project *project, const struct observed_container *container,
+		       const char *const *names)
+{
+	const struct service *service = project_find_service(project, container->record->service);
+	char hash[SERVICE_HASH_LEN + 1];
+
+	if (!service || container->record->oneoff || !view_is_meant(names, service->name))
+		return false;
+	service_hash(service, hash);
+	return strcmp(hash, container->record->config_hash) != 0;
+}
+
+/* A restart takes nothing new from the files; who expects it to is told. */
+static void tell_changes(struct cli *cli, const char *const *names)
+{
+	struct err ignored = ERR_NONE;
+	const struct project *project = cli_peek(cli);
+	AUTO(view) struct view *view = project ? view_open(cli, false, &ignored) : NULL;
+	const char *last = "";
+
+	for (size_t i = 0; view && i < view->observed->count; i++) {
+		const struct observed_container *container = &view->observed->containers[i];
+
+		if (strcmp(container->record->service, last) == 0 ||
+		    !is_changed(project, container, names))
+			continue;
+		last = container->record->service;
+		fprintf(stderr,
+			"service %s: its configuration has changed since it was made; 'stack up' "
+			"applies it, 'stack plan' shows it\n",
+			last);
+	}
+}
+
 int restart_command(struct cli *cli, const struct options *options, struct err *err)
 {
 	static const char *const flags[] = { "no-deps", NULL };
 
-	return operate(cli, options, "restart", "Restarting", flags, true, NULL, err);
+	if (operate(cli, options, "restart", "Restarting", flags, true, NULL, err) < 0)
+		return -1;
+	tell_changes(cli, options_arguments(options));
+	return 0;
 }
 
 /* The containers that the answer names, one line each; how many. */

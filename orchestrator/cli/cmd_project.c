@@ -16,6 +16,7 @@
 #include "orchestrator/cli/client.h"
 #include "orchestrator/cli/cmd_watch.h"
 #include "orchestrator/cli/commands.h"
+#include "orchestrator/cli/exposed.h"
 #include "orchestrator/cli/logs.h"
 #include "orchestrator/cli/operate.h"
 #include "orchestrator/cli/request.h"
@@ -304,7 +305,7 @@ int plan_command(struct cli *cli, const struct options *options, struct err *err
 	struct json_object *wishes, *request;
 
 	if (cli_load(cli, 0, options_arguments(options), &loaded, err) < 0 ||
-	    cli_roots(cli, err) < 0)
+	    cli_roots(cli, err) < 0 || cli_settings(cli, err) < 0)
 		return -1;
 	request = request_new(options_arguments(options), &wishes);
 	request_add_model(request, loaded.project);
@@ -325,7 +326,10 @@ int plan_command(struct cli *cli, const struct options *options, struct err *err
 		puts(json_object_to_json_string_ext(plan, JSON_C_TO_STRING_PRETTY |
 								  JSON_C_TO_STRING_SPACED |
 								  JSON_C_TO_STRING_NOSLASHESCAPE));
-	else
+	else {
+		exposed_print(stdout, loaded.project, cli->settings,
+			      json_array_at(plan, "actions"));
 		print_plan(plan);
+	}
 	return json_array_count(json_array_at(plan, "actions")) ? 2 : 0;
 }

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "orchestrator/cli/human.h"
+#include "orchestrator/cron.h"
 
 #define SIGNAL_BASE   128
 #define HEALTH_PREFIX "health_status: "
@@ -131,6 +132,18 @@ char *reason_state(const struct observed_container *container, uint64_t now_us)
 		       *by_hand ? ", changed by hand: " : "", by_hand);
 }
 
+static char *next_run(const struct record *record, const char *schedule)
+{
+	char text[HUMAN_LEN];
+	int64_t next = cron_next(schedule, (int64_t)(stamp_now_us() / 1000000),
+				 (int64_t)(record->created_at_us / 1000000));
+
+	if (next < 0)
+		return xformat("its schedule \"%s\" never comes", schedule);
+	return xformat("its schedule \"%s\" starts it next at %s", schedule,
+		       human_time((uint64_t)next * 1000000, text));
+}
+
 char *reason_outlook(const struct observed_container *container, const struct service *service,
 		     bool stopped_by_hand)
 {
@@ -153,6 +166,8 @@ char *reason_outlook(const struct observed_container *container, const struct se
 		return xstrdup("it was stopped by hand and stays down until it is started");
 	if (record->not_back[0])
 		return xformat("it is brought back as soon as this works: %s", record->not_back);
+	if (service->stack && service->stack->schedule)
+		return next_run(record, service->stack->schedule);
 	if (strcmp(container->status, "created") == 0)
 		return NULL;
 	if (rule.when == RESTART_NO)

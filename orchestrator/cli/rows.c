@@ -120,10 +120,34 @@ static void add_owned(struct json_object *row, const char *key, char *text)
 	free(text);
 }
 
+/* Of one that has never run; what the image says is known with the first start. */
+static char *words_of(const struct json_object *info)
+{
+	static const char *const keys[] = { "entrypoint", "command" };
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	for (size_t k = 0; k < 2; k++) {
+		struct json_object *array = json_array_at(info, keys[k]);
+
+		for (size_t i = 0; i < json_array_count(array); i++)
+			fprintf(out, "%s%s", ftell(out) ? " " : "",
+				json_object_get_string(json_object_array_get_idx(array, i)));
+	}
+	fclose(out);
+	return text;
+}
+
 static char *command_text(const struct observed_container *container, bool no_trunc)
 {
 	const char *command = json_text_or(container->info, "command_text", "");
-	AUTO(free) char *cut = no_trunc ? xstrdup(command) : human_cut(command, COMMAND_COLUMNS);
+	AUTO(free) char *words = *command ? NULL : words_of(container->info);
+	AUTO(free) char *cut = NULL;
+
+	if (words)
+		command = words;
+	cut = no_trunc ? xstrdup(command) : human_cut(command, COMMAND_COLUMNS);
 
 	return xformat("\"%s\"", cut);
 }

@@ -32,15 +32,22 @@ application() { # PROJECT PORT
 		    command: [ bash, -c, 'trap "exit 0" TERM; while :; do redis-cli -h sessions incr ticks; sleep 0.2 & wait; done' ]
 		    healthcheck: { disable: true }
 		    environment: { GREETING: "\${GREETING:-hello}" }
+		    secrets: [ token ]
+		    configs: [ { source: motd, target: /etc/motd } ]
 		    depends_on: [ sessions ]
 		    restart: on-failure
 		  tool:
-		    image: \${REGISTRY}/busybox:1
+		    image: tool:1
+		    pull_policy: never
 		    command: sleep 1000
 		    stop_signal: SIGKILL
 		    profiles: [ tools ]
 		    depends_on: [ worker ]
+		secrets: { token: { file: ./token.txt } }
+		configs: { motd: { file: ./motd.txt } }
 	END
+	echo first >"$1/token.txt"
+	echo good morning >"$1/motd.txt"
 	cd "$1"
 	export COMPOSE_FILE=app.yml:more.yml COMPOSE_PROJECT_NAME=$1
 	P=$1
@@ -97,13 +104,27 @@ ticks_are_more_than() {
 	eventually 30 is_healthy shop-redis-1
 	stack unpause postgres
 
-	# an edited variable, secret and file reach those that use them, and nobody else
+	# an edited variable, secret and config file reach those that use them, and nobody else
 	web=$(pid_of shop-web-1) sessions=$(pid_of shop-sessions-1)
 	GREETING=ahoy stack up -d
 	[ "$(stack exec -T worker bash -c 'echo $GREETING')" = ahoy ]
 	[ "$(pid_of shop-web-1)" = "$web" ]
 	unset GREETING
 	stack up -d
+	begun=$(started_at shop-worker-1)
+	echo second >token.txt
+	run stack plan
+	[ "$status" -eq 2 ]
+	has shop-worker-1 "content of a config or secret"
+	stack up -d
+	[ "$(started_at shop-worker-1)" != "$begun" ]
+	[ "$(stack exec -T worker cat /run/secrets/token)" = second ]
+	begun=$(started_at shop-worker-1)
+	echo good evening >motd.txt
+	stack up -d
+	[ "$(started_at shop-worker-1)" != "$begun" ] # also where the file itself is mounted
+	[ "$(stack exec -T worker cat /etc/motd)" = "good evening" ]
+	[ "$(pid_of shop-web-1)" = "$web" ]
 	app=$(pid_of shop-app-1)
 	stack up -d # once more: nothing
 	[ "$(pid_of shop-app-1)" = "$app" ]
@@ -115,8 +136,21 @@ ticks_are_more_than() {
 	stack up -d --scale worker=2 --no-recreate
 	[ "$(stack ps --format '{{.Name}}' worker | sort | tr '\n' ' ')" = "shop-worker-1 shop-worker-2 " ]
 	[ -z "$(stack ps -a -q tool 2>/dev/null)" ]
+	stack image pull -q "$REGISTRY/busybox:1"
+	stack image tag "$REGISTRY/busybox:1" tool:1
 	stack --profile tools up -d --no-recreate
 	is running shop-tool-1
+	run ! stack exec -T tool test -e /etc/debian_version
+
+	# another image under the same name reaches its service, and nobody else
+	stack image pull -q "$REGISTRY/debian:1"
+	stack image tag "$REGISTRY/debian:1" tool:1
+	app=$(pid_of shop-app-1)
+	run stack --profile tools plan tool
+	has shop-tool-1 image
+	stack --profile tools up -d tool
+	stack exec -T tool test -e /etc/debian_version
+	[ "$(pid_of shop-app-1)" = "$app" ]
 
 	# rows outlive down, and the end goes the other way
 	rows=$(visit 8080 | jq .rows)
