@@ -210,7 +210,7 @@ const struct command container_commands[] = {
 	  NULL, NULL, container_wait_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
 	{ "rename", NULL, "CONTAINER NAME", "Give a container another name, until it is recreated", NULL, EXAMPLES("stack container rename shop-web-1 front", "the names in its networks follow"), NULL,
 	  NULL, NULL, container_rename_command, 2, 2, ARGUMENT_CONTAINER, 0 },
-	{ "update", NULL, "CONTAINER...", "Change limits of running containers, until their next start", NULL, EXAMPLES("stack container update -m 512m --cpus 1.5 shop-web-1", "the file says what holds at the next start"), NULL,
+	{ "update", NULL, "CONTAINER...", "Change limits and restart policy of containers, until they are recreated", NULL, EXAMPLES("stack container update -m 512m --cpus 1.5 shop-web-1", "it outlives restarts"), NULL,
 	  container_update_options, NULL, container_update_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },
 	{ "rm", "remove", "CONTAINER...", "Remove containers", NULL, EXAMPLES("stack container rm shop-job-1", "one that has ended"), NULL,
 	  container_rm_options, NULL, container_rm_command, 1, ARGUMENTS_ANY, ARGUMENT_CONTAINER, 0 },

@@ -18,6 +18,7 @@
 #include "images/ref.h"
 #include "images/store.h"
 #include "orchestrator/cli/commands.h"
+#include "orchestrator/cli/image_filter.h"
 #include "orchestrator/cli/human.h"
 #include "orchestrator/cli/output.h"
 #include "orchestrator/transfer.h"
@@ -28,6 +29,7 @@ const struct option_row image_ls_options[] = {
 	OPT_FLAG("quiet", 'q', "IDs only"),
 	OPT_FLAG("digests", 0, "Show digests"),
 	OPT_FLAG("no-trunc", 0, "Full IDs"),
+	OPT_LIST("filter", 0, "KEY=VALUE", "dangling=true, label=KEY[=VALUE], reference=PATTERN, before=REF, since=REF"),
 	OPT_TEXT("format", 'f', "table|json|TEMPLATE", "Form of the output"),
 	OPT_END,
 };
@@ -111,22 +113,29 @@ int image_ls_command(struct cli *cli, const struct options *options, struct err 
 	AUTO(store) struct store *store = open_store(cli, err);
 	AUTO(json) struct json_object *rows = json_object_new_array();
 	struct image_record **images;
+	struct image_filter filter;
 	bool quiet = options_flag(options, "quiet"), no_trunc = options_flag(options, "no-trunc");
 	size_t count;
 
-	if (!store || store_list(store, &images, &count, err) < 0)
+	if (!store ||
+	    image_filter_read(store, options_list(options, "filter", NULL), cli->arena, &filter,
+			      err) < 0 ||
+	    store_list(store, &images, &count, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		char text[HUMAN_LEN];
 		bool shown = false;
 
 		for (size_t n = 0; n < images[i]->name_count; n++)
-			if (name_matches(options, images[i]->names[n])) {
+			if (name_matches(options, images[i]->names[n]) &&
+			    image_filter_passes(&filter, images[i], images[i]->names[n])) {
 				shown = true;
 				add_image(rows, images[i], images[i]->names[n], no_trunc);
 			}
-		if (!images[i]->name_count && options_flag(options, "all") &&
-		    name_matches(options, NULL)) {
+		if (!images[i]->name_count &&
+		    (options_flag(options, "all") || image_filter_wants_nameless(&filter)) &&
+		    name_matches(options, NULL) &&
+		    image_filter_passes(&filter, images[i], NULL)) {
 			shown = true;
 			add_image(rows, images[i], NULL, no_trunc);
 		}

@@ -17,7 +17,8 @@ SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c s
 	rows.c run_definition.c rows_inspect.c top.c transfer_view.c cmd_pull.c)
 
 
-SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,exposed.c refusals.c)
+
+SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,exposed.c image_filter.c refusals.c)
 
 # what explains and maintains
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_containers.c cmd_cp.c cmd_machine.c cmd_maintenance.c \

@@ -39,6 +39,30 @@ load lib
 	stack image rm "$P/flat:1"
 }
 
+@test "image ls --filter: by name, label, age, and without a name" {
+	stack image pull -q "$REGISTRY/busybox:1" "$REGISTRY/debian:1"
+	printf 'FROM %s/busybox:1\nLABEL tier=front\n' "$REGISTRY" >Dockerfile
+	stack image build -q -t labelled:1 . >/dev/null 2>&1
+	[ "$(stack image ls --filter "reference=$REGISTRY/busy*" --format '{{.Repository}}')" = "$REGISTRY/busybox" ]
+	[ "$(stack image ls --filter label=tier --format '{{.Repository}}')" = labelled ]
+	[ "$(stack image ls --filter label=tier=front --filter reference=labelled:1 -q | wc -l)" = 1 ]
+	[ -z "$(stack image ls --filter label=tier=back -q)" ]
+	# neither side of its own moment
+	run ! grep -q busybox <(stack image ls --filter "since=$REGISTRY/busybox:1")
+	run ! grep -q labelled <(stack image ls --filter before=labelled:1)
+	[ -z "$(stack image ls --filter dangling=true -q)" ]
+	printf 'FROM %s/busybox:1\nLABEL tier=back\n' "$REGISTRY" >Dockerfile
+	stack image build -q -t labelled:1 . >/dev/null 2>&1
+	[ "$(stack image ls --filter dangling=true -q | wc -l)" = 1 ]
+	run stack image ls --filter colour=red
+	[ "$status" -eq 1 ]
+	has "unknown filter"
+	run stack image ls --filter before=ghost
+	[ "$status" -eq 1 ]
+	has ghost
+	stack image prune -af >/dev/null
+}
+
 @test "image prune: without a name, then unused ones; used ones stay" {
 	stack image pull -q "$REGISTRY/busybox:1"
 	stack image export "$REGISTRY/busybox:1" >tree.tar
