@@ -175,7 +175,7 @@ web() {
 		1 | stack -p b8 -f device.yml up -d | service a: devices: device /dev/nowhere does not exist
 		1 | stack -p b9 -f sysctl.yml up -d | container b9-a-1; "kernel.nope" is not in a separate kernel namespace
 		1 | stack -p c1 -f gpu.yml up -d | nvidia.com/gpu=all; no description (CDI)
-		1 | stack -p c2 -f runtime.yml up -d | container c2-a-1; runtime cannot be executed
+		1 | stack -p c2 -f runtime.yml up -d | container c2-a-1; runtime /no/runtime: No such file
 		1 | stack -p c3 -f taken.yml up -d | port 8080/tcp on 127.0.0.1 is taken by project $P, service web
 		1 | stack -p c4 -f name.yml up -d | the name "$P-web-1" is in use by container; of project $P
 		1 | stack -p c5 -f program.yml up -d | container c5-a-1; "/no/program"; no such file or directory
