@@ -25,3 +25,4 @@ TESTS           += tests/netplug/test_hosts_files tests/netplug/test_zone tests/
 KTESTS          += tests/netplug/k_netd tests/netplug/k_relay
 $(BUILD)/tests/netplug/k_netd $(BUILD)/tests/netplug/k_relay: $(BUILD)/stack-netd
 FUZZERS         += tests/fuzz/fuzz_netplug_dns
+TESTS        += tests/netplug/test_damaged_books

@@ -221,7 +221,7 @@ static void read_pairs(struct arena *arena, const struct json_object *object, co
 			arena_grow(arena, &out->items, &out->count, sizeof(*pair));
 
 		pair->key = arena_strdup(arena, name);
-		pair->value = arena_strdup(arena, json_object_get_string(value));
+		pair->value = arena_strdup(arena, value ? json_object_get_string(value) : "");
 	}
 }
 
@@ -231,6 +231,8 @@ static int read_subnet(struct arena *arena, struct json_object *object,
 	struct network_subnet *subnet =
 		arena_grow(arena, &network->subnets, &network->subnet_count, sizeof(*subnet));
 
+	if (!json_text_or(object, "subnet", NULL))
+		return err_set(err, ERR_INVALID, "subnets: one has no subnet");
 	if (read_prefix(object, "subnet", &subnet->subnet, err) < 0 ||
 	    read_prefix(object, "ip_range", &subnet->dynamic, err) < 0 ||
 	    read_address(object, "gateway", &subnet->gateway, err) < 0 ||
@@ -341,7 +343,10 @@ int network_file_read(int dir_fd, struct arena *arena, const char *name,
 	object = is_torn(dir_fd, file) ? NULL : json_read_file(dir_fd, file, FILE_MAX, &local);
 	if (!object && (local.code == ERR_NOT_FOUND || local.code == ERR_OK))
 		return err_set(err, ERR_NOT_FOUND, "no network %s", name);
-	if (!object || read_record(arena, object, network, &local) < 0) {
+	/* Its name becomes a path when it is written again. */
+	if (object && strcmp(json_text_or(object, "name", ""), name) != 0)
+		err_set(&local, ERR_INVALID, "%s is damaged: it has another name", file);
+	if (local.code || read_record(arena, object, network, &local) < 0) {
 		*err = local;
 		return err_wrap(err, "network %s", name);
 	}

@@ -39,3 +39,4 @@ TESTS        += tests/runtime/test_monitor_spec tests/runtime/test_log_record \
 KTESTS       += tests/runtime/k_layer_keeper tests/runtime/k_netns tests/runtime/k_probe tests/runtime/k_monitor \
                 tests/runtime/k_monitor_attach tests/runtime/k_monitor_faults tests/runtime/k_nursery
 FUZZERS      += tests/fuzz/fuzz_runtime_monitor_spec
+TESTS        += tests/runtime/test_damaged_state

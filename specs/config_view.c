@@ -268,6 +268,7 @@ static int view_hash(struct view *view)
 		part = slice_trim(part);
 		*slot = arena_strndup(view->arena, part.at, part.len);
 	}
+	/* analyzer: a text has one part at least */
 	qsort(names.items, names.count, sizeof(*names.items), compare_texts);
 	for (size_t i = 0; i < names.count; i++) {
 		const struct service *service = project_find_service(project, names.items[i]);

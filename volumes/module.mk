@@ -9,3 +9,4 @@ PKGS_volumes :=
 TESTS        += tests/volumes/test_volume tests/volumes/test_bind
 KTESTS       += tests/volumes/k_seed tests/volumes/k_volume tests/volumes/k_transport tests/volumes/k_import_over
 FUZZERS      += tests/fuzz/fuzz_volumes_tree_in
+TESTS        += tests/volumes/test_damaged_volume

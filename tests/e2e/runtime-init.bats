@@ -41,10 +41,11 @@ no_zombies() {
 }
 
 @test "signals reach the program, and its end is that of the container" {
-	service 'command: [sh, -c, "trap \"exit 7\" TERM; trap \"echo heard\" USR1; while :; do sleep 0.05; done"]'
+	service 'command: [sh, -c, "trap \"exit 7\" TERM; trap \"echo heard\" USR1; echo ready; while :; do sleep 0.05; done"]'
 	up
+	eventually 30 sh -c 'stack logs web | grep -q ready' # its traps are set
 	stack kill -s USR1 web
-	eventually 10 sh -c 'stack logs web | grep -q heard'
+	eventually 30 sh -c 'stack logs web | grep -q heard'
 	stack stop -t 30 web
 	[ "$(field "$P-web-1" '{{.State.ExitCode}}')" = 7 ]
 }
