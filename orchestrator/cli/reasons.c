@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/json.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "orchestrator/cli/human.h"
 #include "orchestrator/cron.h"
 
@@ -73,10 +74,24 @@ static void status_text(int code, char *out, size_t size)
 		 signal ? ")" : "");
 }
 
+/* A program's output on one line; to be freed. */
+static char *one_line(const char *text)
+{
+	char *line = xstrdup(text);
+	size_t len = strlen(line);
+
+	while (len > 0 && strchr(" \t\r\n", line[len - 1]))
+		line[--len] = '\0';
+	for (char *c = line; *c; c++)
+		if (*c == '\n' || *c == '\r' || *c == '\t')
+			*c = ' ';
+	return text_plain(line);
+}
+
 char *reason_event(const struct json_object *event)
 {
 	const char *word = json_text_or(event, "event", "?");
-	const char *reason = json_text_or(event, "reason", "");
+	AUTO(free) char *reason = one_line(json_text_or(event, "reason", ""));
 	char status[64] = "";
 
 	if (json_object_object_get_ex(event, "code", NULL))

@@ -1,6 +1,7 @@
 /* specs/export/kube_files - ConfigMaps and Secrets, and their files in a pod.
  *
- * Owns: how content travels. The value of a secret leaves by --with-secrets alone. May not touch: the machine's files (options->read).
+ * Owns: how content travels. The value of a secret leaves by --with-secrets alone. May not touch: the
+ * machine's files (options->read).
  */
 #include <string.h>
 

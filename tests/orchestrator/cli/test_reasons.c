@@ -36,6 +36,7 @@ static void events_become_sentences(void **state)
                  "became unhealthy: no answer"								},
 		{ "{\"event\":\"not-ready\",\"reason\":\"HTTP status 404\"}",
 		  "did not become ready: HTTP status 404" },
+		{ "{\"event\":\"die\",\"reason\":\"two\\nlines\\n\"}", "ended: two lines" },
 		{ "{\"event\":\"something new\"}",                                     "something new"        },
 		{ "{}",								"?"                    },
 	};
