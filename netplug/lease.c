@@ -163,9 +163,11 @@ static int take_wishes(struct desk *desk, struct lease_want *want, struct err *e
 	struct network_lease *lease, before;
 	uint8_t len4 = 0, len6 = 0;
 
-	if (address_is_set(&want->v4) && check_static(desk, &want->v4, want->slot, &len4, err) < 0)
+	if (!want->aside_only && address_is_set(&want->v4) &&
+	    check_static(desk, &want->v4, want->slot, &len4, err) < 0)
 		return -1;
-	if (address_is_set(&want->v6) && check_static(desk, &want->v6, want->slot, &len6, err) < 0)
+	if (!want->aside_only && address_is_set(&want->v6) &&
+	    check_static(desk, &want->v6, want->slot, &len6, err) < 0)
 		return -1;
 	for (size_t i = 0; i < desk->network->subnet_count; i++) {
 		add_used(&desk->ranges[i], &want->v4);

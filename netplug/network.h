@@ -156,7 +156,7 @@ struct lease_want {
 	struct address v4, v6; /* static wishes; AF_UNSPEC: any */
 	const uint8_t *mac;    /* NULL: of the slot */
 	bool aside_only; /* no lease: the static wishes of a slot that is not started now are kept
-			    free */
+			    free; one that cannot be met is told when it starts */
 	struct network_lease lease; /* out; slot is the caller's text */
 };
 

@@ -12,7 +12,7 @@ SRCS_orchestrator += $(addprefix orchestrator/,transfer.c transfer_image.c trans
 	transfer_loop.c transfer_login.c transfer_policy.c transfer_progress.c transfer_push.c transfer_resolve.c transfer_rights.c transfer_store.c \
 	transfer_upload.c)
 SRCS_orchestrator += $(addprefix orchestrator/,adopt_net.c names_ports.c names_renew.c names_start.c network_back.c network_drop.c \
-	network_fill.c network_foreign.c network_prepare.c network_repair.c reattach.c repair.c)
+	network_fill.c network_foreign.c network_gather.c network_prepare.c network_repair.c reattach.c repair.c)
 SRCS_orchestrator += $(addprefix orchestrator/,cdi.c change_observe.c condition.c cron.c limits.c model_mix.c network_stray.c notify.c plan_rolling.c ready.c reload.c restore.c rollback.c schedule.c settle.c values.c)
 KTESTS += tests/orchestrator/k_transfer
 SRCS_orchestrator += orchestrator/update.c orchestrator/idle.c orchestrator/idle_ports.c orchestrator/idle_table.c orchestrator/network_idle.c

@@ -70,6 +70,14 @@ void net_move_rules(struct nat_batch *nat, const struct slot_net *from, const st
 void net_walk_back(struct project_net *net, struct net_want *wants, size_t count,
 		   struct err *first);
 
+/* network_gather; the lock is held: leases and ports that the batch's wishes ask for, their
+ * networks made. */
+int net_gather(struct batch *b, struct err *err);
+
+/* network_prepare; the lock is held. A sentence for the user; the record of the project's network
+ * `at`, found or made (adopts: as it is). */
+void net_add_notice(struct batch *b, const char *text);
+int net_ensure_network(struct batch *b, size_t at, bool adopts, struct err *err);
 /* network_prepare: the bridge of a network that is not the project's, in its owner's interface
  * group. */
 int net_make_external(struct project_net *net, struct arena *arena, struct rtnl *rtnl,

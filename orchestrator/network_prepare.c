@@ -17,7 +17,7 @@
 #include "orchestrator/network_inner.h"
 #include "orchestrator/network_spec.h"
 
-static void add_notice(struct batch *b, const char *text)
+void net_add_notice(struct batch *b, const char *text)
 {
 	*(const char **)arena_grow(b->arena, &b->notices->items, &b->notices->count,
 				   sizeof(char *)) = text;
@@ -54,9 +54,31 @@ static void note_made(struct batch *b, const char *name)
 	*(char **)xgrow(&b->net->made, &b->net->made_count, sizeof(char *)) = xstrdup(name);
 }
 
+static int check_ipam(const struct network *network, struct err *err)
+{
+	const char *driver = network->ipam ? network->ipam->driver : NULL;
+
+	return !driver || !*driver || strcmp(driver, "default") == 0
+		       ? 0
+		       : err_set(err, ERR_UNSUPPORTED,
+				 "ipam.driver %.40s is not supported (default)", driver);
+}
+
+/* Told once, when the network is made. */
+static void note_options(struct batch *b, const char *key, const struct network_spec *spec)
+{
+	struct network_options options;
+	const char *warning = NULL;
+	struct err ignored = ERR_NONE;
+
+	if (network_options_read(b->arena, &spec->options, &options, &warning, &ignored) == 0 &&
+	    warning)
+		net_add_notice(b, arena_format(b->arena, "network %s: %s", key, warning));
+}
+
 /* With another description it is made anew later, when nothing can be refused any more but for
  * other users of it. */
-static int ensure_network(struct batch *b, size_t at, bool adopts, struct err *err)
+int net_ensure_network(struct batch *b, size_t at, bool adopts, struct err *err)
 {
 	const struct network *network = &b->project->networks[at];
 	struct network_spec spec;
@@ -69,10 +91,13 @@ static int ensure_network(struct batch *b, size_t at, bool adopts, struct err *e
 	if (network->external)
 		return load_external(b, network, at, err);
 	network_spec_of(b->arena, b->project, network, &spec);
-	if (network_ensure(&b->net->np, b->arena, &spec, &b->networks[at], &outcome, why, err) < 0)
+	if (check_ipam(network, err) < 0 ||
+	    network_ensure(&b->net->np, b->arena, &spec, &b->networks[at], &outcome, why, err) < 0)
 		return err_wrap(err, "network %s", network->key);
-	if (outcome == NETWORK_MADE)
+	if (outcome == NETWORK_MADE) {
 		note_made(b, network->name);
+		note_options(b, network->key, &spec);
+	}
 	if (outcome != NETWORK_DIFFERS || adopts)
 		return 0;
 	holder = net_foreign_holder(b->net, b->networks[at]);
@@ -108,132 +133,6 @@ static int replace_networks(struct batch *b, struct err *err)
 	for (size_t i = 0; i < b->project->network_count; i++)
 		if (b->differs[i] && replace_network(b, i, err) < 0)
 			return err_wrap(err, "network %s", b->project->networks[i].key);
-	return 0;
-}
-
-static int gather_lease(struct batch *b, struct net_want *want, const struct attachment *attachment,
-			const char *mac, struct err *err)
-{
-	struct lease_want *lease;
-	const char *mac_wish = attachment->mac_address ? attachment->mac_address : mac;
-	size_t at = 0;
-
-	while (at < b->project->network_count &&
-	       strcmp(b->project->networks[at].key, attachment->network) != 0)
-		at++;
-	if (at == b->project->network_count && want->adopts)
-		return 0;
-	if (at == b->project->network_count)
-		return err_set(err, ERR_NOT_FOUND, "service %s: network %s is not declared",
-			       want->service->name, attachment->network);
-	if (ensure_network(b, at, want->adopts, err) < 0) {
-		if (!want->adopts || err->code != ERR_NOT_FOUND)
-			return -1;
-		*err = ERR_NONE; /* it has gone meanwhile */
-		return 0;
-	}
-	lease = arena_grow(b->arena, &b->leases, &b->lease_count, sizeof(*lease));
-	lease->network = b->networks[at]->name;
-	lease->slot = want->out_net->key;
-	if ((attachment->ipv4_address &&
-	     address_parse("ipv4_address", attachment->ipv4_address, &lease->v4, err) < 0) ||
-	    (attachment->ipv6_address &&
-	     address_parse("ipv6_address", attachment->ipv6_address, &lease->v6, err) < 0))
-		return err_wrap(err, "service %s: networks.%s", want->service->name,
-				attachment->network);
-	if (mac_wish) {
-		uint8_t *bytes = arena_alloc(b->arena, 6);
-
-		if (mac_parse(mac_wish, bytes, err) < 0)
-			return err_wrap(err, "service %s: mac_address", want->service->name);
-		lease->mac = bytes;
-	}
-	return 0;
-}
-
-/* ---- ports */
-
-/* netd has the socket of the port that the want will get first. */
-static bool is_held(const struct batch *b, const struct port_want *want)
-{
-	struct slot_port port = { .protocol = ports_protocol_name(want->protocol) };
-	char text[ADDRESS_TEXT], key[NET_KEY_MAX];
-
-	port.host_ip = address_is_set(&want->host_ip) ? address_text(&want->host_ip, text)
-		       : want->families & PORTS_V4    ? "0.0.0.0"
-						      : "::";
-	port.host_port = want->remembered && (!want->first || (want->remembered >= want->first &&
-							       want->remembered <= want->last))
-				 ? want->remembered
-				 : want->first;
-	return texts_has(b->held, net_port_key(&port, key));
-}
-
-/* Of ports that name no address: the network's option, else the machine's setting, else all. */
-static struct address default_binding(const struct batch *b, const struct network_record *gateway)
-{
-	struct address address = gateway->options.host_binding;
-	struct err ignored = ERR_NONE;
-
-	if (!address_is_set(&address) && b->net->settings->ip &&
-	    address_parse("ip", b->net->settings->ip, &address, &ignored) < 0)
-		return (struct address){ 0 };
-	return address;
-}
-
-static int gather_ports(struct batch *b, struct net_want *want, struct err *err)
-{
-	const struct network_record *gateway = net_gateway_record(b, want->service, AF_INET);
-	const struct slot_net *former = want->former;
-	struct port_want *ports;
-	size_t count;
-
-	if (!want->with_ports || !want->service->port_count || !want->service->network_count)
-		return 0;
-	if (!gateway)
-		gateway = net_gateway_record(b, want->service, AF_INET6);
-	if (!gateway || gateway->driver != NETWORK_BRIDGE) {
-		add_notice(b,
-			   arena_format(b->arena, "service %s: its ports are not published, as %s",
-					want->service->name,
-					gateway ? "containers of macvlan and ipvlan networks have "
-						  "addresses of "
-						  "their own"
-						: "all its networks are internal"));
-		return 0;
-	}
-	if (network_ports_of(b->arena, want->service, want->out_net->key,
-			     former ? former->ports : NULL, former ? former->port_count : 0, &ports,
-			     &count, err) < 0)
-		return -1;
-	for (size_t p = 0; p < count; p++) {
-		if (!want->service->ports[p].host_ip || !*want->service->ports[p].host_ip)
-			ports[p].host_ip = default_binding(b, gateway);
-		if (address_is_set(&ports[p].host_ip) && address_is_any(&ports[p].host_ip)) {
-			ports[p].families =
-				ports[p].host_ip.family == AF_INET ? PORTS_V4 : PORTS_V6;
-			ports[p].host_ip = (struct address){ 0 };
-		}
-		ports[p].held = is_held(b, &ports[p]);
-		*(struct port_want *)arena_grow(b->arena, &b->ports, &b->port_count,
-						sizeof(*ports)) = ports[p];
-	}
-	return 0;
-}
-
-static int gather(struct batch *b, struct err *err)
-{
-	for (size_t i = 0; i < b->want_count; i++) {
-		struct net_want *want = &b->wants[i];
-		const struct attachment **order = network_order(b->arena, want->service);
-
-		for (size_t n = 0; n < want->service->network_count; n++)
-			if (gather_lease(b, want, order[n],
-					 n == 0 ? want->service->mac_address : NULL, err) < 0)
-				return -1;
-		if (gather_ports(b, want, err) < 0)
-			return -1;
-	}
 	return 0;
 }
 
@@ -336,12 +235,13 @@ static int write_rules(struct batch *b, struct rtnl *rtnl, struct err *err)
 	if (switches_ensure(rtnl, nft, need4, need6, &done, err) < 0)
 		return -1;
 	if (done.forward4 || done.forward6)
-		add_notice(b, "packet forwarding was switched on (net.ipv4.ip_forward), between "
-			      "our bridges and outside only");
+		net_add_notice(b,
+			       "packet forwarding was switched on (net.ipv4.ip_forward), between "
+			       "our bridges and outside only");
 	if (foreign_admit(nft, b->arena, bridges, bridge_count, &warning, err) < 0)
 		return -1;
 	if (warning)
-		add_notice(b, warning);
+		net_add_notice(b, warning);
 	return 0;
 }
 
@@ -409,7 +309,7 @@ static int prepare(struct batch *b, struct err *err)
 	struct err ignored = ERR_NONE;
 
 	/* Ports first: that they are taken is the refusal that comes most often. */
-	if (gather(b, err) < 0 ||
+	if (net_gather(b, err) < 0 ||
 	    link_group_take(&b->net->np, b->net->project, &b->group, err) < 0 ||
 	    ports_reserve(&b->net->np, b->ports, b->port_count, err) < 0)
 		return -1;

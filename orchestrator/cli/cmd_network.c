@@ -355,7 +355,10 @@ static int network_create_command(struct cli *cli, const struct options *options
 				     .attachable = options_flag(options, "attachable"),
 				     .ipv6 = options_flag(options, "ipv6") };
 	struct network_record *network;
+	struct network_options known;
+	struct err ignored = ERR_NONE;
 	enum network_outcome outcome;
+	const char *warning = NULL;
 	struct books books;
 	char why[240];
 
@@ -371,9 +374,11 @@ static int network_create_command(struct cli *cli, const struct options *options
 		return -1;
 	if (outcome != NETWORK_MADE)
 		return err_set(err, ERR_EXISTS, "network %s exists already", spec.name);
+	if (network_options_read(cli->arena, &spec.options, &known, &warning, &ignored) == 0 &&
+	    warning)
+		cli_warn("%s", warning);
 	if (make_durable(cli, &books, network, err) < 0) {
-		struct err ignored = ERR_NONE;
-
+		ignored = (struct err)ERR_NONE;
 		remove_one(cli, &books, network, &ignored);
 		return -1;
 	}

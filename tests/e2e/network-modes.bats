@@ -269,3 +269,41 @@ refused() { # ADDRESS: its port 80 says no, or yes
 	"$ROOT/tests/e2e/sctp.py" "$(pid_of "$P-web-1")" out 192.0.2.2 192.0.2.1 9000 3868
 	stack down
 }
+
+@test "an address that the file gives to a service that does not run is kept for it" {
+	compose <<-END
+		services:
+		  a: { image: "$REGISTRY/busybox:1", command: sleep 1000, stop_signal: SIGKILL, networks: { default: { ipv4_address: 10.55.0.2 } } }
+		  b: { image: "$REGISTRY/busybox:1", command: sleep 1000, stop_signal: SIGKILL }
+		networks: { default: { ipam: { config: [{ subnet: 10.55.0.0/29, aux_addresses: { spare: 10.55.0.3 } }] } } }
+	END
+	up --scale a=0
+	[[ $(address_of "$P-b-1") =~ ^10\.55\.0\.[456]$ ]] || { address_of "$P-b-1"; return 1; }
+	up --scale b=3
+	[ "$(address_of "$P-a-1")" = 10.55.0.2 ]
+	# .0 the network, .1 the gateway, .2 a, .3 spare, .4 to .6 b, .7 broadcast: it is full.
+	run up --scale b=4
+	[ "$status" -ne 0 ]
+	has 10.55.0.0/29
+	stack down
+}
+
+@test "an option that nobody knows and an ipam driver that is not there are told" {
+	compose <<-END
+		services:
+		  a: { image: "$REGISTRY/busybox:1", command: sleep 1000, stop_signal: SIGKILL }
+		networks: { default: { driver_opts: { com.docker.network.bridge.enable_iccc: "false" } } }
+	END
+	run up
+	[ "$status" -eq 0 ]
+	has "com.docker.network.bridge.enable_iccc is not known" "did you mean com.docker.network.bridge.enable_icc?"
+	stack down
+	sed -i 's/driver_opts: .*/ipam: { driver: dhcp } } }/' app.yml
+	run up
+	[ "$status" -ne 0 ]
+	has "ipam.driver dhcp is not supported"
+	[ -z "$(stack ps -a -q)" ]
+	CLEANUP="stack network rm -f lab"
+	run stack network create -o mtuu=1400 lab
+	has "mtuu is not known"
+}
