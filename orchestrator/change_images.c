@@ -143,8 +143,9 @@ int change_fetch_images(void *data, struct err *err)
 	if (!wishes.count)
 		return 0;
 	/* With "always" for some, an unchanged digest costs the others nothing. */
-	change->pull_job = pull_start(change->sv, wishes.items, wishes.count,
-				      wishes.asks_again ? "always" : "missing", &handler);
+	change->pull_job =
+		pull_start(change->sv, wishes.items, wishes.count,
+			   wishes.asks_again ? "always" : "missing", change->parallel, &handler);
 	return STAGE_WAITS;
 }
 

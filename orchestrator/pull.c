@@ -5,6 +5,7 @@
 #include "orchestrator/pull.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -13,7 +14,7 @@
 #include "base/json.h"
 
 #define LINE_MAX_BYTES (1u << 20)
-#define OWN_WORDS      14
+#define OWN_WORDS      16
 
 struct worker {
 	LIST_ENTRY(worker) link;
@@ -127,15 +128,17 @@ static bool is_same(const char *left, const char *right)
 
 /* The words of a worker for all wishes of one platform. */
 static char **compose_argv(struct supervisor *sv, const struct pull_wish *wishes, size_t count,
-			   const char *platform, const char *policy)
+			   const char *platform, const char *policy, const char *parallel)
 {
 	char **argv = xcalloc(count + OWN_WORDS, sizeof(char *));
-	const char *const own[] = {
-		sv->program,    "--root",     sv->roots->state, "--runtime-root",
-		sv->roots->run, "--progress", "json",           "image",
-		"pull",         "--policy",   policy,           platform ? "--platform" : NULL,
-		platform
-	};
+	const char *const own[] = { sv->program,      "--root",
+				    sv->roots->state, "--runtime-root",
+				    sv->roots->run,   "--progress",
+				    "json",           parallel ? "--parallel" : NULL,
+				    parallel,         "image",
+				    "pull",           "--policy",
+				    policy,           platform ? "--platform" : NULL,
+				    platform };
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
@@ -190,9 +193,12 @@ static bool is_first(const struct pull_wish *wishes, size_t at)
 }
 
 struct pull *pull_start(struct supervisor *sv, const struct pull_wish *wishes, size_t count,
-			const char *policy, const struct pull_handler *handler)
+			const char *policy, size_t parallel, const struct pull_handler *handler)
 {
 	struct pull *pull = xcalloc(1, sizeof(*pull));
+	char limit[24];
+
+	snprintf(limit, sizeof(limit), "%zu", parallel);
 
 	pull->handler = *handler;
 	LIST_INIT(&pull->workers);
@@ -201,7 +207,8 @@ struct pull *pull_start(struct supervisor *sv, const struct pull_wish *wishes, s
 
 		if (!is_first(wishes, i))
 			continue;
-		argv = compose_argv(sv, wishes, count, wishes[i].platform, policy);
+		argv = compose_argv(sv, wishes, count, wishes[i].platform, policy,
+				    parallel ? limit : NULL);
 		start_worker(pull, sv, argv);
 	}
 	return pull;

@@ -60,10 +60,19 @@ static void add_image(struct pull *pull, const char *text, const struct platform
 	pull->images_left++;
 }
 
-static void begin_all(struct pull *pull)
+/* Images of which no byte has been asked for. */
+static size_t left_to_begin(const struct pull *pull)
 {
-	for (size_t i = 0; i < pull->image_count; i++) {
-		struct image_pull *image = pull->images[i];
+	return pull->image_count - pull->begun;
+}
+
+/* As many as may be on their way. */
+static void begin_some(struct pull *pull)
+{
+	size_t max = pull->options->images_max;
+
+	while (left_to_begin(pull) && (!max || pull->images_left - left_to_begin(pull) < max)) {
+		struct image_pull *image = pull->images[pull->begun++];
 		struct err err = image->work_err;
 
 		if (err.code)
@@ -76,8 +85,11 @@ static void begin_all(struct pull *pull)
 /* Pool jobs that nobody waits for any more still have to come home. */
 static void run(struct pull *pull)
 {
-	while (pull->images_left || pull->pool_jobs)
+	begin_some(pull);
+	while (pull->images_left || pull->pool_jobs) {
 		uv_run(transfer_loop_uv(pull->loop), UV_RUN_ONCE);
+		begin_some(pull);
+	}
 }
 
 static void free_pull(struct pull *pull)
@@ -127,7 +139,6 @@ static int pull_all(struct pull *pull, const char *const *refs, size_t ref_count
 	pull->wake.data = pull;
 	for (size_t i = 0; i < ref_count; i++)
 		add_image(pull, refs[i], wanted, is_explicit);
-	begin_all(pull);
 	run(pull);
 	uv_close((uv_handle_t *)&pull->wake, NULL);
 	lease_end(pull->lease, leftovers(pull));

@@ -81,6 +81,7 @@ struct transfer_options {
 	const char *platform; /* NULL: STACK_DEFAULT_PLATFORM or the host */
 	enum transfer_policy policy;
 	uint64_t max_age_s;
+	size_t images_max; /* pulled at once; 0: no limit */
 	unsigned flags;
 	transfer_progress_fn progress; /* may be NULL */
 	void *progress_ctx;

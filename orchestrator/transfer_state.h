@@ -96,6 +96,7 @@ struct pull {
 	struct lease *lease;
 	struct image_pull **images;
 	size_t image_count, images_left;
+	size_t begun; /* of images, in their order */
 	TAILQ_HEAD(, layer_pull) layers;
 	unsigned pool_jobs;
 	uv_async_t wake; /* a layer's worker thread has news */

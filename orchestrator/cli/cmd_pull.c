@@ -36,6 +36,9 @@ static int pull(struct cli *cli, const char *const *refs, size_t count,
 	transfer.root = cli->roots->state;
 	transfer.runtime_root = cli->roots->run;
 	transfer.config_path = options_text(options_globals(cli->options), "config");
+	if (options_number(options_globals(cli->options), "parallel") > 0)
+		transfer.images_max =
+			(size_t)options_number(options_globals(cli->options), "parallel");
 	transfer.flags = TRANSFER_CONFINED;
 	if (cli->progress == PROGRESS_JSON) { /* what the supervisor reads of its worker */
 		transfer.progress = transfer_progress_json;

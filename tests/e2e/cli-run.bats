@@ -90,6 +90,29 @@ ro
 	[ -z "$(stack image ls -q "$REGISTRY/busybox:1")" ]
 }
 
+# The order in which images begin and end: "b" and "e" in turn.
+order_of_images() { # FILE
+	sed -n 's/^ Image .*  resolving.*/b/p; s/^ Image .*  pulled.*/e/p' "$1" | tr -d '\n'
+}
+
+@test "--parallel bounds what is pulled at once, by pull and by up" {
+	compose <<-END
+		services:
+		  a: { image: "$REGISTRY/busybox:1", command: sleep 1000, stop_signal: SIGKILL }
+		  b: { image: "$REGISTRY/nginx:1", stop_signal: SIGKILL }
+		  c: { image: "$REGISTRY/redis:1", stop_signal: SIGKILL }
+	END
+	stack image rm -f "$REGISTRY/busybox:1" "$REGISTRY/nginx:1" "$REGISTRY/redis:1" >/dev/null 2>&1 || true
+	stack --parallel 1 --progress plain up -d 2>out
+	[ "$(order_of_images out)" = bebebe ]
+	stack down -v --rmi all -t 0
+	COMPOSE_PARALLEL_LIMIT=1 stack --progress plain image pull "$REGISTRY/busybox:1" "$REGISTRY/nginx:1" "$REGISTRY/redis:1" 2>out
+	[ "$(order_of_images out)" = bebebe ]
+	stack image rm -f "$REGISTRY/busybox:1" "$REGISTRY/nginx:1" "$REGISTRY/redis:1" >/dev/null
+	stack --progress plain image pull "$REGISTRY/busybox:1" "$REGISTRY/nginx:1" "$REGISTRY/redis:1" 2>out
+	[ "$(order_of_images out | cut -c 1-3)" = bbb ]
+}
+
 @test "commit: what was changed, and nothing that the runtime made, is a layer of a new image" {
 	compose <<-END
 		services:
