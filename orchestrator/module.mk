@@ -1,6 +1,6 @@
 # orchestrator/ - many containers, one project. The only folder that knows libuv.
 SRCS_orchestrator := $(addprefix orchestrator/,adopt.c apply.c bundle.c bundle_linux.c bundle_log.c bundle_monitor.c bundle_seccomp.c change.c change_connect.c change_net.c \
-                     change_ready.c change_run.c change_sync.c check.c connections.c container_find.c control.c desired.c events.c exec.c flow.c health.c \
+                     change_ready.c change_run.c change_sync.c slot_launch.c check.c connections.c container_find.c control.c desired.c events.c exec.c flow.c health.c \
                      image_cache.c launch.c log_files.c log_line.c log_reader.c model.c names.c observe.c network.c \
                      network_spec.c ops.c plan.c plan_actions.c plan_graph.c plan_json.c plan_ops.c plan_reason.c plan_service.c probe.c \
                      profile.c profile_seccomp.c publish.c pull.c record_make.c records.c roots.c run_request.c service.c settings.c slot.c \

@@ -30,18 +30,52 @@ struct names *names_open(const struct project_dirs *dirs, const char *netd_path,
 	names->log_fd = log_fd;
 	names->conversation_fd = names->pidfd = -1;
 	names->serial = stamp_now_us(); /* grows over our own restarts, too */
+	pthread_mutex_init(&names->book, NULL);
 	pthread_mutex_init(&names->lock, NULL);
 	pthread_mutex_init(&names->ports, NULL);
 	return names;
 }
 
+static size_t slot_index(const struct names *names, const char *slot)
+{
+	for (size_t i = 0; i < names->slot_count; i++)
+		if (strcmp(names->slots[i], slot) == 0)
+			return i;
+	return SIZE_MAX;
+}
+
+static void note_slot(struct names *names, const char *slot)
+{
+	pthread_mutex_lock(&names->book);
+	if (slot_index(names, slot) == SIZE_MAX)
+		*(char **)xgrow(&names->slots, &names->slot_count, sizeof(char *)) = xstrdup(slot);
+	pthread_mutex_unlock(&names->book);
+}
+
+/* False: it was not there. */
+static bool forget_slot(struct names *names, const char *slot)
+{
+	size_t at;
+
+	pthread_mutex_lock(&names->book);
+	at = slot_index(names, slot);
+	if (at != SIZE_MAX) {
+		free(names->slots[at]);
+		names->slots[at] = names->slots[--names->slot_count];
+	}
+	pthread_mutex_unlock(&names->book);
+	return at != SIZE_MAX;
+}
+
 static void forget_slots(struct names *names)
 {
+	pthread_mutex_lock(&names->book);
 	for (size_t i = 0; i < names->slot_count; i++)
 		free(names->slots[i]);
 	free(names->slots);
 	names->slots = NULL;
 	names->slot_count = 0;
+	pthread_mutex_unlock(&names->book);
 }
 
 static int start(struct names *names, struct err *err)
@@ -64,8 +98,7 @@ static int learn_slots(struct names *names, struct err *err)
 		return -1;
 	slots = json_array_at(list, "slots");
 	for (size_t i = 0; i < json_array_count(slots); i++)
-		*(char **)xgrow(&names->slots, &names->slot_count, sizeof(char *)) =
-			xstrdup(json_text_or(json_object_array_get_idx(slots, i), "slot", ""));
+		note_slot(names, json_text_or(json_object_array_get_idx(slots, i), "slot", ""));
 	return 0;
 }
 
@@ -126,21 +159,13 @@ int names_ensure(struct names *names, bool *out_fresh, struct err *err)
 	return status;
 }
 
-static size_t slot_index(const struct names *names, const char *slot)
-{
-	for (size_t i = 0; i < names->slot_count; i++)
-		if (strcmp(names->slots[i], slot) == 0)
-			return i;
-	return SIZE_MAX;
-}
-
 bool names_has_slot(struct names *names, const char *slot)
 {
 	bool has;
 
-	pthread_mutex_lock(&names->lock);
+	pthread_mutex_lock(&names->book);
 	has = slot_index(names, slot) != SIZE_MAX;
-	pthread_mutex_unlock(&names->lock);
+	pthread_mutex_unlock(&names->book);
 	return has;
 }
 
@@ -150,25 +175,19 @@ int names_add_slot(struct names *names, const struct netd_slot *slot, struct err
 
 	pthread_mutex_lock(&names->lock);
 	status = netd_slot_add(names->conversation_fd, slot, err);
-	if (status == 0 && slot_index(names, slot->slot) == SIZE_MAX)
-		*(char **)xgrow(&names->slots, &names->slot_count, sizeof(char *)) =
-			xstrdup(slot->slot);
+	if (status == 0)
+		note_slot(names, slot->slot);
 	pthread_mutex_unlock(&names->lock);
 	return status;
 }
 
 int names_drop_slot(struct names *names, const char *slot, struct err *err)
 {
-	size_t at;
 	int status = 0;
 
 	pthread_mutex_lock(&names->lock);
-	at = slot_index(names, slot);
-	if (at != SIZE_MAX) {
+	if (forget_slot(names, slot))
 		status = netd_slot_drop(names->conversation_fd, slot, err);
-		free(names->slots[at]);
-		names->slots[at] = names->slots[--names->slot_count];
-	}
 	pthread_mutex_unlock(&names->lock);
 	return status;
 }

@@ -16,6 +16,8 @@ struct names {
 	uint64_t serial;
 	char **slots; /* names that netd holds */
 	size_t slot_count;
+	pthread_mutex_t book; /* of slots alone, innermost: the loop looks at them while others wait
+				 for netd */
 	pthread_mutex_t lock;
 	pthread_mutex_t ports; /* sockets of ports are on their way from a book to netd */
 };
