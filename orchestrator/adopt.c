@@ -109,6 +109,7 @@ static void undo_start(struct slot *slot)
 	}
 	slot_clear_left_overs(slot->sv, slot->record->id, &err);
 	slot->record->state = RECORD_EXITED;
+	slot->record->cut_off = true; /* somebody wanted it: restore goes on with it */
 	slot->record->last_exit.life = slot->record->life;
 	slot->record->last_exit.code = 125;
 	slot->record->last_exit.finished_at_us = stamp_now_us();
