@@ -59,6 +59,7 @@ static void adopt_run(struct slot *slot)
 	struct model *model = run && slot->model ? run_model(slot->model, slot->service, run, &err) : NULL;
 
 	slot->use_aliases = json_bool_or(run, "use_aliases", false);
+	slot->remove_after = json_bool_or(run, "remove", false);
 	if (!model)
 		return;
 	model->seq = slot->model->seq;

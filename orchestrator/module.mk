@@ -3,7 +3,7 @@ SRCS_orchestrator := $(addprefix orchestrator/,adopt.c apply.c bundle.c bundle_l
                      change_ready.c change_run.c change_sync.c slot_launch.c check.c connections.c container_find.c control.c desired.c events.c exec.c flow.c health.c \
                      image_cache.c launch.c log_files.c log_line.c log_reader.c model.c names.c observe.c network.c \
                      network_spec.c ops.c plan.c plan_actions.c plan_graph.c plan_json.c plan_ops.c plan_reason.c plan_service.c probe.c \
-                     profile.c profile_seccomp.c publish.c pull.c record_make.c records.c roots.c run_request.c service.c settings.c slot.c \
+                     profile.c profile_seccomp.c publish.c publish_zone.c pull.c record_make.c records.c roots.c run_request.c service.c settings.c slot.c \
                      skeleton.c slot_end.c release_word.c slot_files.c slot_names.c slot_remove.c slot_start.c slot_stop.c spawn.c storage.c \
                      storage_check.c storage_files.c storage_mounts.c storage_volumes.c supervisor.c)
 USES_orchestrator := specs specs/export images images/dockerfile netplug volumes base
@@ -25,7 +25,7 @@ TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile tes
 	test_log_reader test_settings)
 TESTS += $(addprefix tests/orchestrator/,test_idle_table test_update test_cdi test_condition test_cron test_health test_limits test_model_mix test_notify test_ready test_release_word test_restore)
 FUZZERS += tests/fuzz/fuzz_log_line
-TESTS += $(addprefix tests/orchestrator/,test_container_names test_model_merge test_plan_ops test_run_request)
+TESTS += $(addprefix tests/orchestrator/,test_apply test_publish_zone test_container_names test_model_merge test_plan_ops test_run_request)
 SRCS_orchestrator += orchestrator/container_names.c orchestrator/model_merge.c
 
 # builds

@@ -143,6 +143,7 @@ static void add_run(struct json_object *info, const struct run_request *wanted)
 			       model_json_service(wanted->service, MODEL_JSON_STATE));
 	json_add_bool(run, "ports", wanted->with_ports);
 	json_add_bool(run, "use_aliases", wanted->use_aliases);
+	json_add_bool(run, "remove", wanted->remove);
 }
 
 struct record *record_make(const struct change *change, const struct service *service,

@@ -210,6 +210,8 @@ static void catch_up(struct supervisor *sv)
 			slot_ended(slot);
 		else if (slot->state == SLOT_BACKOFF)
 			slot_apply_policy(slot);
+		else if (slot->remove_after && (slot->state == SLOT_EXITED || slot->state == SLOT_CREATED))
+			slot_discard(slot, "run --rm"); /* its supervisor died before it could */
 	}
 	LIST_FOREACH(slot, &sv->slots, link)
 		idle_adopt(slot);
