@@ -183,16 +183,17 @@ static void links_and_extra_hosts_are_for_this_endpoint_alone(void **state)
 	assert_string_equal(endpoint->links[0].alias, "database");
 	assert_string_equal(endpoint->links[1].target, "cache");
 	assert_string_equal(endpoint->links[1].alias, "cache");
-	assert_int_equal(endpoint->host_count, 2);
-	assert_string_equal(endpoint->hosts[0].name, "legacy");
-	assert_string_equal(endpoint->hosts[0].address, "10.1.2.3");
-	assert_string_equal(endpoint->hosts[1].address,
-			    "172.20.0.1"); /* and no IPv6 one, as there is none */
+	assert_int_equal(endpoint->host_count,
+			 2); /* by name; no IPv6 one, as the host has none there */
+	assert_string_equal(endpoint->hosts[0].name, "host");
+	assert_string_equal(endpoint->hosts[0].address, "172.20.0.1");
+	assert_string_equal(endpoint->hosts[1].name, "legacy");
+	assert_string_equal(endpoint->hosts[1].address, "10.1.2.3");
 	snprintf(s.net.host6, sizeof(s.net.host6), "fd00::1");
 	endpoint = compose(&s);
 	assert_int_equal(endpoint->host_count, 3);
-	assert_string_equal(endpoint->hosts[2].name, "host");
-	assert_string_equal(endpoint->hosts[2].address, "fd00::1");
+	assert_string_equal(endpoint->hosts[1].name, "host");
+	assert_string_equal(endpoint->hosts[1].address, "fd00::1");
 	tear_down(&s);
 }
 
