@@ -25,7 +25,7 @@ TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile tes
 	test_log_reader test_settings)
 TESTS += $(addprefix tests/orchestrator/,test_idle_table test_update test_cdi test_condition test_cron test_health test_limits test_model_mix test_notify test_ready test_release_word test_restore)
 FUZZERS += tests/fuzz/fuzz_log_line
-TESTS += $(addprefix tests/orchestrator/,test_apply test_publish_zone test_container_names test_model_merge test_plan_ops test_run_request)
+TESTS += $(addprefix tests/orchestrator/,test_apply_walk test_publish_zone test_container_names test_model_merge test_plan_ops test_run_request)
 SRCS_orchestrator += orchestrator/container_names.c orchestrator/model_merge.c
 
 # builds

@@ -1,5 +1,6 @@
-/* tests/orchestrator/test_apply - mirrors orchestrator/apply: the walk over a plan. The single
- * actions are played here: each writes down that it began, and ends when the test says so. */
+/* tests/orchestrator/test_apply_walk - mirrors orchestrator/apply_walk: the walk over a plan. The
+ * single actions are played here: each writes down that it began, and ends when the test says so.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "orchestrator/apply_inner.h"
+#include "orchestrator/apply_internal.h"
 #include "orchestrator/slot.h"
 
 #define ACTIONS_MAX 8
@@ -41,21 +42,27 @@ static void note(struct change *change, const char *sign, size_t at)
 		 *trail ? " " : "", sign, at);
 }
 
-/* ---- apply_step, played ---- */
+/* ---- the actions (apply), played ---- */
 
-void apply_begin_step(struct change *change, size_t at)
+void apply_action(struct change *change, size_t at)
 {
 	change->states[at] = ACTION_RUNNING;
 	change->running++;
 	note(change, "", at);
 }
 
-void apply_fail_step(struct change *change, size_t at, const struct err *err)
+void apply_note_failure(struct change *change, const struct action *action, const struct err *err)
 {
-	change->states[at] = ACTION_FAILED;
+	note(change, "~", (size_t)(action - change->plan.actions));
 	if (!(change->flags & CHANGE_KEEP_GOING) && change->failure.code == ERR_OK)
 		change->failure = *err;
-	note(change, "~", at);
+}
+
+void apply_tell_failure(struct change *change, const struct action *action, const struct err *err)
+{
+	(void)change;
+	(void)action;
+	(void)err;
 }
 
 struct slot *apply_slot_of(const struct change *change, const struct action *action)
@@ -65,7 +72,7 @@ struct slot *apply_slot_of(const struct change *change, const struct action *act
 	return NULL;
 }
 
-bool apply_is_stopping(enum action_kind kind)
+bool apply_stops(enum action_kind kind)
 {
 	return kind == ACTION_STOP || kind == ACTION_REMOVE;
 }
