@@ -100,8 +100,9 @@ static void drop_namespace(const char *run, const char *key)
 	AUTO(free) char *path = xformat("%s/netns/%s", run, key);
 	char *name = path + strlen(path) - strlen(key);
 
-	*strchr(name, '/') = '.';
-	*strrchr(name, '/') = '.';
+	/* "PROJECT/SERVICE/N", as a book says it: a damaged one may have any number of slashes. */
+	while ((name = strchr(name, '/')) != NULL)
+		*name = '.';
 	if (umount2(path, MNT_DETACH) == 0)
 		log_info("stray-namespace", KV_S("slot", key));
 	unlink(path);

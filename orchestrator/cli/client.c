@@ -354,8 +354,11 @@ void client_await_end(struct client *client)
 	char *line = NULL;
 	int status;
 
-	while ((status = read_line(client, -1, &line)) > 0 && stamp_monotonic_us() < end_us) {
+	while ((status = read_line(client, -1, &line)) > 0) {
 		if (status == 1)
 			free(line);
+		line = NULL;
+		if (stamp_monotonic_us() >= end_us)
+			return;
 	}
 }
