@@ -16,9 +16,8 @@ SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,attach.c cli.c client.c s
 	cmd_image.c cmd_inspect.c cmd_logs.c cmd_ls.c cmd_operate.c cmd_project.c cmd_registry.c cmd_run.c cmd_system.c dry_run.c events_view.c follow.c logs.c operate.c request.c \
 	rows.c run_definition.c rows_inspect.c top.c transfer_view.c cmd_pull.c)
 
-
-
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,exposed.c image_filter.c refusals.c)
+TESTS += tests/orchestrator/cli/test_exposed
 
 # what explains and maintains
 SRCS_orchestrator/cli += $(addprefix orchestrator/cli/,cmd_containers.c cmd_cp.c cmd_machine.c cmd_maintenance.c \
