@@ -57,7 +57,7 @@ static const char info_text[] =
 	"1\"],"
 	"\"driver_opts\":{\"x\":\"y\"}}]}";
 
-static char *record_text(struct reading *r, struct record **out)
+static char *damaged_record_text(struct reading *r, struct record **out)
 {
 	struct record *record = record_new("web", 1);
 	AUTO(free) char *name = xformat("%s/record.json", record->id);
@@ -129,7 +129,7 @@ static void a_damaged_record_is_refused_or_usable(void **state)
 	(void)state;
 	room_make(&r.room);
 	{
-		AUTO(free) char *text = record_text(&r, &record);
+		AUTO(free) char *text = damaged_record_text(&r, &record);
 
 		r.id = record->id;
 		damage_each(text, 1000, read_record, &r);
@@ -165,7 +165,7 @@ static void records_of_others_are_told_apart(void **state)
 
 		room_make(&r.room);
 		{
-			AUTO(free) char *text = record_text(&r, &record);
+			AUTO(free) char *text = damaged_record_text(&r, &record);
 			AUTO(free) char *name = xformat("%s/record.json", record->id);
 			AUTO(json) struct json_object *object = json_tokener_parse(text);
 			const char *changed;
