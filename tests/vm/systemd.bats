@@ -67,13 +67,13 @@ is_gone() {
 	scope c
 	args sleep 1000
 	config '.process.capabilities |= with_entries(.value += ["CAP_MKNOD"])
-		| .linux.resources.devices = [{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":1,"minor":11,"access":"r"}]'
+		| .linux.resources.devices = [{"allow":false,"access":"rwm"},{"allow":true,"type":"c","major":10,"minor":237,"access":"rw"}]'
 	$R run -d a </dev/null >/dev/null 2>&1
 	local round
 	for round in before after; do
-		run -0 $R exec a sh -c 'rm -f /tmp/mem /tmp/kmsg; busybox mknod /tmp/mem c 1 1; busybox mknod /tmp/kmsg c 1 11
-			head -c1 /tmp/mem 2>&1; : </tmp/kmsg && echo kmsg; : >/dev/null && echo null'
-		[[ "$output" == *"not permitted"*kmsg*null* ]] || { echo "$round: $output"; return 1; }
+		run -0 $R exec a sh -c 'rm -f /tmp/mem /tmp/loop; busybox mknod /tmp/mem c 1 1; busybox mknod /tmp/loop c 10 237
+			head -c1 /tmp/mem 2>&1; : </tmp/loop && echo loop; : >/dev/null && echo null'
+		[[ "$output" == *"not permitted"*loop*null* ]] || { echo "$round: $output"; return 1; }
 		systemctl daemon-reload
 	done
 	$R delete -f a
