@@ -140,7 +140,9 @@ static const struct key service_rows[] = {
 	{ "read_only", KEY_BOOL, 0, AT(read_only), .doc = "A root file system read-only" },
 	{ "restart", KEY_TEXT, 0, AT(restart), .check = check_restart,
 	  .doc = "A no, always, on-failure[:N], unless-stopped" },
-	{ "runtime", KEY_TEXT, 0, AT(runtime), .doc = "C another OCI runtime by name or path" },
+	{ "runtime", KEY_TEXT, 0, AT(runtime),
+	  .doc = "C another OCI runtime by name or path; `runc`, docker's default, means ours: a "
+		 "path for runc itself" },
 	{ "scale", KEY_INT, 0, AT(scale), .has_minimum = true,
 	  .doc = "A replicas; equals deploy.replicas" },
 	{ "secrets", KEY_OBJECTS, 0, AT(secrets), &secret_use_table,
