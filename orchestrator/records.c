@@ -54,6 +54,7 @@ struct record *record_new(const char *service, unsigned slot)
 	record->service = xstrdup(service);
 	record->slot = slot;
 	record->created_at_us = stamp_now_us();
+	stamp_boot_id(record->boot_id);
 	return record;
 }
 
@@ -115,7 +116,6 @@ static void add_exit(struct json_object *object, const struct record_exit *last)
 static struct json_object *compose(const struct record *record)
 {
 	struct json_object *object = json_object_new_object(), *image, *life;
-	char boot_id[40];
 
 	json_add_int(object, "version", RECORD_VERSION);
 	json_add_text(object, "id", record->id);
@@ -137,8 +137,7 @@ static struct json_object *compose(const struct record *record)
 	json_add_text(object, "not_back", record->not_back[0] ? record->not_back : NULL);
 	life = json_add_object(object, "life");
 	json_add_int(life, "number", (int64_t)record->life);
-	stamp_boot_id(boot_id);
-	json_add_text(life, "boot_id", boot_id);
+	json_add_text(life, "boot_id", record->boot_id);
 	json_add_int(life, "started_at_us", (int64_t)record->started_at_us);
 	add_process(life, "monitor", record->monitor);
 	add_process(life, "init", record->init);
@@ -236,10 +235,8 @@ static void fill(struct record *record, const struct json_object *object)
 static void end_of_other_boot(struct record *record, const struct json_object *object)
 {
 	const char *boot_id = json_text_or(json_object_at(object, "life"), "boot_id", "");
-	char now[40];
 
-	stamp_boot_id(now);
-	if (strcmp(boot_id, now) == 0)
+	if (strcmp(boot_id, record->boot_id) == 0)
 		return;
 	record->monitor = record->init = (struct process_id){ 0 };
 	if (record->state == RECORD_BACKOFF) {
@@ -279,6 +276,7 @@ struct record *record_read(int containers_fd, const char *id, struct err *err)
 		return NULL;
 	}
 	record = xcalloc(1, sizeof(*record));
+	stamp_boot_id(record->boot_id);
 	fill(record, object);
 	if (strcmp(record->id, id) != 0 || !record->service[0]) {
 		err_set(err, ERR_INVALID, "record of container %.12s is damaged", id);

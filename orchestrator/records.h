@@ -45,6 +45,7 @@ struct record {
 	unsigned slot; /* 1..; 0: one-off */
 	char *oneoff;  /* 12 hex of a one-off container, else NULL */
 	uint64_t created_at_us;
+	char boot_id[40]; /* of the machine's present boot */
 	char *image_ref, *image_id;
 	char *config_hash, *contents; /* contents: digest of configs and secrets */
 	/* What does not change:
