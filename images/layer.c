@@ -18,7 +18,8 @@
 #include "base/crash.h"
 #include "images/layer_writer.h"
 
-#define RING_BYTES (1u << 20)
+#define RING_BYTES     (1u << 20)
+#define OUT_RING_BYTES (2u << 20)
 
 void layer_fail(struct layer *layer, const struct err *err)
 {
@@ -188,8 +189,8 @@ static int start_threads(struct layer *layer, unsigned flags, struct err *err)
 	int rc;
 
 	layer->is_plain = flags & LAYER_PLAIN && layer->blob_fd < 0 && !*layer->digest;
-	layer->out = ring_new(RING_BYTES, 1);
-	layer->in = layer->is_plain ? layer->out : ring_new(RING_BYTES, LAYER_READERS);
+	layer->out = ring_new(OUT_RING_BYTES, layer->tar_fd < 0 ? 1 : LAYER_OUT_READERS);
+	layer->in = layer->is_plain ? layer->out : ring_new(RING_BYTES, LAYER_IN_READERS);
 	layer->blob_hash = digest_new(*layer->digest ? layer->digest : NULL);
 	layer->tar_hash = digest_new(*layer->diff_id ? layer->diff_id : NULL);
 	layer->tar = tar_new(&apply_events, layer->apply);

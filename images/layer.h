@@ -1,10 +1,11 @@
 /* images/layer - bytes to a checked layer: digest, decode, diff-id, unpack, in threads of its own.
  *
- * A writer is fed the compressed bytes in order by one thread at a time. Behind bounded queues of
- * 1 MiB one worker thread inflates them, one hashes them and keeps them in a part file, so that a
- * later process resumes; one hashes the tar and unpacks. Nothing is visible in the store before
- * digest, size and diff-id are right; then the layer appears whole. Concurrent processes: the first
- * holds the part file's lock, the others wait in layer_open and then find the layer.
+ * A writer is fed the compressed bytes in order by one thread at a time. Behind bounded queues (1
+ * and 2 MiB) one worker thread inflates them, one hashes them and keeps them in a part file, so a
+ * later process resumes; one hashes and reads the tar, one writes it. Nothing is visible in the
+ * store before digest, size and diff-id are right; then the layer appears whole. Concurrent
+ * processes: the first holds the part file's lock, the others wait in layer_open and then find the
+ * layer.
  *
  *	layer_open(...) -> *out == NULL: there already, nothing to fetch
  *	ask for bytes from layer_offset() on -> layer_write ... -> layer_finish   (or layer_abort)

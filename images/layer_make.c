@@ -1,7 +1,8 @@
 /* images/layer_make - second worker of a layer writer: plain bytes in, a layer's folder out.
  *
- * Owns: the hash of the tar, data.tar, the tree or the extracted folder, the moment of becoming
- * visible. May not touch: the compressed bytes.
+ * Owns: the hash of the tar, the tree, its index or the extracted folder, the moment of becoming
+ * visible, the helper that writes data.tar (images/layer_write). May not touch: the compressed
+ * bytes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,62 +17,8 @@
 #include "images/erofs.h"
 #include "images/layer_writer.h"
 
-#define PIECE_BYTES (256u << 10) /* written at bounds of that: the page cache takes it as one */
+#define PIECE_BYTES (256u << 10) /* room is given back that often */
 #define SPACE_STEP  (16u << 20)  /* look at the free space that often */
-#define HOLE_BYTES  (64u << 10)
-#define FLUSH_BYTES (8u << 20) /* the disk begins with that much, while more is made */
-
-static bool is_zero(const uint8_t *at, size_t len)
-{
-	return at[0] == 0 && memcmp(at, at + 1, len - 1) == 0;
-}
-
-static int write_at(int fd, const uint8_t *data, size_t len, uint64_t at, struct err *err)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, data, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(err, errno, "write layer");
-		data += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-/* Runs of zeros become holes. */
-static int write_tar(struct layer *layer, const uint8_t *data, size_t len, struct err *err)
-{
-	uint64_t at = layer->tar_bytes;
-	size_t from = 0, to = 0;
-
-	while (to < len) {
-		size_t n = HOLE_BYTES - (size_t)((at + to) % HOLE_BYTES);
-
-		n = n > len - to ? len - to : n;
-		if (n == HOLE_BYTES && is_zero(data + to, n)) {
-			if (write_at(layer->tar_fd, data + from, to - from, at + from, err) < 0)
-				return -1;
-			from = to + n;
-		}
-		to += n;
-	}
-	return write_at(layer->tar_fd, data + from, to - from, at + from, err);
-}
-
-/* What is on its way to disk now is not waited for by the sync at the end of the pull. */
-static void begin_flush(struct layer *layer)
-{
-	uint64_t len = layer->tar_bytes - layer->flushed_to;
-
-	if (layer->tar_fd < 0 || layer->store->flags & STORE_NO_SYNC || len < FLUSH_BYTES)
-		return;
-	sync_file_range(layer->tar_fd, (off_t)layer->flushed_to, (off_t)len, SYNC_FILE_RANGE_WRITE);
-	layer->flushed_to = layer->tar_bytes;
-}
 
 static int take_bytes(struct layer *layer, const uint8_t *data, size_t len, struct err *err)
 {
@@ -81,10 +28,7 @@ static int take_bytes(struct layer *layer, const uint8_t *data, size_t len, stru
 			return -1;
 	}
 	digest_update(layer->tar_hash, data, len);
-	if (layer->tar_fd >= 0 && write_tar(layer, data, len, err) < 0)
-		return -1;
 	layer->tar_bytes += len;
-	begin_flush(layer);
 	return tar_write(layer->tar, data, len, err);
 }
 
@@ -102,8 +46,6 @@ static int finish_erofs(struct layer *layer, struct layer_meta *meta, struct err
 
 	if (index < 0 || extra < 0)
 		return err_sys(err, errno, "make index");
-	if (ftruncate(layer->tar_fd, (off_t)layer->tar_bytes) < 0)
-		return err_sys(err, errno, "size of the tar");
 	if (erofs_write(apply_tree(layer->apply), index, &devices, err) < 0)
 		return -1;
 	meta->has_extra = devices.extra_bytes > 0;
@@ -147,20 +89,47 @@ static int publish(struct layer *layer, struct layer_meta *meta, struct err *err
 			     store_key(meta->diff_id, key), err);
 }
 
-static int make(struct layer *layer, struct err *err)
+static int take_all(struct layer *layer, struct err *err)
 {
-	struct layer_meta meta = { 0 };
 	const uint8_t *piece;
 	size_t len;
 
-	while ((len = ring_peek(layer->out, 0, PIECE_BYTES, &piece)) > 0) {
+	while ((len = ring_peek(layer->out, LAYER_MAKER, PIECE_BYTES, &piece)) > 0) {
 		len = len < PIECE_BYTES ? len : PIECE_BYTES;
 		if (take_bytes(layer, piece, len, err) < 0)
 			return -1;
-		ring_take(layer->out, 0, len);
+		ring_take(layer->out, LAYER_MAKER, len);
 	}
-	if (!ring_is_whole(layer->out))
-		return err_set(err, ERR_CANCELLED, "given up");
+	return ring_is_whole(layer->out) ? 0 : err_set(err, ERR_CANCELLED, "given up");
+}
+
+/* A tar that is kept is written by a helper. It ends in every case: at the end of the bytes, or as
+ * somebody has given up. */
+static int take_and_write(struct layer *layer, struct err *err)
+{
+	pthread_t writer;
+	int rc;
+
+	if (layer->tar_fd < 0)
+		return take_all(layer, err);
+	rc = pthread_create(&writer, NULL, layer_write_tar, layer);
+	if (rc != 0)
+		return err_sys(err, rc, "start a thread");
+	rc = take_all(layer, err);
+	if (rc < 0)
+		ring_give_up(layer->out);
+	pthread_join(writer, NULL);
+	if (rc == 0 && !layer->is_written)
+		rc = err_set(err, ERR_CANCELLED, "given up");
+	return rc;
+}
+
+static int make(struct layer *layer, struct err *err)
+{
+	struct layer_meta meta = { 0 };
+
+	if (take_and_write(layer, err) < 0)
+		return -1;
 	if (tar_end(layer->tar, err) < 0)
 		return -1;
 	digest_text(layer->tar_hash, layer->result.diff_id);

@@ -44,14 +44,20 @@ struct layer {
 
 	/* maker alone */
 	struct digest *tar_hash;
-	int tar_fd;
+	int tar_fd; /* -1: no tar is kept */
 	struct tar *tar;
 	struct apply *apply;
 	struct unpack *unpack;
 	int fs_fd;
 	uint64_t checked_at; /* tar bytes at the last look at the free space */
-	uint64_t flushed_to; /* tar bytes that are on their way to disk */
 	struct layer_result result;
+
+	/* writer alone, the maker's once that has ended */
+	uint64_t written_bytes;
+	uint64_t flushed_to; /* that are on their way to disk */
+	uint64_t sized_to;   /* data.tar is that large meanwhile */
+	bool is_direct, never_direct;
+	bool is_written; /* all of it */
 
 	_Atomic uint64_t tar_bytes;
 	_Atomic bool done;
@@ -59,12 +65,14 @@ struct layer {
 	struct err err; /* the first failure of either; under the mutex */
 };
 
-enum { LAYER_FEEDER, LAYER_KEEPER, LAYER_READERS }; /* of `in` */
+enum { LAYER_FEEDER, LAYER_KEEPER, LAYER_IN_READERS };
+enum { LAYER_MAKER, LAYER_WRITER, LAYER_OUT_READERS };
 
 /* Thread bodies. */
 void *layer_feed(void *layer);
 void *layer_keep(void *layer); /* the feeder's helper */
 void *layer_make(void *layer);
+void *layer_write_tar(void *layer); /* the maker's helper */
 /* What an earlier try left, in pieces. Any of the feeder's threads. */
 int layer_read_part(struct layer *layer,
 		    int (*take)(struct layer *layer, const void *data, size_t len, struct err *err),

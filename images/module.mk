@@ -16,7 +16,7 @@ SRCS_images += images/digest.c images/inflate.c images/decode.c \
                images/layer_tree.c images/apply.c images/apply_path.c \
                images/unpack.c images/erofs.c images/erofs_dir.c images/erofs_out.c images/ring.c \
                images/store.c images/space.c images/staged.c images/lease.c images/record.c images/name.c images/resolve.c images/root.c images/probe.c \
-               images/layer.c images/layer_feed.c images/layer_keep.c images/layer_make.c images/layer_dir.c \
+               images/layer.c images/layer_feed.c images/layer_keep.c images/layer_make.c images/layer_write.c images/layer_dir.c \
                images/chain.c images/commit.c images/snapshot.c images/archive_source.c \
                images/archive_load.c images/archive_save.c images/archive_export.c \
                images/layer_blob.c images/gc.c images/steps.c images/steps_cache.c images/steps_prune.c images/maintain.c \
@@ -24,4 +24,4 @@ SRCS_images += images/digest.c images/inflate.c images/decode.c \
 TESTS += $(addprefix tests/images/test_,decode store ring)
 FUZZERS += $(addprefix tests/fuzz/fuzz_images_,ref manifest auth_header)
 FUZZERS += $(addprefix tests/fuzz/fuzz_images_,tar decode)
-KTESTS += $(addprefix tests/images/k_,layers hostile store space archive)
+KTESTS += $(addprefix tests/images/k_,layers large hostile store space archive)
