@@ -91,8 +91,10 @@ static int feed_and_keep(struct layer *layer, struct err *err)
 	if (rc == 0)
 		rc = feed(layer, err);
 	/* Cut off by the putter is not given up: the keeper still keeps what is there. */
-	if (rc < 0 && err->code != ERR_CANCELLED)
+	if (rc < 0 && err->code != ERR_CANCELLED) {
+		layer_fail(layer, err); /* before anybody can see that it is over */
 		ring_give_up(layer->in);
+	}
 	pthread_join(keeper, NULL);
 	if (rc == 0 && !layer->is_kept)
 		rc = err_set(err, ERR_CANCELLED, "given up");

@@ -116,8 +116,10 @@ static int take_and_write(struct layer *layer, struct err *err)
 	if (rc != 0)
 		return err_sys(err, rc, "start a thread");
 	rc = take_all(layer, err);
-	if (rc < 0)
+	if (rc < 0) {
+		layer_fail(layer, err); /* before anybody can see that it is over */
 		ring_give_up(layer->out);
+	}
 	pthread_join(writer, NULL);
 	if (rc == 0 && !layer->is_written)
 		rc = err_set(err, ERR_CANCELLED, "given up");
