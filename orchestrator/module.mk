@@ -9,7 +9,7 @@ SRCS_orchestrator := $(addprefix orchestrator/,adopt.c apply.c bundle.c bundle_l
 USES_orchestrator := specs specs/export images images/dockerfile netplug volumes base
 PKGS_orchestrator := libuv
 SRCS_orchestrator += $(addprefix orchestrator/,transfer.c transfer_image.c transfer_layer.c \
-	transfer_loop.c transfer_login.c transfer_policy.c transfer_progress.c transfer_push.c transfer_resolve.c transfer_rights.c transfer_store.c \
+	transfer_loop.c transfer_login.c transfer_policy.c transfer_progress.c transfer_push.c transfer_resolve.c transfer_rights.c transfer_store.c transfer_tags.c \
 	transfer_upload.c)
 SRCS_orchestrator += $(addprefix orchestrator/,adopt_net.c names_ports.c names_renew.c names_start.c network_back.c network_drop.c \
 	network_fill.c network_foreign.c network_gather.c network_prepare.c network_repair.c reattach.c repair.c)
@@ -25,7 +25,7 @@ TESTS += $(addprefix tests/orchestrator/,test_plan test_service test_profile tes
 	test_log_reader test_settings)
 TESTS += $(addprefix tests/orchestrator/,test_idle_table test_update test_cdi test_condition test_cron test_health test_limits test_model_mix test_notify test_ready test_release_word test_restore)
 FUZZERS += tests/fuzz/fuzz_log_line
-TESTS += $(addprefix tests/orchestrator/,test_apply_walk test_publish_zone test_container_names test_model_merge test_plan_ops test_run_request)
+TESTS += $(addprefix tests/orchestrator/,test_apply_walk test_transfer_tags test_publish_zone test_container_names test_model_merge test_plan_ops test_run_request)
 SRCS_orchestrator += orchestrator/container_names.c orchestrator/model_merge.c
 
 # builds

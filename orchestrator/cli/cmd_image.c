@@ -95,16 +95,19 @@ static void add_image(struct json_object *rows, const struct image_record *image
 
 static bool name_matches(const struct options *options, const char *name)
 {
+	const char *text, *tail;
 	struct err err = ERR_NONE;
 	struct ref wanted, have;
 
 	if (!options_argument_count(options))
 		return true;
-	if (!name || ref_parse(options_argument(options, 0), &wanted, &err) < 0 ||
+	text = options_argument(options, 0);
+	tail = strrchr(text, '/'); /* a ':' before it is a port's */
+	if (!name || ref_parse(text, &wanted, &err) < 0 ||
 	    ref_parse(name, &have, &err) < 0)
 		return false;
 	return strcmp(wanted.path, have.path) == 0 && strcmp(wanted.domain, have.domain) == 0 &&
-	       (!strchr(options_argument(options, 0), ':') || strcmp(wanted.tag, have.tag) == 0);
+	       (!strchr(tail ? tail : text, ':') || strcmp(wanted.tag, have.tag) == 0);
 }
 
 int image_ls_command(struct cli *cli, const struct options *options, struct err *err)

@@ -3,10 +3,13 @@
  * Owns: the flags of pull and image pull, which services pull what. May not touch: the transfer.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/transfer_view.h"
+#include "orchestrator/transfer_tags.h"
 
 /* clang-format off */
 const struct option_row pull_options[] = {
@@ -19,6 +22,7 @@ const struct option_row pull_options[] = {
 };
 const struct option_row image_pull_options[] = {
 	OPT_FLAG("quiet", 'q', "Print the reference only"),
+	OPT_FLAG("all-tags", 'a', "Every tag that the registry lists for the repository"),
 	OPT_TEXT("platform", 0, "OS/ARCH", "Platform of the image"),
 	OPT_TEXT("policy", 0, "always|missing|daily|weekly|every_TIME", "When to ask the registry for what is here", .fallback = "always"),
 	OPT_END,
@@ -53,20 +57,57 @@ static int pull(struct cli *cli, const char *const *refs, size_t count,
 	return status;
 }
 
-int image_pull_command(struct cli *cli, const struct options *options, struct err *err)
+static int pull_and_name(struct cli *cli, const char *const *refs, size_t count,
+			 const struct options *options, struct err *err)
 {
-	const char *const *refs = options_arguments(options);
 	struct transfer_options transfer = { .platform = options_text(options, "platform") };
 
 	if (transfer_policy_parse(options_text(options, "policy"), &transfer.policy,
 				  &transfer.max_age_s, err) < 0 ||
-	    cli_roots(cli, err) < 0 ||
-	    pull(cli, refs, options_argument_count(options), &transfer,
-		 options_flag(options, "quiet"), err) < 0)
+	    pull(cli, refs, count, &transfer, options_flag(options, "quiet"), err) < 0)
 		return -1;
-	for (; *refs && cli->progress != PROGRESS_JSON; refs++)
-		puts(*refs);
+	for (size_t i = 0; i < count && cli->progress != PROGRESS_JSON; i++)
+		puts(refs[i]);
 	return 0;
+}
+
+/* The tags of all repositories are looked up before anything is fetched. */
+static int pull_all_tags(struct cli *cli, const struct options *options, struct err *err)
+{
+	const struct transfer_options transfer = {
+		.root = cli->roots->state,
+		.runtime_root = cli->roots->run,
+		.config_path = options_text(options_globals(cli->options), "config"),
+	};
+	const char **refs = NULL;
+	size_t count = 0, more;
+	char **tags;
+	int status = 0;
+
+	for (size_t i = 0; status == 0 && i < options_argument_count(options); i++) {
+		status = transfer_tags_remote(options_argument(options, i), &transfer, &tags, &more,
+					      err);
+		if (status < 0)
+			break;
+		refs = xrealloc(refs, count + more, sizeof(*refs));
+		for (size_t t = 0; t < more; t++)
+			refs[count++] = arena_strdup(cli->arena, tags[t]);
+		transfer_tags_free(tags, more);
+	}
+	if (status == 0)
+		status = pull_and_name(cli, refs, count, options, err);
+	free(refs);
+	return status;
+}
+
+int image_pull_command(struct cli *cli, const struct options *options, struct err *err)
+{
+	if (cli_roots(cli, err) < 0)
+		return -1;
+	return options_flag(options, "all-tags")
+		       ? pull_all_tags(cli, options, err)
+		       : pull_and_name(cli, options_arguments(options),
+				       options_argument_count(options), options, err);
 }
 
 /* What one service wants pulled. */

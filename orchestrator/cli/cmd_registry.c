@@ -15,12 +15,14 @@
 #include "orchestrator/cli/commands.h"
 #include "orchestrator/cli/transfer_view.h"
 #include "orchestrator/transfer.h"
+#include "orchestrator/transfer_tags.h"
 
 #define SECRET_MAX 65536
 
 /* clang-format off */
 const struct option_row image_push_options[] = {
 	OPT_FLAG("quiet", 'q', "Print the reference only"),
+	OPT_FLAG("all-tags", 'a', "Every tag of the repository that is here"),
 	OPT_CHOICE("compression", 0, "gzip|zstd", "For layers that are kept uncompressed", .fallback = "gzip"),
 	OPT_END,
 };
@@ -40,30 +42,49 @@ static struct transfer_options transfer_of(struct cli *cli)
 								      "config") };
 }
 
-int image_push_command(struct cli *cli, const struct options *options, struct err *err)
+/* One after the other; the first failure ends it. */
+static int push_refs(struct cli *cli, const char *const *refs, size_t count,
+		     const struct options *options, struct err *err)
 {
 	struct transfer_push_options push = { .compression = options_text(options, "compression") };
 	struct transfer_view view = { .form = options_flag(options, "quiet") ? PROGRESS_QUIET
 									     : cli->progress };
+	struct transfer_options transfer = transfer_of(cli);
+	int status = 0;
+
+	transfer.progress = transfer_progress_json;
+	transfer.progress_ctx = stdout;
+	if (cli->progress != PROGRESS_JSON) {
+		view.progress = progress_new(stderr, view.form, "Pushing", 0);
+		transfer.progress = transfer_view_show;
+		transfer.progress_ctx = &view;
+	}
+	for (size_t i = 0; status == 0 && i < count; i++)
+		status = transfer_push(refs[i], &push, &transfer, err);
+	if (cli->progress == PROGRESS_JSON)
+		return status;
+	progress_free(view.progress);
+	for (size_t i = 0; status == 0 && i < count; i++)
+		puts(refs[i]);
+	return status;
+}
+
+int image_push_command(struct cli *cli, const struct options *options, struct err *err)
+{
 	struct transfer_options transfer;
-	const char *ref = options_argument(options, 0);
+	char **tags;
+	size_t count;
 	int status;
 
 	if (cli_roots(cli, err) < 0)
 		return -1;
+	if (!options_flag(options, "all-tags"))
+		return push_refs(cli, options_arguments(options), 1, options, err);
 	transfer = transfer_of(cli);
-	if (cli->progress == PROGRESS_JSON) {
-		transfer.progress = transfer_progress_json;
-		transfer.progress_ctx = stdout;
-		return transfer_push(ref, &push, &transfer, err);
-	}
-	view.progress = progress_new(stderr, view.form, "Pushing", 0);
-	transfer.progress = transfer_view_show;
-	transfer.progress_ctx = &view;
-	status = transfer_push(ref, &push, &transfer, err);
-	progress_free(view.progress);
-	if (status == 0)
-		puts(ref);
+	if (transfer_tags_local(options_argument(options, 0), &transfer, &tags, &count, err) < 0)
+		return -1;
+	status = push_refs(cli, (const char *const *)tags, count, options, err);
+	transfer_tags_free(tags, count);
 	return status;
 }
 

@@ -52,7 +52,7 @@ static const struct command image_commands[] = {
 	{ "build", NULL, "PATH|URL|-", "Build an image from a Dockerfile", NULL,
 	  EXAMPLES("stack image build -t app:1 .", "the Dockerfile of this folder", "stack image build --target test -f Dockerfile.ci .", "one stage of another file"),
 	  NULL, image_build_options, NULL, image_build_command, 1, 1, ARGUMENT_FILE, 0 },
-	{ "pull", NULL, "REF...", "Fetch images from their registries", NULL, EXAMPLES("stack image pull nginx:1.27", "one image"), NULL,
+	{ "pull", NULL, "REF...", "Fetch images from their registries", NULL, EXAMPLES("stack image pull nginx:1.27", "one image", "stack image pull -a localhost:5000/app", "all its tags"), NULL,
 	  image_pull_options, NULL, image_pull_command, 1, ARGUMENTS_ANY, ARGUMENT_IMAGE, 0 },
 	{ "push", NULL, "REF", "Send an image to its registry", NULL, EXAMPLES("stack image push localhost:5000/app:1", "what is there already is not sent again"), NULL,
 	  image_push_options, NULL, image_push_command, 1, 1, ARGUMENT_IMAGE, 0 },

@@ -71,6 +71,29 @@ two_services() {
 	has "$REGISTRY/redis:1" pulled
 }
 
+@test "all tags of a repository are pulled and pushed" {
+	local tag
+	stack --progress quiet image pull $REGISTRY/busybox:1
+	for tag in c a b; do stack image tag $REGISTRY/busybox:1 $REGISTRY/many:$tag; done
+	run -0 --separate-stderr stack --progress plain image push -a $REGISTRY/many
+	[ "$(sort <<<"$output")" = "$(printf "$REGISTRY/many:%s\n" a b c)" ]
+	stack image rm $REGISTRY/many:a $REGISTRY/many:b $REGISTRY/many:c
+	run -0 --separate-stderr stack --progress quiet image pull --all-tags $REGISTRY/many
+	[ "$(sort <<<"$output")" = "$(printf "$REGISTRY/many:%s\n" a b c)" ]
+	run -0 stack image ls $REGISTRY/many --format '{{.Tag}}'
+	[ "$(sort <<<"$output" | xargs)" = "a b c" ]
+}
+
+@test "all tags goes with a repository alone" {
+	run -1 --separate-stderr stack image pull -a $REGISTRY/busybox:1
+	[[ $stderr == *"image $REGISTRY/busybox:1: a tag or a digest does not go with --all-tags"* ]]
+	run -1 --separate-stderr stack image push -a $REGISTRY/nobody
+	[[ $stderr == *"image $REGISTRY/nobody: no tag of it is here"* ]]
+	run -1 --separate-stderr stack image pull -a $REGISTRY/nobody
+	[[ $stderr == *"image $REGISTRY/nobody: "*"not found"* ]]
+	[ -z "$(stack image ls -q)" ]
+}
+
 @test "config pins images to what their registries have" {
 	two_services
 	run -0 stack config --resolve-image-digests
