@@ -38,6 +38,15 @@ enum ready_state { READY_NONE, READY_WAITS, READY_YES, READY_LATE };
 /* The end of a job; err->code ERR_OK when it went well. */
 typedef void (*slot_done)(void *ctx, struct slot *slot, const struct err *err);
 
+/* A stop that came while a start was on its way. */
+struct stop_wish {
+	bool waits, by_hand, cuts_off;
+	int64_t timeout_us;
+	const char *reason;
+	slot_done done;
+	void *ctx;
+};
+
 struct slot {
 	LIST_ENTRY(slot) link;
 	struct supervisor *sv;
@@ -53,6 +62,7 @@ struct slot {
 	struct start_job *starting;
 	slot_done done;       /* of the present job */
 	void *done_ctx;
+	struct stop_wish stop_next; /* as soon as the start is over */
 	int monitor_pidfd;
 	uv_poll_t monitor_poll;
 	bool is_watched;
@@ -98,10 +108,12 @@ const char *slot_state_name(enum slot_state state);
 int slot_create_blocking(const struct supervisor *sv, struct record *record, const char *slot_name,
 			 const char *image_id, bool defers, struct err *err);
 
+/* One that starts already is not started twice: done hears of its end. */
 void slot_start(struct slot *slot, const char *reason, slot_done done, void *ctx);
 /* After hold_start: the client is attached, the program may run. */
 void slot_go(struct slot *slot);
-/* timeout_us < 0: the service's stop_grace_period. by_hand: remembered, no policy starts it again. */
+/* timeout_us < 0: the service's stop_grace_period. by_hand: remembered, no policy starts it again. A start that is on
+ * its way comes to its end first, for the grace time at most; then it is cut off. */
 void slot_stop(struct slot *slot, int64_t timeout_us, bool by_hand, const char *reason, slot_done done,
 	       void *ctx);
 /* A signal to the running process; ERR_NOT_FOUND when none runs. Not a stop: policy holds afterwards. */
@@ -115,6 +127,9 @@ void slot_discard(struct slot *slot, const char *reason);
 
 /* Ends a start that has not come to its end (the way back runs, done reports ERR_CANCELLED), or a backoff. */
 void slot_cancel(struct slot *slot);
+
+/* The start is over, well or not: the stop that has waited for it. */
+void slot_stop_waiting(struct slot *slot);
 
 /* Begins to watch a monitor that runs already (adoption); takes over pidfd. */
 void slot_watch(struct slot *slot, int pidfd);

@@ -319,6 +319,7 @@ static void start_over(struct flow *flow, const struct err *err)
 	}
 	job_free(job);
 	slot_job_over(slot, &result);
+	slot_stop_waiting(slot);
 }
 
 static bool lacks_sockets(const struct slot *slot)
@@ -341,11 +342,14 @@ static int check_startable(const struct slot *slot, const struct service *servic
 
 void slot_start(struct slot *slot, const char *reason, slot_done done, void *ctx)
 {
-	struct start_job *job = xcalloc(1, sizeof(*job));
+	struct start_job *job;
 	struct err err = ERR_NONE;
 
 	slot->done = done;
 	slot->done_ctx = ctx;
+	if (slot->starting)
+		return;
+	job = xcalloc(1, sizeof(*job));
 	slot->reason = reason;
 	slot->kept_down = slot->stop_wanted = slot->is_killed = false;
 	slot->is_deferred = false; /* the first stage writes it */

@@ -1,4 +1,5 @@
-/* orchestrator/slot_stop - a running container ended as asked: pre_stop, the stop signal, the grace time, SIGKILL.
+/* orchestrator/slot_stop - a running container ended as asked: pre_stop, the stop signal, the grace
+ * time, SIGKILL.
  *
  * Owns: the way to an end that was asked for. May not touch: what follows an end (slot_end).
  */
@@ -50,7 +51,8 @@ static void still_there(uv_timer_t *timer)
 	struct slot *slot = timer->data;
 	struct err err = ERR_NONE;
 
-	/* Not even SIGKILL ended it in time: the monitor goes too, then the cgroup is cleared (slot_end). */
+	/* Not even SIGKILL ended it in time: the monitor goes too, then the cgroup is cleared
+	 * (slot_end). */
 	log_warn("kill-is-slow", KV_S("container", slot->record->id));
 	if (slot->monitor_pidfd >= 0 && process_signal(slot->monitor_pidfd, SIGKILL) < 0)
 		err_sys(&err, errno, "kill the monitor");
@@ -62,8 +64,9 @@ static void grace_is_over(uv_timer_t *timer)
 	struct err err = ERR_NONE;
 
 	slot->outlived_grace = true;
-	slot_event(slot, "kill", "it did not end within its grace time (a program that handles no "
-				 "signals as process 1: init: true helps)");
+	slot_event(slot, "kill",
+		   "it did not end within its grace time (a program that handles no "
+		   "signals as process 1: init: true helps)");
 	slot_signal(slot, SIGKILL, &err);
 	uv_timer_start(&slot->timer, still_there, KILL_WAIT_MS, 0);
 	slot_set_state(slot, slot->state); /* the network may go now */
@@ -109,21 +112,72 @@ static void hooks_done(uv_work_t *work, int status)
 	free(job);
 }
 
-void slot_stop(struct slot *slot, int64_t timeout_us, bool by_hand, const char *reason, slot_done done,
-	       void *ctx)
+/* ---- a stop that meets a start ---- */
+
+static void cut_start(struct slot *slot)
+{
+	struct err none = ERR_NONE;
+
+	slot_cancel(slot);
+	slot_signal(slot, SIGKILL, &none); /* its program may run: post_start hooks */
+}
+
+static void start_is_slow(uv_timer_t *timer)
+{
+	cut_start(timer->data);
+}
+
+static void await_start(struct slot *slot, const struct stop_wish *wish)
+{
+	slot->stop_next = *wish;
+	slot->stop_next.waits = true;
+	slot->stop_next.cuts_off = slot->record->cut_off;
+	if (wish->timeout_us == 0 || slot->hold_start)
+		cut_start(slot);
+	else
+		uv_timer_start(&slot->timer, start_is_slow, (uint64_t)wish->timeout_us / 1000, 0);
+}
+
+void slot_stop_waiting(struct slot *slot)
+{
+	const struct stop_wish wish = slot->stop_next;
+
+	if (!wish.waits || slot->starting)
+		return;
+	slot->stop_next = (struct stop_wish){ 0 };
+	slot->record->cut_off |= wish.cuts_off;
+	if (slot->state == SLOT_EXITED) { /* it was cut off, or has failed */
+		uv_timer_stop(&slot->timer);
+		slot->record->stopped_by_hand = wish.by_hand;
+		slot_write_record(slot);
+	}
+	slot_stop(slot, wish.timeout_us, wish.by_hand, wish.reason, wish.done, wish.ctx);
+}
+
+void slot_stop(struct slot *slot, int64_t timeout_us, bool by_hand, const char *reason,
+	       slot_done done, void *ctx)
 {
 	const struct service *service = slot_service(slot);
 	const struct err fine = ERR_NONE;
 
 	slot->outlived_grace = false;
-	slot->done = done;
-	slot->done_ctx = ctx;
-	slot->reason = reason;
 	slot->kept_down |= by_hand;
 	if (timeout_us < 0)
 		timeout_us = service ? service_stop_grace_us(service) : 10000000;
+	if (slot->starting) {
+		await_start(slot, &(struct stop_wish){ .by_hand = by_hand,
+						       .timeout_us = timeout_us,
+						       .reason = reason,
+						       .done = done,
+						       .ctx = ctx });
+		return;
+	}
+	slot->done = done;
+	slot->done_ctx = ctx;
+	slot->reason = reason;
 	if (slot->state == SLOT_BACKOFF)
 		slot_end_backoff(slot, by_hand);
+	slot->record->stopped_by_hand |= by_hand && slot->state == SLOT_STOPPING;
 	if (slot->state == SLOT_STOPPING)
 		return; /* by itself (on_unhealthy, overlap): who asks now is told of its end */
 	if (slot->state != SLOT_RUNNING && idle_stop(slot))

@@ -250,6 +250,48 @@ two_services() {
 	begun well -eq 1
 }
 
+# Its first life has ended, the next one is about to begin: so long as the hook runs, it is starting.
+in_second_start() {
+	compose <<-END
+		services:
+		  c:
+		    image: $REGISTRY/busybox:1
+		    command: sh -c 'echo begins; trap "echo asked; exit 0" TERM; while :; do sleep 0.1; done'
+		    restart: always
+		    stop_grace_period: 30s
+		    post_start:
+		      - command: sh -c 'if [ -e /second ]; then sleep $1; else touch /second; fi'
+	END
+	up
+	kill -9 "$(pid_of "$P-c-1")"
+	eventually 20 eval '[ "$(stack logs --no-log-prefix c | grep -c begins)" -eq 2 ]'
+}
+
+ends_by_stop() {
+	is exited "$P-c-1"
+	[ "$(stack logs --no-log-prefix c | grep -c begins)" -eq 2 ]
+}
+
+@test "a stop that meets a restart waits for it and then stops" {
+	in_second_start 1
+	stack stop
+	ends_by_stop
+	[ "$(exit_code_of "$P-c-1")" = 0 ]
+	[ "$(stack logs --no-log-prefix c | grep -c asked)" -eq 1 ]
+	never 1 is running "$P-c-1"
+	stack start
+	is running "$P-c-1"
+}
+
+@test "a stop that meets a restart without end cuts it off after the grace time" {
+	for seconds in 1 0; do
+		in_second_start 1000
+		stack stop -t "$seconds"
+		ends_by_stop
+		stack down -t 0
+	done
+}
+
 @test "a container in the pause before its restart is restarting" {
 	compose <<-END
 		services:
