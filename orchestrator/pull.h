@@ -22,8 +22,8 @@ struct pull_wish {
 };
 
 /* One worker for each platform that is wished for, all at once; the store shares what they have in
- * common. parallel: images that each of them fetches at once; 0: no limit. wishes: borrowed for the call. policy: "always" or "missing". A
- * worker that cannot start is told by done; never NULL. */
+ * common. parallel: images that each of them fetches at once; 0: no limit. wishes: borrowed for the
+ * call. policy: "always" or "missing". A worker that cannot start is told by done; never NULL. */
 struct pull *pull_start(struct supervisor *sv, const struct pull_wish *wishes, size_t count,
 			const char *policy, size_t parallel, const struct pull_handler *handler);
 /* The workers are told to end; done comes with ERR_CANCELLED. */

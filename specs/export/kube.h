@@ -95,15 +95,11 @@ bool kube_volume_is_own(const struct kube *kube, const struct service *service, 
 bool kube_has_own_volume(const struct kube *kube, const struct service *service);
 /* ConfigMaps, Secrets and shared claims of the project. */
 void kube_files(struct kube *kube);
-/* Name of the object behind a secret or config, and the key of its file. */
-const char *kube_file_object(struct kube *kube, bool is_secret, const struct file_source *source);
-const char *kube_file_key(struct kube *kube, const struct file_source *source);
 /* A ConfigMap of one file of the machine: its name, or NULL when it cannot be one. */
 const char *kube_file_map(struct kube *kube, const struct unit *unit, const char *path,
 			  const char *text, size_t len);
 /* The claim of a volume of the project (kube_claim); no document for those that need none. */
 void kube_claim(struct kube *kube, const struct volume *volume);
-struct json_object *kube_claim_spec(struct kube *kube, bool is_shared);
 const char *kube_claim_name(struct kube *kube, const struct volume *volume);
 
 /* Services of a unit, and the policies of all networks. */

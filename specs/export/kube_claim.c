@@ -100,7 +100,7 @@ bool kube_has_own_volume(const struct kube *kube, const struct service *service)
 
 /* ---- claims ---- */
 
-struct json_object *kube_claim_spec(struct kube *kube, bool is_shared)
+static struct json_object *kube_claim_spec(struct kube *kube, bool is_shared)
 {
 	const struct export_options *options = kube->options;
 	struct json_object *spec = json_object_new_object();

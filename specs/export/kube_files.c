@@ -1,7 +1,7 @@
 /* specs/export/kube_files - ConfigMaps and Secrets, and their files in a pod.
  *
- * Owns: how content travels. The value of a secret leaves by --with-secrets alone. May not touch: the
- * machine's files (options->read).
+ * Owns: how content travels. The value of a secret leaves by --with-secrets alone. May not touch:
+ * the machine's files (options->read).
  */
 #include <string.h>
 
@@ -15,13 +15,14 @@
 
 /* ---- configs and secrets ---- */
 
-const char *kube_file_object(struct kube *kube, bool is_secret, const struct file_source *source)
+static const char *kube_file_object(struct kube *kube, bool is_secret,
+				    const struct file_source *source)
 {
 	return name_book_give(kube->names, is_secret ? "secret" : "config", source->key,
 			      source->external ? source->name : source->key, NAME_LABEL_MAX);
 }
 
-const char *kube_file_key(struct kube *kube, const struct file_source *source)
+static const char *kube_file_key(struct kube *kube, const struct file_source *source)
 {
 	return name_key(kube->arena, source->external ? source->name : source->key);
 }

@@ -105,11 +105,6 @@ void report_say_part(struct report *report, enum export_verdict verdict, const c
 	va_end(ap);
 }
 
-bool report_has(const struct report *report, const char *path, enum export_verdict verdict)
-{
-	return is_said(json_array_at(report->said, path), verdict, NULL);
-}
-
 static void add_line(struct report *report, enum export_verdict verdict, const char *path,
 		     const char *note)
 {

@@ -25,7 +25,9 @@ extern const struct export_table kube_keys, swarm_keys;
 
 struct report;
 
+/* An empty one, made in the arena; report_free gives back what is not. table: borrowed. */
 struct report *report_new(struct arena *arena, const struct export_table *table);
+/* With all that was said; not the lines of report_finish. */
 void report_free(struct report *report);
 AUTO_TYPE(report, report_free);
 
@@ -36,8 +38,6 @@ void report_say(struct report *report, enum export_verdict verdict, const char *
 /* As report_say of a part of the value: the row (or what else is said) stands beside it. */
 void report_say_part(struct report *report, enum export_verdict verdict, const char *path,
 		     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-/* Whether a path was said to be so. */
-bool report_has(const struct report *report, const char *path, enum export_verdict verdict);
 /* All lines in the order of the document, into result->lines and ->counts. Empty values are no
  * lines. */
 void report_finish(struct report *report, struct json_object *document,

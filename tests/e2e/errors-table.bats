@@ -106,7 +106,7 @@ web() {
 	printf 'services:\n  a: { image: x }\n  a: { image: y }\n' >twice.yml
 	printf 'services:\n  a: { image: x, cap_add: [SYS_COFFEE] }\n' >cap.yml
 	printf 'services:\n  a: { image: x, x-stack: { schedule: "9 9 9" } }\n' >cron.yml
-	printf 'services:\n  a: { image: x, x-stack: { redy: {} } }\n' >xstack.yml
+	printf 'services:\n  a: { image: x, x-stack: { raedy: {} } }\n' >xstack.yml
 	printf 'services:\n  a: { image: x, healthcheck: { test: [FOO, x] } }\n' >health.yml
 	printf 'services:\n  a: { image: x, deploy: { replicas: -1 } }\n' >replicas.yml
 	printf 'services:\n  a: { image: "x:${V?please set V}" }\n' >variable.yml
@@ -131,7 +131,7 @@ web() {
 		1 | stack -f twice.yml up -d | twice.yml:3:3:; key "a" stands already in line 2
 		1 | stack -f cap.yml up -d | cap.yml:2:28:; "SYS_COFFEE" is no capability
 		1 | stack -f cron.yml up -d | cron.yml:2:39:; want five fields; @daily
-		1 | stack -f xstack.yml up -d | xstack.yml:2:29:; unknown key "redy"; did you mean "ready"?
+		1 | stack -f xstack.yml up -d | xstack.yml:2:29:; unknown key "raedy"; did you mean "ready"?
 		1 | stack -f health.yml up -d | health.yml:2:33:; NONE, CMD or CMD-SHELL, not "FOO"
 		1 | stack -f replicas.yml up -d | replicas.yml:2:38:; -1 is below 0
 		1 | stack -f variable.yml up -d | variable.yml:2:15:; variable V is required: please set V

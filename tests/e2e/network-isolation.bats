@@ -21,7 +21,7 @@ neighbour() {
 	ip -n "$1" link set eth0 up
 	ip -n "$1" address add 192.0.2.2/24 dev eth0
 	ip -n "$1" route add default via 192.0.2.1
-	CLEANUP="ip netns delete $1; umount /run/netns; ip link delete up0 2>/dev/null || true"
+	CLEANUP="ip netns delete $1; ip link delete up0 2>/dev/null || true"
 }
 
 from() { # NAMESPACE URL: the page is there

@@ -22,7 +22,7 @@ neighbour() {
 	mkdir -p site
 	echo neighbour >site/index.html
 	ip netns exec out busybox httpd -f -p 80 -h site </dev/null >/dev/null 2>&1 3>&- &
-	CLEANUP="kill $!; ip netns delete out; umount /run/netns; ip link delete up0 2>/dev/null || true"
+	CLEANUP="kill $!; ip netns delete out; ip link delete up0 2>/dev/null || true"
 }
 
 from() { # NAMESPACE URL: the page is there

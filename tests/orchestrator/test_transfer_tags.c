@@ -1,4 +1,4 @@
-/* Pages of tags/list: what is taken of them, and what is not. */
+/* tests/orchestrator/test_transfer_tags - pages of tags/list: what is taken of them */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
