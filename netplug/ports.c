@@ -130,14 +130,31 @@ static const struct port_entry *find_clash(const struct book *book, const struct
 	return NULL;
 }
 
-static int clash_error(const struct port_entry *holder, const struct address *address,
-		       struct err *err)
+/* "PROJECT/SERVICE/" of a slot is the other one's, too. */
+static bool is_same_service(const char *slot, const char *other)
+{
+	const char *number = strrchr(slot, '/');
+
+	return number && strncmp(slot, other, (size_t)(number - slot) + 1) == 0;
+}
+
+static int clash_error(const struct port_entry *holder, const struct port_want *want,
+		       const struct address *address, struct err *err)
 {
 	struct slice slot = SLICE(holder->slot), project, rest, service, number;
 	char text[ADDRESS_TEXT];
 
 	slice_split(slot, '/', &project, &rest);
 	slice_split(rest, '/', &service, &number);
+	if (is_same_service(holder->slot, want->slot))
+		return err_set(err, ERR_EXISTS,
+			       "port %u/%s on %s is taken by replica %.*s of the same service: "
+			       "publish a range (\"%u-%u:%u\") or the container's port alone "
+			       "(\"%u\")",
+			       holder->port, ports_protocol_name(holder->protocol),
+			       address_text(address, text), SLICE_ARG(number), holder->port,
+			       holder->port < UINT16_MAX - 9 ? holder->port + 9u : UINT16_MAX,
+			       want->target, want->target);
 	return err_set(
 		err, ERR_EXISTS, "port %u/%s on %s is taken by project %.*s, service %.*s (%.*s)",
 		holder->port, ports_protocol_name(holder->protocol), address_text(address, text),
@@ -207,7 +224,7 @@ static int try_port(const struct book *book, struct port_want *want, uint16_t po
 
 		*again = true;
 		if (port && holder && strcmp(holder->slot, want->slot) != 0)
-			return clash_error(holder, &addresses[i], err);
+			return clash_error(holder, want, &addresses[i], err);
 		if (port && is_wanted_twice(book, want, &addresses[i], port))
 			return err_set(err, ERR_EXISTS, "port %u/%s is published twice by %s", port,
 				       ports_protocol_name(want->protocol), want->slot);
@@ -225,7 +242,7 @@ static int try_port(const struct book *book, struct port_want *want, uint16_t po
 		port = port ? port : port_socket_number(*slot);
 		holder = find_clash(book, &addresses[i], want->protocol, port);
 		if (holder && strcmp(holder->slot, want->slot) != 0)
-			return clash_error(holder, &addresses[i], err);
+			return clash_error(holder, want, &addresses[i], err);
 	}
 	want->port = port;
 	return 0;

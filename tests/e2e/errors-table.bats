@@ -146,7 +146,7 @@ web() {
 	[ -z "$(stack ls -a -q)" ]
 }
 
-@test "what the machine does not have or does not allow (14)" {
+@test "what the machine does not have or does not allow (15)" {
 	web
 	up
 	image=$REGISTRY/busybox:1
@@ -162,6 +162,7 @@ web() {
 	printf 'services:\n  a: { image: "%s", gpus: all, command: sleep 9 }\n' "$image" >gpu.yml
 	printf 'services:\n  a: { image: "%s", runtime: /no/runtime, command: sleep 9 }\n' "$image" >runtime.yml
 	printf 'services:\n  a: { image: "%s", ports: ["127.0.0.1:8080:80"], command: sleep 9 }\n' "$image" >taken.yml
+	printf 'services:\n  a: { image: "%s", ports: ["8090:80"], scale: 2, command: sleep 9 }\n' "$image" >twins.yml
 	printf 'services:\n  a: { image: "%s", container_name: %s-web-1, command: sleep 9 }\n' "$image" "$P" >name.yml
 	printf 'services:\n  a: { image: "%s", command: /no/program }\n' "$image" >program.yml
 	table <<-END
@@ -177,6 +178,7 @@ web() {
 		1 | stack -p c1 -f gpu.yml up -d | nvidia.com/gpu=all; no description (CDI)
 		1 | stack -p c2 -f runtime.yml up -d | container c2-a-1; runtime /no/runtime: No such file
 		1 | stack -p c3 -f taken.yml up -d | port 8080/tcp on 127.0.0.1 is taken by project $P, service web
+		1 | stack -p c6 -f twins.yml up -d | port 8090/tcp on; of the same service: publish a range ("8090-8099:80")
 		1 | stack -p c4 -f name.yml up -d | the name "$P-web-1" is in use by container; of project $P
 		1 | stack -p c5 -f program.yml up -d | container c5-a-1; "/no/program"; no such file or directory
 	END
