@@ -93,6 +93,18 @@ static struct json_object *encode_ssh(const struct pairs *pairs, unsigned flags)
 	return list;
 }
 
+/* A limit of 0 is an empty map in the reference's JSON, and its two halves in its YAML. */
+static struct json_object *encode_no_limit(unsigned flags)
+{
+	struct json_object *value = json_object_new_object();
+
+	if (flags & MODEL_JSON_NO_NULLS) {
+		json_object_object_add(value, "soft", json_object_new_int(0));
+		json_object_object_add(value, "hard", json_object_new_int(0));
+	}
+	return value;
+}
+
 static struct json_object *encode_ulimits(const struct key *key, const struct ulimit *items,
 					  size_t count, unsigned flags)
 {
@@ -102,7 +114,7 @@ static struct json_object *encode_ulimits(const struct key *key, const struct ul
 		struct json_object *value;
 
 		if (items[i].both.is_set && items[i].both.value == 0 && !(flags & MODEL_JSON_STATE))
-			value = json_object_new_object();
+			value = encode_no_limit(flags);
 		else if (items[i].both.is_set)
 			value = json_object_new_int64(items[i].both.value);
 		else

@@ -68,6 +68,23 @@ static void variables_are_a_table_or_a_map(void **state)
 	arena_free(arena);
 }
 
+static void a_limit_of_nothing_is_two_halves_in_yaml_and_reads_back(void **state)
+{
+	static const char limits[] =
+		"name: shop\nservices:\n  web: {image: a, ulimits: {core: 0}}\n";
+	struct arena *arena = arena_new();
+	const char *yaml = view(arena, limits, (struct config_options){ .what = CONFIG_MODEL });
+	const char *json = view(arena, limits,
+				(struct config_options){ .what = CONFIG_MODEL, .format = "json" });
+
+	(void)state;
+	assert_non_null(strstr(yaml, "core:\n        soft: 0\n        hard: 0\n"));
+	assert_non_null(strstr(json, "\"core\": {}"));
+	assert_string_equal(view(arena, yaml, (struct config_options){ .what = CONFIG_MODEL }),
+			    yaml);
+	arena_free(arena);
+}
+
 static void hashes_are_sorted_and_unknown_services_refused(void **state)
 {
 	struct arena *arena = arena_new();
@@ -184,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_are_one_name_a_line),
 		cmocka_unit_test(variables_are_a_table_or_a_map),
+		cmocka_unit_test(a_limit_of_nothing_is_two_halves_in_yaml_and_reads_back),
 		cmocka_unit_test(hashes_are_sorted_and_unknown_services_refused),
 		cmocka_unit_test(unknown_formats_are_refused),
 		cmocka_unit_test(digests_take_the_place_of_images),
