@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,8 +19,16 @@
 #include "base/crash.h"
 #include "images/layer_writer.h"
 
-#define RING_BYTES     (1u << 20)
-#define OUT_RING_BYTES (2u << 20)
+#define RING_BYTES        (1u << 20)
+#define OUT_RING_BYTES    (2u << 20)
+#define NICE_AFTER_OTHERS 5 /* a third of the time, where there is not enough for all */
+
+/* A failure to be nice hurts nobody. */
+void layer_set_priority(const struct layer *layer)
+{
+	if (layer->is_after_others)
+		setpriority(PRIO_PROCESS, (id_t)gettid(), NICE_AFTER_OTHERS);
+}
 
 void layer_fail(struct layer *layer, const struct err *err)
 {
@@ -188,6 +197,7 @@ static int start_threads(struct layer *layer, unsigned flags, struct err *err)
 	sigset_t all, old;
 	int rc;
 
+	layer->is_after_others = flags & LAYER_AFTER_OTHERS;
 	layer->is_plain = flags & LAYER_PLAIN && layer->blob_fd < 0 && !*layer->digest;
 	layer->out = ring_new(OUT_RING_BYTES, layer->tar_fd < 0 ? 1 : LAYER_OUT_READERS);
 	layer->in = layer->is_plain ? layer->out : ring_new(RING_BYTES, LAYER_IN_READERS);

@@ -31,6 +31,9 @@ struct layer;
 	4u /* the bytes are a plain tar that we make ourselves, no digest is wanted: one worker    \
 	      less, hashed once where no blob is kept */
 
+#define LAYER_AFTER_OTHERS                                                                         \
+	8u /* a much larger one is on its way: its workers come first, as all wait for it */
+
 struct layer_spec {
 	const char *digest;      /* of the compressed bytes; NULL: not known (archives, builds) */
 	int64_t size_bytes;      /* compressed; -1: not known */

@@ -110,6 +110,7 @@ void *layer_feed(void *ctx)
 	struct layer *layer = ctx;
 	struct err err = ERR_NONE;
 
+	layer_set_priority(layer);
 	if (feed_and_keep(layer, &err) < 0) {
 		layer_fail(layer, &err);
 		ring_give_up(layer->in);

@@ -157,6 +157,7 @@ void *layer_make(void *ctx)
 	struct layer *layer = ctx;
 	struct err err = ERR_NONE;
 
+	layer_set_priority(layer);
 	if (make(layer, &err) < 0) {
 		layer_fail(layer, &err);
 		ring_give_up(layer->out);

@@ -25,6 +25,7 @@ struct layer {
 	struct ring *in, *out;
 	pthread_t feeder, maker;
 	bool threads;
+	bool is_after_others;              /* its workers are nicer */
 	bool is_plain;                     /* no feeder: in and out are one queue */
 	int blob_fd;                       /* the part file, or tmp/blob, or -1 */
 	char part_name[STORE_KEY_MAX + 8]; /* "" when the bytes have no known digest */
@@ -77,6 +78,8 @@ void *layer_write_tar(void *layer); /* the maker's helper */
 int layer_read_part(struct layer *layer,
 		    int (*take)(struct layer *layer, const void *data, size_t len, struct err *err),
 		    struct err *err);
+/* First of all in a worker; its helper inherits it. */
+void layer_set_priority(const struct layer *layer);
 /* Keeps the first error. */
 void layer_fail(struct layer *layer, const struct err *err);
 /* The layer's blob or part under its last name; images/layer_make calls it when all is verified. */

@@ -389,6 +389,20 @@ static struct layer_pull *next_layer(struct pull *pull)
 	return best;
 }
 
+/* An image is there when its largest layer is: that one does not share with much smaller ones. */
+static unsigned rank(const struct layer_pull *layer)
+{
+	struct layer_pull *other;
+
+	TAILQ_FOREACH(other, &layer->pull->layers, link)
+	{
+		if (is_running(other) &&
+		    other->descriptor->size_bytes / 2 > layer->descriptor->size_bytes)
+			return LAYER_AFTER_OTHERS;
+	}
+	return 0;
+}
+
 void layer_pull_schedule(struct pull *pull)
 {
 	struct layer_pull *layer;
@@ -399,7 +413,7 @@ void layer_pull_schedule(struct pull *pull)
 		running += is_running(layer);
 	}
 	while (running < TRANSFER_LAYERS_MAX && (layer = next_layer(pull))) {
-		begin_open(layer, LAYER_NO_WAIT);
+		begin_open(layer, LAYER_NO_WAIT | rank(layer));
 		running++;
 	}
 }

@@ -1,5 +1,5 @@
-/* tests/images/k_large - mirrors images/layer_write: a layer that is too large for the page cache.
- * Root; runs where the tests' folder is on a disk.
+/* tests/images/k_large - mirrors images/layer_write: a layer that is too large for the page cache,
+ * one that is small beside another. Root; runs where the tests' folder is on a disk.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,8 +8,10 @@
 #include <stdio.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "images/maintain.h"
 #include "images/store_internal.h"
@@ -153,11 +155,50 @@ static void without_a_sync_all_of_it_is(void **state)
 	test_store_close(&test);
 }
 
+/* Threads of this process with that nice value. */
+static unsigned threads_of(int nice)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	unsigned count = 0;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			count += getpriority(PRIO_PROCESS, (id_t)atoi(entry->d_name)) == nice;
+	closedir(dir);
+	return count;
+}
+
+static void a_layer_after_others_is_nicer_in_all_its_threads(void **state)
+{
+	struct test_store test;
+	struct err err = ERR_NONE;
+	struct layer *layer;
+	const struct layer_spec spec = { .size_bytes = -1, .flags = LAYER_AFTER_OTHERS };
+	struct lease *lease;
+	unsigned before;
+
+	(void)state;
+	test_store_open(&test, STORE_AUTO);
+	lease = lease_begin(test.store, &err);
+	before = threads_of(5);
+	assert_int_equal(layer_open(lease, &spec, &layer, &err), 0);
+	for (int i = 0; i < 3000 && threads_of(5) < before + 3; i++)
+		usleep(10000);
+	assert_true(threads_of(5) >=
+		    before + 3); /* feeder, keeper, maker; a writer where a tar is kept */
+	layer_abort(layer);
+	lease_end(lease, 0);
+	test_store_close(&test);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(behind_its_first_part_a_large_layer_is_not_kept_in_memory),
 		cmocka_unit_test(without_a_sync_all_of_it_is),
+		cmocka_unit_test(a_layer_after_others_is_nicer_in_all_its_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
