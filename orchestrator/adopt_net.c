@@ -8,11 +8,16 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/crash.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "orchestrator/connections.h"
 #include "orchestrator/names_ports.h"
+#include "orchestrator/reattach.h"
+#include "orchestrator/rewire.h"
+#include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
+#include "orchestrator/slot_names.h"
 
 struct adoption {
 	struct supervisor *sv;
@@ -119,6 +124,55 @@ static void prepare_singly(struct adoption *a)
 	a->count = count;
 }
 
+/* ---- links that were being changed ---- */
+
+/* What runs gets them; of what does not, those that it shall not have go, and its namespace is
+ * renewed at its start. */
+static int finish_links(struct supervisor *sv, struct slot *slot, struct arena *arena,
+			const struct slot_net *former, struct err *err)
+{
+	const struct service *service =
+		connections_service(arena, slot_service(slot), slot->record);
+	const struct texts *dns = settings_or(&service->dns, &sv->settings->dns);
+	struct reattach one = { .name = slot->name,
+				.container = slot->record->id,
+				.net = slot->net,
+				.servers = dns->items,
+				.server_count = dns->count };
+	struct slot_names names = { .sv = sv,
+				    .service = service,
+				    .net = slot->net,
+				    .slot_name = slot->name,
+				    .container = slot->record->id,
+				    .arena = arena };
+
+	if (!slot->is_watched)
+		return net_drop_left(sv->net, former, slot->net, err);
+	if (reattach_changed(sv, &one, former, err) < 0 ||
+	    slot_names_change(&names, former, err) < 0)
+		return -1;
+	return net_release_left(sv->net, former, slot->net, err);
+}
+
+static void finish_change(struct supervisor *sv, struct slot *slot, struct arena *arena)
+{
+	struct slot_net *former = slot->net ? rewire_former(slot->record) : NULL;
+	struct err err = ERR_NONE;
+
+	if (!former)
+		return;
+	former->netns = xstrdup(slot->net->netns);
+	if (finish_links(sv, slot, arena, former, &err) == 0) {
+		rewire_done(slot->record);
+		slot_write_record(slot);
+		log_info("links-changed", KV_S("slot", slot->name));
+	} else { /* the mark stays: the next one tries again */
+		log_warn("links-not-changed", KV_S("slot", slot->name), KV_S("error", err.msg));
+	}
+	slot_net_free(former);
+	crash_point("adopt", "links");
+}
+
 int adopt_networks(struct supervisor *sv, struct err *err)
 {
 	struct adoption a = { .sv = sv, .arena = arena_new() };
@@ -138,6 +192,7 @@ int adopt_networks(struct supervisor *sv, struct err *err)
 	for (size_t i = 0; i < a.count; i++) {
 		slot_net_free(a.wants[i].former);
 		a.slots[i]->net = a.wants[i].out_net;
+		finish_change(sv, a.slots[i], a.arena);
 	}
 	arena_free(a.arena);
 	return 0;

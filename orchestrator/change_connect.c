@@ -13,6 +13,7 @@
 #include "orchestrator/change_net.h"
 #include "orchestrator/connections.h"
 #include "orchestrator/reattach.h"
+#include "orchestrator/rewire.h"
 #include "orchestrator/settings.h"
 #include "orchestrator/slot.h"
 #include "orchestrator/slot_names.h"
@@ -146,14 +147,21 @@ static int unwire(void *data, struct err *err)
 			      : 0;
 }
 
-/* Addresses on networks that were left are free again. */
+/* Addresses on networks that were left are free again. What does not run keeps its mark: nobody else remembers them. */
 static int release(void *data, struct err *err)
 {
 	struct change *change = data;
+	struct record *record = change->connect->slot->record;
+	struct err ignored = ERR_NONE;
 
-	return change->connect->wired ? net_release_left(change->sv->net, change->connect->former,
-							 change->net_wants[0].out_net, err)
-				      : 0;
+	if (!change->connect->wired)
+		return 0;
+	if (net_release_left(change->sv->net, change->connect->former,
+			     change->net_wants[0].out_net, err) < 0)
+		return -1;
+	rewire_done(record);
+	record_save(change->sv->dirs->containers_fd, record, &ignored); /* else it is done twice */
+	return 0;
 }
 
 /* Before the link: a successor completes what the record says. */
@@ -164,6 +172,7 @@ static int save(void *data, struct err *err)
 
 	connect->former_info = arena_strdup(change->arena, connect->slot->record->info);
 	connections_save(connect->slot->record, connect->service, change->net_wants[0].out_net);
+	rewire_note(connect->slot->record, connect->former, change->net_wants[0].out_net);
 	return record_save(change->sv->dirs->containers_fd, connect->slot->record, err);
 }
 

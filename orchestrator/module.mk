@@ -39,4 +39,5 @@ SRCS_orchestrator += orchestrator/apply_walk.c orchestrator/launch_spawn.c orche
 TESTS += tests/orchestrator/test_nursery
 SRCS_orchestrator += orchestrator/request_check.c
 TESTS += $(addprefix tests/orchestrator/,test_damaged_state test_connections test_request_check \
-	test_container_find test_network_spec)
+	test_container_find test_network_spec test_rewire)
+SRCS_orchestrator += orchestrator/rewire.c

@@ -139,7 +139,7 @@ int net_attach(struct project_net *net, const struct slot_net *slot, int route_f
 	return status;
 }
 
-static bool has_interface(const struct slot_net *slot, const struct attach_interface *wanted)
+bool net_has_interface(const struct slot_net *slot, const struct attach_interface *wanted)
 {
 	for (size_t i = 0; i < slot->interface_count; i++)
 		if (strcmp(slot->interfaces[i].name, wanted->name) == 0 &&
@@ -185,7 +185,7 @@ static int unwire_left(struct project_net *net, const struct slot_net *from,
 	job.interfaces = left;
 	job.interface_count = 0;
 	for (size_t i = 0; i < from->interface_count; i++)
-		if (!has_interface(to, &from->interfaces[i]))
+		if (!net_has_interface(to, &from->interfaces[i]))
 			left[job.interface_count++] = from->interfaces[i];
 	if (link_group_take(&net->np, net->project, &job.group, err) == 0 &&
 	    rtnl_open(&rtnl, err) == 0)

@@ -140,6 +140,9 @@ int net_attach_again(struct project_net *net, const struct slot_net *slot, int r
  * go with net_release_left. */
 int net_change_links(struct project_net *net, const struct slot_net *from,
 		     const struct slot_net *to, int route_fd, struct err *err);
+/* As both, of a slot that does not run: its namespace stays as it is, what held the links outside goes. */
+int net_drop_left(struct project_net *net, const struct slot_net *from, const struct slot_net *to,
+		  struct err *err);
 int net_release_left(struct project_net *net, const struct slot_net *from,
 		     const struct slot_net *to, struct err *err);
 

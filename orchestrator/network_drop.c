@@ -179,6 +179,23 @@ int net_release_left(struct project_net *net, const struct slot_net *from,
 	return err->code ? -1 : 0;
 }
 
+int net_drop_left(struct project_net *net, const struct slot_net *from, const struct slot_net *to,
+		  struct err *err)
+{
+	AUTO(free)
+	struct attach_interface *left = xcalloc(from->interface_count + 1, sizeof(*left));
+	struct slot_net gone = { .interfaces = left };
+
+	for (size_t i = 0; i < from->interface_count; i++)
+		if (!net_has_interface(to, &from->interfaces[i]))
+			left[gone.interface_count++] = from->interfaces[i];
+	pthread_mutex_lock(&net->lock);
+	drop_links(net, &(struct slot_net *){ &gone }, 1, err);
+	release_left(net, from, to, err);
+	pthread_mutex_unlock(&net->lock);
+	return err->code ? -1 : 0;
+}
+
 int net_renew(struct project_net *net, struct slot_net *slot, struct err *err)
 {
 	struct slot_net *stale;

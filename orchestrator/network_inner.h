@@ -60,6 +60,7 @@ void net_fill_ports(struct batch *b); /* after the ports */
 const char *net_port_key(const struct slot_port *port, char out[NET_KEY_MAX]);
 bool net_has_rule(const struct slot_net *slot, const struct nat_port *rule);
 bool net_has_port(const struct slot_net *slot, const struct slot_port *port);
+bool net_has_interface(const struct slot_net *slot, const struct attach_interface *wanted);
 bool net_on_network(const struct slot_net *slot, const char *network);
 /* UDP flows to these host ports are forgotten: their target has changed. */
 void net_forget_flows(const struct nat_port *rules, size_t count);

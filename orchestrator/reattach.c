@@ -6,6 +6,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -13,6 +14,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/message.h"
+
+#define PATIENCE_S 10 /* a monitor answers at once, unless somebody has stopped it */
 
 enum { ROUTE, NETFILTER, UDP, TCP, UPSTREAM, UPSTREAM_TCP, SOCKETS_MAX };
 
@@ -31,6 +34,7 @@ static int ask(const struct supervisor *sv, const char *container, const char *q
 	AUTO(json) struct json_object *words = json_tokener_parse(question);
 	AUTO(json) struct json_object *answer = NULL;
 	AUTO(fd) int monitor_fd = -1;
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	size_t count = SOCKETS_MAX;
 	int n;
 
@@ -39,7 +43,9 @@ static int ask(const struct supervisor *sv, const char *container, const char *q
 	if (dir_fd < 0)
 		return -1;
 	monitor_fd = message_connect(dir_fd, "monitor.sock", SOCK_SEQPACKET, err);
-	if (monitor_fd < 0 || message_send(monitor_fd, words, NULL, 0, err) < 0)
+	if (monitor_fd < 0 ||
+	    setsockopt(monitor_fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+	    message_send(monitor_fd, words, NULL, 0, err) < 0)
 		return -1;
 	n = message_receive(monitor_fd, &answer, fds, &count, err);
 	for (size_t i = n > 0 ? count : 0; i < SOCKETS_MAX; i++)

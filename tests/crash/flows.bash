@@ -53,7 +53,7 @@ command_of() { # FLOW
 }
 
 # The same command again. Only a rollback that was done would go forth again: its file says the same as a declaration.
-# And who joins or leaves a network twice is told so: what the record says is wired by then, or soon (repair).
+# And who joins or leaves a network twice is told so: what the record says is wired by the successor's start.
 again() { # FLOW
 	case $1 in
 	rollback)
@@ -109,7 +109,12 @@ state() {
 			'{{index .Config.Labels "com.docker.compose.config-hash"}} {{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{end}}' "$name")"
 	done | sort
 	stack ps -a --format json | jq -r '.Publishers[]? | "port \(.PublishedPort) \(.TargetPort)"' | sort -u
-	case $1 in connect | disconnect) echo "links: $(stack exec -T web ls /sys/class/net | wc -l)" ;; esac
+	case $1 in
+	connect | disconnect)
+		echo "links: $(stack exec -T web ls /sys/class/net | wc -l)"
+		echo "hosts: $(stack exec -T web cat /etc/hosts | wc -l)"
+		;;
+	esac
 	find "$STACK_ROOT/volumes" -mindepth 1 -maxdepth 1 ! -name '*lock*' ! -name '.*' -printf '%f\n' 2>/dev/null | sort
 	[ -z "$(stack ps -q web 2>/dev/null)" ] || [ "$1" = disconnect ] || {
 		curl -s -o /dev/null --max-time 5 http://127.0.0.1:8080/hostname && echo "web answers"
