@@ -1,14 +1,14 @@
 # netplug/ - links, addresses, ports, names; program stack-netd.
 # links, addresses, ports, packet filter
 SRCS_netplug := netplug/address.c netplug/naming.c netplug/rtnl.c netplug/uplink.c netplug/ipam.c \
-                netplug/link.c netplug/attach.c netplug/attach_inside.c netplug/nft.c \
+                netplug/link.c netplug/link_end.c netplug/attach.c netplug/attach_inside.c netplug/nft.c \
                 netplug/nft_write.c netplug/nft_dump.c netplug/nat_table.c netplug/nat.c netplug/nat_found.c \
                 netplug/ports.c netplug/port_socket.c netplug/port_holder.c netplug/switches.c netplug/network.c netplug/network_make.c \
                 netplug/network_file.c netplug/network_options.c netplug/lease.c \
                 netplug/conntrack.c netplug/flows.c netplug/foreign.c netplug/attach_verify.c \
                 netplug/link_group.c netplug/link_watch.c netplug/leftovers.c
 TESTS        += tests/netplug/test_address tests/netplug/test_ipam
-KTESTS       += tests/netplug/k_nat tests/netplug/k_network tests/netplug/k_attach \
+KTESTS       += tests/netplug/k_link_end tests/netplug/k_nat tests/netplug/k_network tests/netplug/k_attach \
                 tests/netplug/k_repair tests/netplug/k_leftovers tests/netplug/k_crash
 USES_netplug := base
 PKGS_netplug := libmnl libseccomp

@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -14,9 +16,12 @@
 #include "base/cleanup.h"
 #include "netplug/foreign.h"
 #include "netplug/link.h"
+#include "netplug/link_end.h"
 #include "orchestrator/connections.h"
 #include "orchestrator/network_inner.h"
 #include "orchestrator/network_spec.h"
+
+#define NETNS_AT_ONCE 8
 
 void net_keep_first(struct err *first, const struct err *err)
 {
@@ -41,23 +46,24 @@ static void drop_netns(const char *path, struct err *first)
 }
 
 /* PROJECT.SERVICE.N: whatever is there, also of slots that a crash left without a record. */
-static void drop_all_netns(struct project_net *net, struct err *first)
+static char **list_netns(const struct project_net *net, size_t *out_count)
 {
 	int fd = openat(net->np.runtime_fd, "netns", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	size_t len = strlen(net->project);
 	struct dirent *entry;
+	char **paths = NULL;
 
+	*out_count = 0;
 	while (dir && (entry = readdir(dir)) != NULL) {
-		AUTO(free) char *path = NULL;
-
 		if (strncmp(entry->d_name, net->project, len) != 0 || entry->d_name[len] != '.')
 			continue;
-		path = xformat("%s/netns/%s", net->run_path, entry->d_name);
-		drop_netns(path, first);
+		*(char **)xgrow(&paths, out_count, sizeof(*paths)) =
+			xformat("%s/netns/%s", net->run_path, entry->d_name);
 	}
 	if (dir)
 		closedir(dir);
+	return paths;
 }
 
 static void drop_links(struct project_net *net, struct slot_net *const *slots, size_t count,
@@ -244,28 +250,104 @@ static void sort_networks(struct project_net *net, struct arena *arena,
 	*count = own;
 }
 
-static void drop_rules(struct project_net *net, struct arena *arena,
-		       struct network_record **networks, size_t count, const struct shared *shared,
-		       struct err *first)
+/* What the kernel lets go while it takes the links away: each of them waits for grace periods, the
+ * rules' socket when it is closed. Threads of their own, as all of them block. */
+struct beside {
+	pthread_t thread;
+	bool is_running;
+	struct project_net *net;
+	const char **bridges; /* of networks that go */
+	size_t bridge_count;
+	const struct shared *shared;
+	char **paths; /* of pinned namespaces, taken by whichever thread comes next */
+	size_t path_count;
+	_Atomic size_t *next;
+	struct err first;
+};
+
+static void *drop_rules(void *data)
 {
+	struct beside *job = data;
 	AUTO(nft) struct nft *nft = NULL;
-	const char **bridges = arena_alloc(arena, (count + 1) * sizeof(char *));
 	struct err err = ERR_NONE;
 
-	if (nft_open(&nft, &err) < 0) {
-		net_keep_first(first, &err);
-		return;
-	}
-	for (size_t i = 0; i < count; i++)
-		bridges[i] = networks[i]->bridge;
-	if (foreign_withdraw(nft, bridges, count, &err) < 0)
-		net_keep_first(first, &err);
+	if (nft_open(&nft, &job->first) < 0)
+		return NULL;
+	if (foreign_withdraw(nft, job->bridges, job->bridge_count, &err) < 0)
+		net_keep_first(&job->first, &err);
 	err = ERR_NONE;
-	if (nat_remove_project_except(nft, net->project, shared->names, shared->count, &err) < 0)
-		net_keep_first(first, &err);
+	if (nat_remove_project_except(nft, job->net->project, job->shared->names,
+				      job->shared->count, &err) < 0)
+		net_keep_first(&job->first, &err);
+	return NULL;
 }
 
-static void drop_group(struct project_net *net, const struct shared *shared, struct err *first)
+static void *drop_namespaces(void *data)
+{
+	struct beside *job = data;
+	size_t i;
+
+	while ((i = atomic_fetch_add(job->next, 1)) < job->path_count)
+		drop_netns(job->paths[i], &job->first);
+	return NULL;
+}
+
+static void begin_beside(struct beside *job, void *(*work)(void *))
+{
+	job->is_running = pthread_create(&job->thread, NULL, work, job) == 0;
+	if (!job->is_running)
+		work(job);
+}
+
+static void await_beside(struct beside *job, struct err *first)
+{
+	if (job->is_running)
+		pthread_join(job->thread, NULL);
+	if (job->first.code)
+		net_keep_first(first, &job->first);
+}
+
+/* Several at a time: each waits for a grace period of the kernel, and those that wait together share it. */
+struct namespaces {
+	struct beside jobs[NETNS_AT_ONCE];
+	_Atomic size_t next;
+	char **paths;
+	size_t count;
+};
+
+static void begin_namespaces(struct namespaces *all, struct project_net *net)
+{
+	atomic_init(&all->next, 0);
+	all->paths = list_netns(net, &all->count);
+	for (size_t i = 0; i < NETNS_AT_ONCE && i < all->count; i++) {
+		all->jobs[i] = (struct beside){ .net = net,
+						.paths = all->paths,
+						.path_count = all->count,
+						.next = &all->next };
+		begin_beside(&all->jobs[i], drop_namespaces);
+	}
+}
+
+static void await_namespaces(struct namespaces *all, struct err *first)
+{
+	for (size_t i = 0; i < NETNS_AT_ONCE && i < all->count; i++)
+		await_beside(&all->jobs[i], first);
+	for (size_t i = 0; i < all->count; i++)
+		free(all->paths[i]);
+	free(all->paths);
+}
+
+static const char **bridges_of(struct arena *arena, struct network_record **networks, size_t count)
+{
+	const char **bridges = arena_alloc(arena, (count + 1) * sizeof(char *));
+
+	for (size_t i = 0; i < count; i++)
+		bridges[i] = networks[i]->bridge;
+	return bridges;
+}
+
+static void drop_group(struct project_net *net, const struct shared *shared,
+		       const char *const *bridges, size_t bridge_count, struct err *first)
 {
 	AUTO(rtnl) struct rtnl *rtnl = NULL;
 	struct err err = ERR_NONE;
@@ -275,7 +357,7 @@ static void drop_group(struct project_net *net, const struct shared *shared, str
 		return;
 	if (rtnl_open(&rtnl, &err) < 0 ||
 	    (shared->count && link_keep(rtnl, shared->bridges, shared->count, &err) < 0) ||
-	    link_delete_group(rtnl, group, &err) < 0)
+	    link_end_group(group, bridges, bridge_count, &err) < 0)
 		net_keep_first(first, &err);
 }
 
@@ -284,14 +366,18 @@ static size_t drop_all(struct project_net *net, struct err *first)
 	struct arena *arena = arena_new();
 	struct network_record **networks = NULL;
 	struct shared shared = { 0 };
+	struct beside rules = { .net = net, .shared = &shared };
 	struct err err = ERR_NONE;
 	size_t count = 0;
 
 	if (network_list(&net->np, arena, net->project, &networks, &count, &err) < 0)
 		net_keep_first(first, &err);
 	sort_networks(net, arena, networks, &count, &shared);
-	drop_rules(net, arena, networks, count, &shared, first);
-	drop_group(net, &shared, first);
+	rules.bridges = bridges_of(arena, networks, count);
+	rules.bridge_count = count;
+	begin_beside(&rules, drop_rules);
+	drop_group(net, &shared, rules.bridges, count, first);
+	await_beside(&rules, first);
 	err = ERR_NONE;
 	if (network_release(&net->np, NULL, net->project, NULL, &err) < 0)
 		net_keep_first(first, &err);
@@ -321,14 +407,16 @@ static void drop_project_group(struct project_net *net, size_t shared, struct er
 
 int net_drop_project(struct project_net *net, struct err *err)
 {
+	struct namespaces namespaces = { .count = 0 };
 	struct err first = ERR_NONE;
 	size_t shared;
 
 	pthread_mutex_lock(&net->lock);
 	for (size_t i = 0; i < net->net_count; i++)
 		net_forget_flows(net->nets[i]->rules, net->nets[i]->rule_count);
+	begin_namespaces(&namespaces, net);
 	shared = drop_all(net, &first);
-	drop_all_netns(net, &first);
+	await_namespaces(&namespaces, &first);
 	drop_project_group(net, shared, &first);
 	pthread_mutex_unlock(&net->lock);
 	*err = first;
