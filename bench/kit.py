@@ -21,6 +21,7 @@ ROOT = os.path.dirname(HERE)
 REGISTRY = "127.0.0.1:5000"
 IMAGE = f"{REGISTRY}/busybox:1"
 LIMIT_S = 60
+SETTLE_S = 0.5
 DISK_BYTES = 16 << 30  # a hole, not room
 CLONE_NEWNS = 0x00020000
 PEERS_VIEW = """
@@ -311,6 +312,12 @@ class Kit:
 
     def our_pids(self):
         return self.pids(lambda exe: exe.startswith(self.build + "/stack") or "memfd:stack" in exe)
+
+    def settle(self):
+        """Between sides: our processes have ended (a monitor's child lets go of the layer half a second later), and
+        the kernel has had a moment for namespaces that nobody holds any more."""
+        wait_for(lambda: not self.our_pids(), seconds=10, step=0.05)
+        time.sleep(SETTLE_S)
 
     def __enter__(self):
         os.makedirs(self.dir)

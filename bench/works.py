@@ -20,11 +20,13 @@ def up_down(count):
             def ours():
                 before = cpu_ms()
                 up, down = project.up(), project.down()
+                kit.settle()
                 return dict(zip(names, (up, down, cpu_ms() - before)))
 
             def floor(*more):
                 before = cpu_ms()
                 up, down = kit.floor(count, *more)
+                kit.settle()
                 return dict(zip(names, (up, down, cpu_ms() - before)))
 
             def podman():
