@@ -188,6 +188,8 @@ void slot_stop(struct slot *slot, int64_t timeout_us, bool by_hand, const char *
 	}
 	slot->stop_wanted = true;
 	slot->record->stopped_by_hand = by_hand;
+	if (slot->monitor_pidfd < 0) /* its end is recorded already, and is being cleared up */
+		slot_write_record(slot);
 	slot_set_state(slot, SLOT_STOPPING);
 	slot_event(slot, "stop", reason);
 	if (service && service->pre_stop_count && timeout_us) {
