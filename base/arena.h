@@ -20,8 +20,8 @@ void *arena_alloc(struct arena *arena, size_t size);
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t len);
 char *arena_format(struct arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Grows an array of *count items by one zeroed item, as xgrow does; the old array stays behind in the
- * arena, at most as large as the new one. */
+/* Grows an array of *count items by one zeroed item, as xgrow does; the old array stays behind in
+ * the arena, at most as large as the new one. */
 void *arena_grow(struct arena *arena, void *array_pointer, size_t *count, size_t item_size);
 /* Bytes that the arena holds from the heap: for limits on hostile input. */
 size_t arena_bytes(const struct arena *arena);

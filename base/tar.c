@@ -10,8 +10,8 @@
 
 #include "base/alloc.h"
 #include "base/num.h"
-#include "base/text.h"
 #include "base/tar_header.h"
+#include "base/text.h"
 
 enum state {
 	ST_HEADER,

@@ -10,14 +10,12 @@
 
 /* The functions that are used, by libcurl's own names without "curl_". */
 #define CURL_LIB_FUNCTIONS(each)                                                                   \
-	each(global_init) each(free) each(easy_perform) each(easy_init) each(easy_setopt) each(easy_getinfo)          \
-		each(easy_pause) each(easy_strerror) each(easy_cleanup) each(slist_append)         \
-			each(slist_free_all) each(multi_init) each(multi_setopt)                   \
-				each(multi_add_handle) each(multi_remove_handle)                   \
-					each(multi_socket_action) each(multi_info_read)            \
-						each(multi_strerror) each(multi_cleanup) each(url) \
-							each(url_set) each(url_get)                \
-								each(url_cleanup)
+	each(global_init) each(free) each(easy_perform) each(easy_init) each(easy_setopt)          \
+		each(easy_getinfo) each(easy_pause) each(easy_strerror) each(easy_cleanup) each(   \
+			slist_append) each(slist_free_all) each(multi_init) each(multi_setopt)     \
+			each(multi_add_handle) each(multi_remove_handle) each(multi_socket_action) \
+				each(multi_info_read) each(multi_strerror) each(multi_cleanup)     \
+					each(url) each(url_set) each(url_get) each(url_cleanup)
 
 struct curl_lib {
 #define CURL_LIB_FIELD(name) __typeof__(&curl_##name) name;

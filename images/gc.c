@@ -1,7 +1,7 @@
 /* images/gc - mark and sweep over the store.
  *
- * Owns: what counts as used: records, step records of builds, leases, young parts. May not touch: records and names
- * themselves.
+ * Owns: what counts as used: records, step records of builds, leases, young parts. May not touch:
+ * records and names themselves.
  */
 #include "images/gc.h"
 

@@ -110,8 +110,8 @@ static int let_reuse(int fd, int on)
 
 int port_socket_listen(int fd, int backlog)
 {
-	/* listen looks for others on the port again, and those in TIME_WAIT count without the option;
-	 * while it listens nobody else can bind the port in spite of it. */
+	/* listen looks for others on the port again, and those in TIME_WAIT count without the
+	 * option; while it listens nobody else can bind the port in spite of it. */
 	return let_reuse(fd, 1) < 0 ? -1 : listen(fd, backlog);
 }
 

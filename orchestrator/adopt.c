@@ -1,6 +1,7 @@
 /* orchestrator/adopt - start-up is recovery.
  *
- * Owns: the comparison of records with what runs. May not touch: the model's wishes (the next change does).
+ * Owns: the comparison of records with what runs. May not touch: the model's wishes (the next
+ * change does).
  */
 #include "orchestrator/adopt.h"
 
@@ -43,8 +44,8 @@ static struct model *model_of(struct supervisor *sv, const struct record *record
 	if (sv->model && sv->model->seq == seq)
 		return model_ref(sv->model);
 	LIST_FOREACH(slot, &sv->slots, link)
-		if (slot->model && !slot->oneoff && slot->model->seq == seq)
-			return model_ref(slot->model);
+	if (slot->model && !slot->oneoff && slot->model->seq == seq)
+		return model_ref(slot->model);
 	model = model_load(sv->dirs, seq, &err);
 	values_put_back(sv->dirs, model);
 	return model;
@@ -56,7 +57,8 @@ static void adopt_run(struct slot *slot)
 	AUTO(json) struct json_object *info = record_info(slot->record);
 	struct json_object *run = json_object_at(info, "run");
 	struct err err = ERR_NONE;
-	struct model *model = run && slot->model ? run_model(slot->model, slot->service, run, &err) : NULL;
+	struct model *model =
+		run && slot->model ? run_model(slot->model, slot->service, run, &err) : NULL;
 
 	slot->use_aliases = json_bool_or(run, "use_aliases", false);
 	slot->remove_after = json_bool_or(run, "remove", false);
@@ -82,7 +84,8 @@ static void clear_rubbish(struct supervisor *sv)
 		slot_clear_left_overs(sv, entry->d_name, &err);
 		err = ERR_NONE;
 		if (tree_remove(sv->dirs->containers_fd, entry->d_name, &err) < 0)
-			log_warn("rubbish-stays", KV_S("container", entry->d_name), KV_S("error", err.msg));
+			log_warn("rubbish-stays", KV_S("container", entry->d_name),
+				 KV_S("error", err.msg));
 	}
 	if (dir)
 		closedir(dir);
@@ -97,7 +100,8 @@ static void adopt_running(struct slot *slot, int pidfd)
 	log_info("adopted", KV_S("service", slot->service), KV_S("container", slot->record->id));
 }
 
-/* A start that was cut off before the program ran: its monitor has undone everything by now, or died with us. */
+/* A start that was cut off before the program ran: its monitor has undone everything by now, or
+ * died with us. */
 static void undo_start(struct slot *slot)
 {
 	struct err err = ERR_NONE;
@@ -152,7 +156,8 @@ static void adopt_slot(struct slot *slot)
 		slot->kept_down = record->stopped_by_hand;
 		break;
 	default:
-		slot->state = SLOT_CREATED; /* creating and removing are "broken" to the plan: removed, made anew */
+		slot->state = SLOT_CREATED; /* creating and removing are "broken" to the plan:
+					       removed, made anew */
 	}
 }
 
@@ -162,17 +167,19 @@ static void drop_strays(struct supervisor *sv)
 	struct arena *arena = arena_new();
 	struct texts known = { NULL, 0 }, slots = { NULL, 0 }, keys = { NULL, 0 };
 	struct err err = ERR_NONE;
-	AUTO(fd) int netns_fd = openat(sv->roots->run_fd, "netns", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO(fd)
+	int netns_fd = openat(sv->roots->run_fd, "netns", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct slot *slot;
 	bool fresh;
 
 	LIST_FOREACH(slot, &sv->slots, link)
-		*(const char **)arena_grow(arena, &known.items, &known.count, sizeof(char *)) =
-			slot->oneoff ? arena_format(arena, "%s/%s/run-%s", sv->dirs->name, slot->service,
-						    slot->oneoff)
-				     : arena_format(arena, "%s/%s/%u", sv->dirs->name, slot->service,
-						    slot->number);
-	if (net_drop_strays(sv->net, sv->roots->run, netns_fd, &known, arena, &slots, &keys, &err) < 0)
+	*(const char **)arena_grow(arena, &known.items, &known.count, sizeof(char *)) =
+		slot->oneoff ? arena_format(arena, "%s/%s/run-%s", sv->dirs->name, slot->service,
+					    slot->oneoff)
+			     : arena_format(arena, "%s/%s/%u", sv->dirs->name, slot->service,
+					    slot->number);
+	if (net_drop_strays(sv->net, sv->roots->run, netns_fd, &known, arena, &slots, &keys, &err) <
+	    0)
 		log_warn("strays-stay", KV_S("error", err.msg));
 	err = ERR_NONE;
 	/* netd of the one that died holds their sockets. */
@@ -201,7 +208,8 @@ int adopt_project(struct supervisor *sv, struct err *err)
 		return -1;
 	crash_point("adopt", "records");
 	for (size_t i = 0; i < count; i++) {
-		struct slot *slot = slot_make(sv, records[i]->service, records[i]->slot, records[i]->oneoff);
+		struct slot *slot =
+			slot_make(sv, records[i]->service, records[i]->slot, records[i]->oneoff);
 
 		slot->record = records[i];
 		slot->model = model_of(sv, records[i]);

@@ -1,5 +1,5 @@
-/* orchestrator/adopt_net - the network half of start-up: what the slots of the records have in books, kernel and netd.
- * Before the loop runs; blocks. */
+/* orchestrator/adopt_net - the network half of start-up: what the slots of the records have in
+ * books, kernel and netd. Before the loop runs; blocks. */
 #pragma once
 #include "base/err.h"
 #include "orchestrator/supervisor.h"

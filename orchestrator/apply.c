@@ -1,7 +1,7 @@
 /* orchestrator/apply - the actions of a plan, as wide as the edges allow.
  *
- * Owns: how an action is done, its progress lines. May not touch: what is to be done (plan), when it
- * may begin (apply_walk).
+ * Owns: how an action is done, its progress lines. May not touch: what is to be done (plan), when
+ * it may begin (apply_walk).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static const struct {
 	[ACTION_CREATE] = { "Container", "Creating", "Created"},
 	[ACTION_START] = { "Container", "Starting", "Started"},
 	[ACTION_UPDATE] = { "Container", "Updating", "Updated"},
-	[ACTION_SETTLE] = { "Container", "Proving", "Settled"},
+	[ACTION_SETTLE] = { "Container", "Proving",  "Settled"},
 	[ACTION_STOP] = { "Container", "Stopping", "Stopped"},
 	[ACTION_REMOVE] = { "Container", "Removing", "Removed"},
 	[ACTION_REMOVE_NETWORK] = { "Network",   "Removing", "Removed"},
@@ -92,7 +92,8 @@ void apply_note_failure(struct change *change, const struct action *action, cons
 
 void apply_tell_failure(struct change *change, const struct action *action, const struct err *err)
 {
-	change_progress(change, verbs[action->kind].kind, object_name(change, action), "Error", "failed", err->msg);
+	change_progress(change, verbs[action->kind].kind, object_name(change, action), "Error",
+			"failed", err->msg);
 }
 
 static void step_over(struct step *step, const struct err *err)
@@ -108,8 +109,8 @@ static void step_over(struct step *step, const struct err *err)
 		change->states[step->at] = ACTION_FAILED;
 		apply_note_failure(change, action, err);
 		apply_tell_failure(change, action, err);
-		if (change->flags & CHANGE_KEEP_GOING && action->kind == ACTION_START && step->slot &&
-		    step->slot->record) {
+		if (change->flags & CHANGE_KEEP_GOING && action->kind == ACTION_START &&
+		    step->slot && step->slot->record) {
 			slot_apply_policy(step->slot);
 			restore_start_failed(step->slot, err);
 		}
@@ -128,10 +129,11 @@ static void hint_at_init(struct change *change, const struct slot *slot)
 
 	if (!slot->outlived_grace || !service || service->init.value)
 		return;
-	text = arena_format(change->arena,
-			    "service %s: its process 1 ignored the stop signal and was killed after "
-			    "the grace period: `init: true` forwards signals",
-			    service->name);
+	text = arena_format(
+		change->arena,
+		"service %s: its process 1 ignored the stop signal and was killed after "
+		"the grace period: `init: true` forwards signals",
+		service->name);
 	if (texts_has(&change->hints, text))
 		return;
 	*(const char **)arena_grow(change->arena, &change->hints.items, &change->hints.count,
@@ -224,10 +226,10 @@ static void update_in_pool(uv_work_t *work)
 	struct step *step = work->data;
 
 	if (slot_is_live(step->slot))
-		limits_apply(step->change->sv, step->slot->record->id,
-			     project_find_service(step->change->model->project,
-						  step->slot->service),
-			     &step->err);
+		limits_apply(
+			step->change->sv, step->slot->record->id,
+			project_find_service(step->change->model->project, step->slot->service),
+			&step->err);
 }
 
 static void take_new_model(struct slot *slot, struct change *change)
@@ -320,8 +322,8 @@ static void begin_slot(struct step *step, const struct action *action)
 		slot_start(step->slot, action->reason, slot_step_over, step);
 		return;
 	case ACTION_STOP:
-		step->slot->record->cut_off |= (change->flags & CHANGE_CUTS_OFF) != 0 &&
-					       slot_is_live(step->slot);
+		step->slot->record->cut_off |=
+			(change->flags & CHANGE_CUTS_OFF) != 0 && slot_is_live(step->slot);
 		slot_stop(step->slot, change->timeout_us, by_hand, action->reason, slot_step_over,
 			  step);
 		return;

@@ -1,4 +1,5 @@
-/* orchestrator/apply_internal - what the two halves of apply share: the actions and the walk over them. Not for others.
+/* orchestrator/apply_internal - what the two halves of apply share: the actions and the walk over
+ * them. Not for others.
  */
 #pragma once
 #include "orchestrator/change.h"

@@ -13,8 +13,8 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "orchestrator/bundle_linux.h"
-#include "orchestrator/profile.h"
 #include "orchestrator/cdi.h"
+#include "orchestrator/profile.h"
 
 #define OCI_VERSION "1.2.0"
 #define INIT_TARGET "/dev/init" /* where stack-init stands in the container */

@@ -1,7 +1,8 @@
-/* orchestrator/change - one change of a project, from a request to its answer. Read the table first.
+/* orchestrator/change - one change of a project, from a request to its answer. Read the table
+ * first.
  *
- * Owns: the queue of changes, the stages of one. May not touch: what a plan decides (plan), how an action is done
- * (apply, slot).
+ * Owns: the queue of changes, the stages of one. May not touch: what a plan decides (plan), how an
+ * action is done (apply, slot).
  */
 #include "orchestrator/change.h"
 
@@ -30,8 +31,8 @@
 #include "orchestrator/slot.h"
 #include "orchestrator/storage.h"
 #include "orchestrator/values.h"
-#include "specs/model_json.h"
 #include "specs/hash.h"
+#include "specs/model_json.h"
 #include "volumes/volume.h"
 
 static void begin_next(struct supervisor *sv);
@@ -76,8 +77,8 @@ static bool has_container(void *ctx, const char *service)
 	const struct slot *slot;
 
 	LIST_FOREACH(slot, &sv->slots, link)
-		if (!slot->oneoff && slot->record && strcmp(slot->service, service) == 0)
-			return true;
+	if (!slot->oneoff && slot->record && strcmp(slot->service, service) == 0)
+		return true;
 	return false;
 }
 
@@ -86,8 +87,8 @@ static void keep_active(struct change *change)
 {
 	AUTO(json) struct json_object *values = NULL;
 
-	change->stored = model_keep_active(change->model, change->sv->model, has_container,
-					   change->sv);
+	change->stored =
+		model_keep_active(change->model, change->sv->model, has_container, change->sv);
 	if (!change->stored)
 		return;
 	values = model_json_values(change->model->project);
@@ -115,10 +116,11 @@ static int make_plan(void *data, struct err *err)
 		for (size_t i = 0; i < change->plan.orphan_count; i++)
 			fprintf(out, "%s%s", i ? ", " : "", change->plan.orphans[i]);
 		fclose(out);
-		change_notice(change, arena_format(change->arena,
-						   "containers whose service is not in the file: %s "
-						   "(--remove-orphans removes them)",
-						   text));
+		change_notice(change,
+			      arena_format(change->arena,
+					   "containers whose service is not in the file: %s "
+					   "(--remove-orphans removes them)",
+					   text));
 		free(text);
 	}
 	return 0;
@@ -131,24 +133,28 @@ static int check(void *data, struct err *err)
 	for (size_t i = 0; i < change->plan.count; i++) {
 		const struct action *action = &change->plan.actions[i];
 		const struct service *service =
-			action->service ? project_find_service(change->model->project, action->service)
-					: NULL;
+			action->service
+				? project_find_service(change->model->project, action->service)
+				: NULL;
 
 		if ((action->kind == ACTION_CREATE || action->kind == ACTION_START) && service &&
-		    storage_check(change->sv->volumes, change->model->project, service, change->arena,
-				  &change->notices, err) < 0)
+		    storage_check(change->sv->volumes, change->model->project, service,
+				  change->arena, &change->notices, err) < 0)
 			return -1;
 		if (action->kind == ACTION_CREATE && service &&
-		    container_name_check(change->sv->roots, service->container_name, change->sv->dirs->name,
-					 service->name, err) < 0)
+		    container_name_check(change->sv->roots, service->container_name,
+					 change->sv->dirs->name, service->name, err) < 0)
 			return -1;
 	}
-	return change->run ? container_name_check(change->sv->roots, change->run->name, NULL, NULL, err) : 0;
+	return change->run
+		       ? container_name_check(change->sv->roots, change->run->name, NULL, NULL, err)
+		       : 0;
 }
 
 #define HISTORY_DEFAULT 20
 
-/* What the references of the services mean now; of those that are not here, what they meant before. */
+/* What the references of the services mean now; of those that are not here, what they meant before.
+ */
 static char *images_text(const struct change *change)
 {
 	AUTO(json) struct json_object *images = json_object_new_object();
@@ -172,7 +178,8 @@ static int save(struct change *change, struct err *err)
 		return -1;
 	change->model->seq = model->seq;
 	model_prune(change->sv->dirs, model->seq,
-		    keep->is_set && keep->value >= 0 ? (uint64_t)keep->value + 1 : HISTORY_DEFAULT + 1,
+		    keep->is_set && keep->value >= 0 ? (uint64_t)keep->value + 1
+						     : HISTORY_DEFAULT + 1,
 		    change->seqs, change->seq_count);
 	return 0;
 }
@@ -213,7 +220,8 @@ static int make_volumes(void *data, struct err *err)
 
 		if (action->kind == ACTION_CREATE_VOLUME &&
 		    storage_make_volume(change->sv->volumes, change->model->project,
-					project_find_volume(change->model->project, action->name), err) < 0)
+					project_find_volume(change->model->project, action->name),
+					err) < 0)
 			return -1;
 	}
 	return 0;
@@ -370,7 +378,8 @@ void change_submit(struct change *change)
 			change_cancel(first);
 	} else {
 		if (first)
-			change_notice(change, arena_format(change->arena, "waiting for a running \"%s\" to end",
+			change_notice(change, arena_format(change->arena,
+							   "waiting for a running \"%s\" to end",
 							   first->op));
 		TAILQ_INSERT_TAIL(&sv->changes, change, link);
 	}

@@ -23,8 +23,7 @@ static void read_texts(struct arena *arena, const struct json_object *array, str
 	out->count = json_array_count(array);
 	out->items = arena_alloc(arena, (out->count + 1) * sizeof(char *));
 	for (size_t i = 0; i < out->count; i++)
-		out->items[i] = arena_strdup(
-			arena, json_array_text(array, i));
+		out->items[i] = arena_strdup(arena, json_array_text(array, i));
 }
 
 static void read_options(struct arena *arena, struct json_object *options, struct attachment *wish)
@@ -147,7 +146,8 @@ static int unwire(void *data, struct err *err)
 			      : 0;
 }
 
-/* Addresses on networks that were left are free again. What does not run keeps its mark: nobody else remembers them. */
+/* Addresses on networks that were left are free again. What does not run keeps its mark: nobody
+ * else remembers them. */
 static int release(void *data, struct err *err)
 {
 	struct change *change = data;
@@ -156,8 +156,8 @@ static int release(void *data, struct err *err)
 
 	if (!change->connect->wired)
 		return 0;
-	if (net_release_left(change->sv->net, change->connect->former,
-			     change->net_wants[0].out_net, err) < 0)
+	if (net_release_left(change->sv->net, change->connect->former, change->net_wants[0].out_net,
+			     err) < 0)
 		return -1;
 	rewire_done(record);
 	record_save(change->sv->dirs->containers_fd, record, &ignored); /* else it is done twice */

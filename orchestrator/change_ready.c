@@ -80,6 +80,7 @@ int ready_begin(void *data, struct err *err)
 		return ready < 0 ? -1 : 0;
 	change->waits_ready = true;
 	if (change->wait_timeout_us > 0)
-		uv_timer_start(&change->wait_timer, too_late, (uint64_t)change->wait_timeout_us / 1000, 0);
+		uv_timer_start(&change->wait_timer, too_late,
+			       (uint64_t)change->wait_timeout_us / 1000, 0);
 	return STAGE_WAITS;
 }

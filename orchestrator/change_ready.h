@@ -1,4 +1,5 @@
-/* orchestrator/change_ready - `up --wait`: until everything that was started is healthy, or runs. */
+/* orchestrator/change_ready - `up --wait`: until everything that was started is healthy, or runs.
+ */
 #pragma once
 #include "orchestrator/change.h"
 

@@ -1,7 +1,7 @@
 /* orchestrator/change_run - `run`: a one-off container beside the service's own.
  *
- * The change ends when the program runs; the client then follows it through its monitor. Owns: the way of one
- * one-off container to its start. May not touch: attach (the client's).
+ * The change ends when the program runs; the client then follows it through its monitor. Owns: the
+ * way of one one-off container to its start. May not touch: attach (the client's).
  */
 #include "orchestrator/change_run.h"
 
@@ -105,7 +105,8 @@ int run_begin(void *data, struct err *err)
 
 	if (!change->run)
 		return 0;
-	index = (size_t)(project_find_service(project, change->run->service->name) - project->services);
+	index = (size_t)(project_find_service(project, change->run->service->name) -
+			 project->services);
 	wanted = change->wanted[index];
 	if (!wanted.image_id)
 		return err_set(err, ERR_NOT_FOUND, "service %s: its image is not on this machine",
@@ -115,10 +116,11 @@ int run_begin(void *data, struct err *err)
 	job->work.data = job;
 	job->change = change;
 	job->record = record_make(change, change->run->service, &wanted, change->run_slot,
-				  change->run->name ? change->run->name
-						    : arena_format(change->arena, "%s-%s-run-%s", project->name,
-								   change->run->service->name,
-								   change->run_slot->oneoff));
+				  change->run->name
+					  ? change->run->name
+					  : arena_format(change->arena, "%s-%s-run-%s",
+							 project->name, change->run->service->name,
+							 change->run_slot->oneoff));
 	uv_queue_work(change->sv->loop, &job->work, create_in_pool, created);
 	return STAGE_WAITS;
 }

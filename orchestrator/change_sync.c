@@ -29,8 +29,9 @@ static void add_path(struct late_sync *sync, char *path)
 	*(char **)xgrow(&sync->paths, &sync->path_count, sizeof(char *)) = path;
 }
 
-/* All of them begin to be written before the first is waited for: one commit of the file system's journal has
- * them all then, instead of one for each. Only a hint: what cannot be begun (a folder) is done by its fsync. */
+/* All of them begin to be written before the first is waited for: one commit of the file system's
+ * journal has them all then, instead of one for each. Only a hint: what cannot be begun (a folder)
+ * is done by its fsync. */
 static void sync_in_pool(uv_work_t *work)
 {
 	struct late_sync *sync = work->data;

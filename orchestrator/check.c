@@ -1,6 +1,7 @@
 /* orchestrator/check - can this machine do it, and do records and kernel agree.
  *
- * Owns: the list of what is needed, the look for what no record knows. May not touch: what a record knows.
+ * Owns: the list of what is needed, the look for what no record knows. May not touch: what a record
+ * knows.
  */
 #include "orchestrator/check.h"
 
@@ -54,10 +55,11 @@ static enum check_result kernel(struct checker *c)
 
 	uname(&name);
 	dot = strchr(name.release, '.');
-	num_parse_u64("kernel", name.release, num_digits(name.release, strlen(name.release)), 0, 99, &major,
-		      &err);
+	num_parse_u64("kernel", name.release, num_digits(name.release, strlen(name.release)), 0, 99,
+		      &major, &err);
 	if (dot)
-		num_parse_u64("kernel", dot + 1, num_digits(dot + 1, strlen(dot + 1)), 0, 99, &minor, &err);
+		num_parse_u64("kernel", dot + 1, num_digits(dot + 1, strlen(dot + 1)), 0, 99,
+			      &minor, &err);
 	snprintf(c->text, sizeof(c->text), "%.100s", name.release);
 	return major * 100 + minor >= KERNEL_MIN ? CHECK_GOOD : CHECK_WRONG;
 }
@@ -67,7 +69,8 @@ static bool has_line(const char *path, const char *word)
 	struct err err = ERR_NONE;
 	AUTO(free) char *text = NULL;
 
-	return file_read(AT_FDCWD, path, 1u << 20, &text, NULL, &err) == 0 && strstr(text, word) != NULL;
+	return file_read(AT_FDCWD, path, 1u << 20, &text, NULL, &err) == 0 &&
+	       strstr(text, word) != NULL;
 }
 
 static enum check_result overlay(struct checker *c)
@@ -88,7 +91,8 @@ static enum check_result packet_filter(struct checker *c)
 	AUTO(nft) struct nft *nft = NULL;
 	int status = nft_open(&nft, &err);
 
-	snprintf(c->text, sizeof(c->text), "%.200s", status < 0 ? err.msg : "published ports, isolation");
+	snprintf(c->text, sizeof(c->text), "%.200s",
+		 status < 0 ? err.msg : "published ports, isolation");
 	return status < 0 ? CHECK_WRONG : CHECK_GOOD;
 }
 
@@ -105,7 +109,7 @@ static enum check_result controllers(struct checker *c)
 
 		snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", needed[i]);
 		there = v2 ? strcmp(needed[i], "freezer") == 0 ||
-				     has_line("/sys/fs/cgroup/cgroup.controllers", needed[i])
+					has_line("/sys/fs/cgroup/cgroup.controllers", needed[i])
 			   : access(path, F_OK) == 0;
 		if (there)
 			continue;
@@ -113,8 +117,8 @@ static enum check_result controllers(struct checker *c)
 		strncat(lacking, needed[i], sizeof(lacking) - strlen(lacking) - 1);
 		result = CHECK_NOTE;
 	}
-	snprintf(c->text, sizeof(c->text), "version %s%s%s", v2 ? "2" : "1", *lacking ? ", limits lack:" : "",
-		 lacking);
+	snprintf(c->text, sizeof(c->text), "version %s%s%s", v2 ? "2" : "1",
+		 *lacking ? ", limits lack:" : "", lacking);
 	return result;
 }
 
@@ -151,9 +155,13 @@ static const struct {
 	const char *name;
 	enum check_result (*look)(struct checker *c);
 } machine[] = {
-	{ "kernel", kernel },	       { "overlay", overlay },	     { "erofs", erofs },
-	{ "nf_tables", packet_filter }, { "cgroups", controllers }, { "namespaces", namespaces },
-	{ "disk", disk },
+	{"kernel",      kernel       },
+        { "overlay",    overlay      },
+	{ "erofs",      erofs        },
+        { "nf_tables",  packet_filter},
+	{ "cgroups",    controllers  },
+        { "namespaces", namespaces   },
+	{ "disk",       disk         },
 };
 
 size_t check_machine(const struct roots *roots, check_found found, void *ctx)
@@ -226,7 +234,10 @@ static int look_at_network(struct checker *c, struct err *err)
 	if (status == 0 && c->fix && count)
 		status = leftovers_clear(&np, rtnl, nft, rows, count, err);
 	for (size_t i = 0; status == 0 && i < count; i++)
-		tell(c, rows[i].kind == LEFTOVER_OVERLAP ? CHECK_NOTE : c->fix ? CHECK_FIXED : CHECK_WRONG,
+		tell(c,
+		     rows[i].kind == LEFTOVER_OVERLAP ? CHECK_NOTE
+		     : c->fix                         ? CHECK_FIXED
+						      : CHECK_WRONG,
 		     rows[i].text);
 	arena_free(arena);
 	return status;
@@ -263,7 +274,8 @@ static void look_at_namespace(struct checker *c, int dir_fd, const char *name)
 		return;
 	snprintf(line, sizeof(line), "network namespace %.200s belongs to no container", name);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir_fd, name);
-	if (c->fix && (umount2(path, MNT_DETACH) == 0 || errno == EINVAL) && unlinkat(dir_fd, name, 0) == 0)
+	if (c->fix && (umount2(path, MNT_DETACH) == 0 || errno == EINVAL) &&
+	    unlinkat(dir_fd, name, 0) == 0)
 		tell(c, CHECK_FIXED, line);
 	else
 		tell(c, CHECK_WRONG, line);
@@ -274,8 +286,8 @@ static void image_found(void *ctx, const char *line, bool fixed)
 	tell(ctx, fixed ? CHECK_FIXED : CHECK_WRONG, line);
 }
 
-int check_records(const struct roots *roots, struct store *images, bool fix, check_found found, void *ctx,
-		  struct err *err)
+int check_records(const struct roots *roots, struct store *images, bool fix, check_found found,
+		  void *ctx, struct err *err)
 {
 	struct checker c = { .roots = roots, .found = found, .ctx = ctx, .fix = fix };
 

@@ -5,7 +5,7 @@
 #include "orchestrator/roots.h"
 
 /* ERR_EXISTS when a container has that name. service (may be NULL) of project: its replicas do not
- * count, they give way to the new one. ERR_INVALID unless it is a letter or digit, then at least one
- * of these and "_.-". NULL: fine. */
+ * count, they give way to the new one. ERR_INVALID unless it is a letter or digit, then at least
+ * one of these and "_.-". NULL: fine. */
 int container_name_check(const struct roots *roots, const char *name, const char *project,
 			 const char *service, struct err *err);

@@ -176,7 +176,8 @@ static void unhealthy(struct health *health)
 	if (strcmp(wish, "stop") == 0)
 		slot_stop(slot, -1, true, "x-stack.on_unhealthy: stop", NULL, NULL);
 	else
-		slot_stop(slot, -1, false, "x-stack.on_unhealthy: restart", stopped_for_restart, NULL);
+		slot_stop(slot, -1, false, "x-stack.on_unhealthy: restart", stopped_for_restart,
+			  NULL);
 }
 
 static void judge(struct health *health)

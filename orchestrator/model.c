@@ -100,13 +100,14 @@ void model_prune(const struct project_dirs *dirs, uint64_t newest, uint64_t keep
 		for (size_t i = 0; i < in_use_count && !used; i++)
 			used = in_use[i] == seq;
 		snprintf(path, sizeof(path), "history/%llu.json", (unsigned long long)seq);
-		if (!used && unlinkat(dirs->state_fd, path, 0) < 0 && newest - keep - seq > in_use_count + 64)
+		if (!used && unlinkat(dirs->state_fd, path, 0) < 0 &&
+		    newest - keep - seq > in_use_count + 64)
 			return; /* a long row of them is gone already */
 	}
 }
 
-/* history/N.json is model.json under a second name: its content goes to the disk with it, and a name that
- * a power cut takes is given again by the next save. */
+/* history/N.json is model.json under a second name: its content goes to the disk with it, and a
+ * name that a power cut takes is given again by the next save. */
 static int keep_in_history(const struct project_dirs *dirs, int history_fd, uint64_t seq,
 			   bool is_new, struct err *err)
 {

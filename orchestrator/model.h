@@ -18,7 +18,8 @@ struct model {
 	struct arena *arena;
 	struct project *project;
 	char *text;   /* canonical JSON, for "is it the same" */
-	char *images; /* {"SERVICE":"sha256:..."}: what its references meant then; NULL: not known */
+	char *images; /* {"SERVICE":"sha256:..."}: what its references meant then; NULL: not known
+		       */
 };
 
 /* From JSON (model_json_write with MODEL_JSON_STATE), seq 0, one reference. */
@@ -34,6 +35,7 @@ struct model *model_load_current(const struct project_dirs *dirs, struct err *er
  * when it returns; the change syncs it (change_sync). */
 int model_save(const struct project_dirs *dirs, struct model *model, const struct model *before,
 	       struct err *err);
-/* Former models beyond the last `keep`, those in_use (seqs) apart, are forgotten; a failure is only told. */
+/* Former models beyond the last `keep`, those in_use (seqs) apart, are forgotten; a failure is only
+ * told. */
 void model_prune(const struct project_dirs *dirs, uint64_t newest, uint64_t keep,
 		 const uint64_t *in_use, size_t in_use_count);

@@ -307,7 +307,8 @@ static void await_beside(struct beside *job, struct err *first)
 		net_keep_first(first, &job->first);
 }
 
-/* Several at a time: each waits for a grace period of the kernel, and those that wait together share it. */
+/* Several at a time: each waits for a grace period of the kernel, and those that wait together
+ * share it. */
 struct namespaces {
 	struct beside jobs[NETNS_AT_ONCE];
 	_Atomic size_t next;

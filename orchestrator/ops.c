@@ -1,6 +1,7 @@
 /* orchestrator/ops - what the requests on the control socket mean.
  *
- * Owns: the table of operations, the reading of their options. May not touch: how a change is done (change).
+ * Owns: the table of operations, the reading of their options. May not touch: how a change is done
+ * (change).
  */
 #include "orchestrator/ops.h"
 
@@ -44,28 +45,28 @@ static const struct {
 	unsigned plan_flag;
 	unsigned change_flag;
 } option_flags[] = {
-	{ "force_recreate", PLAN_FORCE_RECREATE, 0 },
-	{ "no_recreate", PLAN_NO_RECREATE, 0 },
-	{ "no_deps", PLAN_NO_DEPS, 0 },
-	{ "always_recreate_deps", PLAN_RECREATE_DEPS, 0 },
-	{ "renew_anon_volumes", PLAN_RENEW_ANONYMOUS, 0 },
-	{ "remove_orphans", PLAN_REMOVE_ORPHANS, 0 },
-	{ "volumes", PLAN_VOLUMES, CHANGE_REMOVE_ANON },
-	{ "stop_first", PLAN_STOP_FIRST, 0 },
-	{ "wait", 0, CHANGE_WAIT },
-	{ "quiet_pull", 0, CHANGE_QUIET_PULL },
-	{ "ignore_orphans", 0, CHANGE_NO_ORPHANS },
-	{ "dry_run", 0, CHANGE_DRY_RUN },
+	{"force_recreate",        PLAN_FORCE_RECREATE,  0                 },
+	{ "no_recreate",          PLAN_NO_RECREATE,     0                 },
+	{ "no_deps",              PLAN_NO_DEPS,         0                 },
+	{ "always_recreate_deps", PLAN_RECREATE_DEPS,   0                 },
+	{ "renew_anon_volumes",   PLAN_RENEW_ANONYMOUS, 0                 },
+	{ "remove_orphans",       PLAN_REMOVE_ORPHANS,  0                 },
+	{ "volumes",              PLAN_VOLUMES,         CHANGE_REMOVE_ANON},
+	{ "stop_first",           PLAN_STOP_FIRST,      0                 },
+	{ "wait",                 0,                    CHANGE_WAIT       },
+	{ "quiet_pull",           0,                    CHANGE_QUIET_PULL },
+	{ "ignore_orphans",       0,                    CHANGE_NO_ORPHANS },
+	{ "dry_run",              0,                    CHANGE_DRY_RUN    },
 };
 
-static const char **read_names(struct arena *arena, const struct json_object *array, size_t *out_count)
+static const char **read_names(struct arena *arena, const struct json_object *array,
+			       size_t *out_count)
 {
 	size_t count = json_array_count(array);
 	const char **names = arena_alloc(arena, (count + 1) * sizeof(*names));
 
 	for (size_t i = 0; i < count; i++)
-		names[i] = arena_strdup(arena,
-					json_array_text(array, i));
+		names[i] = arena_strdup(arena, json_array_text(array, i));
 	*out_count = count;
 	return names;
 }
@@ -155,7 +156,8 @@ static struct change *read_change(struct supervisor *sv, struct control_request 
 	return NULL;
 }
 
-/* Every stage of all processes writes its line there from now on, until another trace is asked for. */
+/* Every stage of all processes writes its line there from now on, until another trace is asked for.
+ */
 static void begin_trace(struct supervisor *sv, const char *path)
 {
 	if (!path)
@@ -174,7 +176,8 @@ static void op_change(struct supervisor *sv, struct control_request *request, co
 	bool has_model = sv->model || json_object_at(message, "model");
 	struct change *change;
 
-	if (!has_model && op->plan != PLAN_START) { /* stop, down, rm of what is gone: done already */
+	if (!has_model &&
+	    op->plan != PLAN_START) { /* stop, down, rm of what is gone: done already */
 		control_ok(request, NULL);
 		return;
 	}
@@ -261,13 +264,15 @@ static bool is_dry(const struct json_object *message)
 static bool is_meant(const struct slot *slot, const struct json_object *message)
 {
 	return slot->record && is_listed(json_array_at(message, "services"), slot->service) &&
-	       is_listed(json_array_at(json_object_at(message, "options"), "containers"), slot->record->id);
+	       is_listed(json_array_at(json_object_at(message, "options"), "containers"),
+			 slot->record->id);
 }
 
 static void op_kill(struct supervisor *sv, struct control_request *request, const struct op *op,
 		    struct json_object *message)
 {
-	struct json_object *result = json_object_new_object(), *killed = json_add_array(result, "killed");
+	struct json_object *result = json_object_new_object(),
+			   *killed = json_add_array(result, "killed");
 	const char *name = json_text_or(json_object_at(message, "options"), "signal", "SIGKILL");
 	int number = process_signal_number(name);
 	struct err err = ERR_NONE;
@@ -280,7 +285,8 @@ static void op_kill(struct supervisor *sv, struct control_request *request, cons
 		control_fail(request, &err);
 		return;
 	}
-	LIST_FOREACH(slot, &sv->slots, link) {
+	LIST_FOREACH(slot, &sv->slots, link)
+	{
 		if (!is_meant(slot, message))
 			continue;
 		if (is_dry(message)) {
@@ -303,12 +309,14 @@ static void op_freeze(struct supervisor *sv, struct control_request *request, co
 		      struct json_object *message)
 {
 	bool pause = strcmp(op->name, "pause") == 0;
-	struct json_object *result = json_object_new_object(), *names = json_add_array(result, "names");
+	struct json_object *result = json_object_new_object(),
+			   *names = json_add_array(result, "names");
 	struct json_object *already = json_add_array(result, "already");
 	struct err err = ERR_NONE;
 	struct slot *slot;
 
-	LIST_FOREACH(slot, &sv->slots, link) {
+	LIST_FOREACH(slot, &sv->slots, link)
+	{
 		if (!is_meant(slot, message) || slot->state != SLOT_RUNNING)
 			continue;
 		if (slot->record->paused == pause) {
@@ -378,7 +386,8 @@ static void op_update(struct supervisor *sv, struct control_request *request, co
 static void op_status(struct supervisor *sv, struct control_request *request, const struct op *op,
 		      struct json_object *message)
 {
-	struct json_object *result = json_object_new_object(), *slots = json_add_array(result, "slots");
+	struct json_object *result = json_object_new_object(),
+			   *slots = json_add_array(result, "slots");
 	struct change *change = TAILQ_FIRST(&sv->changes);
 	struct slot *slot;
 
@@ -386,7 +395,8 @@ static void op_status(struct supervisor *sv, struct control_request *request, co
 	(void)message;
 	json_add_int(result, "pid", getpid());
 	json_add_text(result, "changing", change ? change->op : NULL);
-	LIST_FOREACH(slot, &sv->slots, link) {
+	LIST_FOREACH(slot, &sv->slots, link)
+	{
 		struct json_object *one = json_object_new_object();
 
 		json_add_text(one, "slot", slot->name);
@@ -454,31 +464,32 @@ static void op_rollback(struct supervisor *sv, struct control_request *request, 
 }
 
 static const struct op ops[] = {
-	{ "up", op_change, PLAN_UP, 0 },
-	{ "create", op_change, PLAN_CREATE, 0 },
-	{ "start", op_change, PLAN_START, 0 },
-	{ "restart", op_change, PLAN_RESTART, 0 },
-	{ "stop", op_change, PLAN_STOP, CHANGE_OVERTAKES },
-	{ "rm", op_change, PLAN_REMOVE, 0 },
-	{ "down", op_change, PLAN_DOWN, CHANGE_OVERTAKES },
-	{ "run", op_run, PLAN_UP, 0 },
-	{ "connect", op_connect, PLAN_NOTHING, 0 },
-	{ "disconnect", op_connect, PLAN_NOTHING, 0 },
-	{ "go", op_go, PLAN_NOTHING, 0 },
-	{ "kill", op_kill, PLAN_NOTHING, 0 },
-	{ "pause", op_freeze, PLAN_NOTHING, 0 },
-	{ "unpause", op_freeze, PLAN_NOTHING, 0 },
-	{ "rename", op_rename, PLAN_NOTHING, 0 },
-	{ "update", op_update, PLAN_NOTHING, 0 },
-	{ "status", op_status, PLAN_NOTHING, 0 },
-	{ "cancel", op_cancel, PLAN_NOTHING, 0 },
-	{ "end", op_end, PLAN_NOTHING, 0 },
-	{ "restore", op_restore, PLAN_NOTHING, 0 },
-	{ "reload", op_reload, PLAN_NOTHING, 0 },
-	{ "rollback", op_rollback, PLAN_NOTHING, 0 },
+	{"up",          op_change,   PLAN_UP,      0               },
+	{ "create",     op_change,   PLAN_CREATE,  0               },
+	{ "start",      op_change,   PLAN_START,   0               },
+	{ "restart",    op_change,   PLAN_RESTART, 0               },
+	{ "stop",       op_change,   PLAN_STOP,    CHANGE_OVERTAKES},
+	{ "rm",         op_change,   PLAN_REMOVE,  0               },
+	{ "down",       op_change,   PLAN_DOWN,    CHANGE_OVERTAKES},
+	{ "run",        op_run,      PLAN_UP,      0               },
+	{ "connect",    op_connect,  PLAN_NOTHING, 0               },
+	{ "disconnect", op_connect,  PLAN_NOTHING, 0               },
+	{ "go",         op_go,       PLAN_NOTHING, 0               },
+	{ "kill",       op_kill,     PLAN_NOTHING, 0               },
+	{ "pause",      op_freeze,   PLAN_NOTHING, 0               },
+	{ "unpause",    op_freeze,   PLAN_NOTHING, 0               },
+	{ "rename",     op_rename,   PLAN_NOTHING, 0               },
+	{ "update",     op_update,   PLAN_NOTHING, 0               },
+	{ "status",     op_status,   PLAN_NOTHING, 0               },
+	{ "cancel",     op_cancel,   PLAN_NOTHING, 0               },
+	{ "end",        op_end,      PLAN_NOTHING, 0               },
+	{ "restore",    op_restore,  PLAN_NOTHING, 0               },
+	{ "reload",     op_reload,   PLAN_NOTHING, 0               },
+	{ "rollback",   op_rollback, PLAN_NOTHING, 0               },
 };
 
-void ops_request(void *ctx, struct control_request *request, const char *op, struct json_object *message)
+void ops_request(void *ctx, struct control_request *request, const char *op,
+		 struct json_object *message)
 {
 	const struct supervisor *sv = ctx;
 	struct err err = ERR_NONE;

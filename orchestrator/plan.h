@@ -58,8 +58,8 @@ struct plan_options {
 struct plan_wanted {
 	const char *config_hash;
 	const char *fixed_hash; /* of the keys that cannot be changed in place */
-	const char *image_id; /* NULL: not on this machine (pulled or built first) */
-	const char *contents; /* digest of its configs' and secrets' contents; NULL: none */
+	const char *image_id;   /* NULL: not on this machine (pulled or built first) */
+	const char *contents;   /* digest of its configs' and secrets' contents; NULL: none */
 };
 
 enum seen_state { SEEN_BROKEN, SEEN_CREATED, SEEN_RUNNING, SEEN_RESTARTING, SEEN_EXITED };
@@ -119,10 +119,10 @@ struct action {
 	const char *container; /* ID of the existing container; NULL: a new one */
 	bool replaces;         /* this is half of a recreate */
 	bool late;             /* a stop of a rolling update: holds no other stop back */
-	unsigned from;         /* CREATE, SETTLE: slot of the one that it follows start-first; 0: none */
+	unsigned from; /* CREATE, SETTLE: slot of the one that it follows start-first; 0: none */
 	const struct update_config *gate; /* SETTLE: what proving itself means */
-	const char *reason;    /* in words: "environment: +DEBUG" */
-	size_t *after;         /* actions that must be over */
+	const char *reason;               /* in words: "environment: +DEBUG" */
+	size_t *after;                    /* actions that must be over */
 	size_t after_count;
 	const struct plan_wait *waits;
 	size_t wait_count;

@@ -82,7 +82,8 @@ void planner_restart(struct planner *p)
 void planner_stop(struct planner *p)
 {
 	for (size_t c = 0; c < p->seen->container_count; c++)
-		if (in_selection(p, &p->seen->containers[c]) && is_meant(p, &p->seen->containers[c]))
+		if (in_selection(p, &p->seen->containers[c]) &&
+		    is_meant(p, &p->seen->containers[c]))
 			planner_add_stop(p, &p->seen->containers[c], "asked for by stop", false);
 }
 

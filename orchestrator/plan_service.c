@@ -168,7 +168,8 @@ static struct replica *find_replicas(struct planner *p, size_t at, size_t *out_c
 	return list;
 }
 
-/* Of too many the lowest numbers stay; those that fit as they are come before those to be recreated. */
+/* Of too many the lowest numbers stay; those that fit as they are come before those to be
+ * recreated. */
 static void mark_surplus(struct replica *list, size_t count, size_t want)
 {
 	for (int fits = 1; fits >= 0; fits--)

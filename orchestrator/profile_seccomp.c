@@ -129,7 +129,8 @@ static struct json_object *push_rule(struct json_object *syscalls, const char *a
 	return entry;
 }
 
-/* The names of all groups that hold, as a JSON array: most of a container's config.json. To be freed. */
+/* The names of all groups that hold, as a JSON array: most of a container's config.json. To be
+ * freed. */
 static char *allowed_names(cap_set caps)
 {
 	char *text = NULL;
@@ -153,7 +154,8 @@ static char *allowed_names(cap_set caps)
 	return text;
 }
 
-/* As text: hundreds of objects for one array are made, printed and freed again for each container. */
+/* As text: hundreds of objects for one array are made, printed and freed again for each container.
+ */
 static void add_allowed(struct json_object *syscalls, cap_set caps)
 {
 	struct json_object *names = json_add_array(push_rule(syscalls, "SCMP_ACT_ALLOW"), "names");

@@ -11,8 +11,8 @@
 
 #include "orchestrator/profile.h"
 
-/* linux.seccomp of config.json for a container with these capabilities; to be put. For printing: the list of allowed
- * names is text that is an array only once it is parsed again. */
+/* linux.seccomp of config.json for a container with these capabilities; to be put. For printing:
+ * the list of allowed names is text that is an array only once it is parsed again. */
 struct json_object *profile_seccomp(cap_set caps);
 
 enum seccomp_answer {

@@ -1,6 +1,7 @@
 /* orchestrator/publish - the zone of the project, composed from the slots and handed to netd.
  *
- * Owns: the one zone that is on its way. May not touch: what is in it (publish_zone), netd's words (names).
+ * Owns: the one zone that is on its way. May not touch: what is in it (publish_zone), netd's words
+ * (names).
  */
 #include "orchestrator/publish.h"
 

@@ -12,7 +12,8 @@ struct publisher *publisher_new(struct supervisor *sv);
 /* Names as they are now. waiter (may be NULL): a flow that waits; it is resumed when they hold. */
 void publish_names(struct supervisor *sv, struct flow *waiter);
 
-/* The zone of the slots as they are, without networks and other projects' endpoints; all of it in the arena. */
+/* The zone of the slots as they are, without networks and other projects' endpoints; all of it in
+ * the arena. */
 struct zone;
 void publish_compose(const struct supervisor *sv, struct arena *arena, struct zone *out);
 

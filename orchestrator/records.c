@@ -216,7 +216,8 @@ static void fill(struct record *record, const struct json_object *object)
 	record->stopped_by_hand = json_bool_or(object, "stopped_by_hand", false);
 	record->asleep = json_bool_or(object, "asleep", false);
 	record->cut_off = json_bool_or(object, "cut_off", false);
-	snprintf(record->not_back, sizeof(record->not_back), "%s", json_text_or(object, "not_back", ""));
+	snprintf(record->not_back, sizeof(record->not_back), "%s",
+		 json_text_or(object, "not_back", ""));
 	record->life = (uint64_t)json_int_or(life, "number", 0);
 	record->started_at_us = (uint64_t)json_int_or(life, "started_at_us", 0);
 	record->monitor = read_process(life, "monitor");

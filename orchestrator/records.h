@@ -55,10 +55,12 @@ struct record {
 
 	enum record_state state;
 	bool paused, stopped_by_hand;
-	bool asleep;   /* x-stack.idle: stopped, a connection starts it; also while it starts for one */
-	bool cut_off;  /* the machine's end ended it, not its own: `restore` brings it back */
-	char not_back[200]; /* why it could not be brought back so far; "": nothing was tried, or it is back */
-	uint64_t life; /* number of the present or last life */
+	bool asleep;  /* x-stack.idle: stopped, a connection starts it; also while it starts for one
+		       */
+	bool cut_off; /* the machine's end ended it, not its own: `restore` brings it back */
+	char not_back[200]; /* why it could not be brought back so far; "": nothing was tried, or it
+			       is back */
+	uint64_t life;      /* number of the present or last life */
 	uint64_t started_at_us;
 	struct process_id monitor, init;
 	struct record_exit last_exit;

@@ -282,7 +282,8 @@ static bool is_joined(const struct supervisor *sv, const char *file)
 	for (size_t i = 0; slot->net && i < slot->net->link_count; i++) {
 		size_t len = strlen(slot->net->links[i].network);
 
-		if (strncmp(file, slot->net->links[i].network, len) == 0 && strcmp(file + len, ".json") == 0)
+		if (strncmp(file, slot->net->links[i].network, len) == 0 &&
+		    strcmp(file + len, ".json") == 0)
 			return true;
 	}
 	return false;
@@ -353,7 +354,8 @@ static void netd_ended(uv_poll_t *poll, int status, int events)
 	(void)events;
 	if (w->generation == r->generation)
 		arm(r, 0); /* asked for or not: the repair finds whether anybody needs it */
-	waitid(P_PIDFD, (id_t)w->fd, &(siginfo_t){ 0 }, WEXITED | WNOHANG); /* one that was renewed: nobody else does */
+	waitid(P_PIDFD, (id_t)w->fd, &(siginfo_t){ 0 },
+	       WEXITED | WNOHANG); /* one that was renewed: nobody else does */
 	uv_close((uv_handle_t *)poll, watch_closed);
 }
 

@@ -21,10 +21,10 @@ bool restore_needs(const struct record *record);
 /* How long after so many tries that brought not everything back the next one begins. */
 uint64_t restore_pause_ms(unsigned tries);
 
-/* Brings it back, where desired says "up": all in one change; when that cannot be (an address is missing yet, a disk is
- * not mounted), each service by itself, and those that fail again and again after a pause, from a second to a minute,
- * until they run or nobody wants them any more. request (may be NULL) is answered behind the first round, at once when
- * there is nothing to do. */
+/* Brings it back, where desired says "up": all in one change; when that cannot be (an address is
+ * missing yet, a disk is not mounted), each service by itself, and those that fail again and again
+ * after a pause, from a second to a minute, until they run or nobody wants them any more. request
+ * (may be NULL) is answered behind the first round, at once when there is nothing to do. */
 void restore_begin(struct supervisor *sv, struct control_request *request);
 /* A try is on its way, or comes: the supervisor stays. */
 bool restore_is_pending(const struct supervisor *sv);

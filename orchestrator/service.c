@@ -17,7 +17,8 @@
 
 #define BACKOFF_FIRST_US 100000ull
 #define BACKOFF_MAX_US   60000000ull
-#define RESET_AFTER_US   10000000ull /* a life as long as this clears the row of failures; restart_policy.window */
+#define RESET_AFTER_US                                                                             \
+	10000000ull /* a life as long as this clears the row of failures; restart_policy.window */
 
 bool service_wants_restart(const struct restart_rule *rule, const struct record_exit *last,
 			   unsigned restarts, bool by_hand)
@@ -56,8 +57,8 @@ static void restarted(void *ctx, struct slot *slot, const struct err *err)
 		slot_apply_policy(slot);
 }
 
-/* One rule for every start: also policy waits for what the service depends on. Out: the first condition that does
- * not hold. */
+/* One rule for every start: also policy waits for what the service depends on. Out: the first
+ * condition that does not hold. */
 static bool needs_hold(const struct slot *slot, char *out_why, size_t size)
 {
 	const struct service *service = slot_service(slot);

@@ -26,11 +26,12 @@
 #define CODE_MONITOR_DIED 137
 
 static const char *const state_names[] = {
-	[SLOT_EMPTY] = "empty",	      [SLOT_CREATED] = "created",   [SLOT_STARTING] = "starting",
-	[SLOT_RUNNING] = "running",   [SLOT_STOPPING] = "stopping", [SLOT_EXITED] = "exited",
+	[SLOT_EMPTY] = "empty",        [SLOT_CREATED] = "created",   [SLOT_STARTING] = "starting",
+	[SLOT_RUNNING] = "running",    [SLOT_STOPPING] = "stopping", [SLOT_EXITED] = "exited",
 	[SLOT_BACKOFF] = "restarting", [SLOT_REMOVING] = "removing",
 };
-_Static_assert(sizeof(state_names) / sizeof(*state_names) == SLOT_STATE_COUNT, "a state has no name");
+_Static_assert(sizeof(state_names) / sizeof(*state_names) == SLOT_STATE_COUNT,
+	       "a state has no name");
 
 const char *slot_state_name(enum slot_state state)
 {
@@ -42,8 +43,8 @@ struct slot *slot_find(struct supervisor *sv, const char *service, unsigned numb
 	struct slot *slot;
 
 	LIST_FOREACH(slot, &sv->slots, link)
-		if (!slot->oneoff && slot->number == number && strcmp(slot->service, service) == 0)
-			return slot;
+	if (!slot->oneoff && slot->number == number && strcmp(slot->service, service) == 0)
+		return slot;
 	return NULL;
 }
 
@@ -52,12 +53,13 @@ struct slot *slot_by_container(struct supervisor *sv, const char *id)
 	struct slot *slot;
 
 	LIST_FOREACH(slot, &sv->slots, link)
-		if (slot->record && strcmp(slot->record->id, id) == 0)
-			return slot;
+	if (slot->record && strcmp(slot->record->id, id) == 0)
+		return slot;
 	return NULL;
 }
 
-struct slot *slot_make(struct supervisor *sv, const char *service, unsigned number, const char *oneoff)
+struct slot *slot_make(struct supervisor *sv, const char *service, unsigned number,
+		       const char *oneoff)
 {
 	struct slot *slot = oneoff ? NULL : slot_find(sv, service, number);
 
@@ -68,7 +70,8 @@ struct slot *slot_make(struct supervisor *sv, const char *service, unsigned numb
 	slot->service = xstrdup(service);
 	slot->number = number;
 	slot->oneoff = xstrdup(oneoff);
-	slot->name = oneoff ? xformat("%s.run-%s", service, oneoff) : xformat("%s.%u", service, number);
+	slot->name =
+		oneoff ? xformat("%s.run-%s", service, oneoff) : xformat("%s.%u", service, number);
 	slot->monitor_pidfd = -1;
 	uv_timer_init(sv->loop, &slot->timer);
 	slot->timer.data = slot;
@@ -136,7 +139,8 @@ void slot_write_record(struct slot *slot)
 
 	slot->is_deferred = false;
 	if (slot->record && record_save(slot->sv->dirs->containers_fd, slot->record, &err) < 0)
-		log_error("record-not-written", KV_S("container", slot->record->id), KV_S("error", err.msg));
+		log_error("record-not-written", KV_S("container", slot->record->id),
+			  KV_S("error", err.msg));
 }
 
 void slots_write_deferred(struct supervisor *sv)
@@ -144,8 +148,8 @@ void slots_write_deferred(struct supervisor *sv)
 	struct slot *slot;
 
 	LIST_FOREACH(slot, &sv->slots, link)
-		if (slot->is_deferred)
-			slot_write_record(slot);
+	if (slot->is_deferred)
+		slot_write_record(slot);
 }
 
 /* `down` removes it next; until then exit.json tells how it ended, to whoever adopts it. */
@@ -153,7 +157,8 @@ static bool is_going(const struct slot *slot)
 {
 	const struct change *change = TAILQ_FIRST(&slot->sv->changes);
 
-	return change && change->applying && change->flags & CHANGE_TO_DOWN && slot->state == SLOT_STOPPING;
+	return change && change->applying && change->flags & CHANGE_TO_DOWN &&
+	       slot->state == SLOT_STOPPING;
 }
 
 void slot_set_state(struct slot *slot, enum slot_state state)
@@ -222,8 +227,8 @@ static void take_exit(struct slot *slot)
 	struct record *record = slot->record;
 	struct err err = ERR_NONE;
 
-	if (record_read_exit(slot->sv->dirs->containers_fd, record->id, record->life, &record->last_exit,
-			     &err) == 1)
+	if (record_read_exit(slot->sv->dirs->containers_fd, record->id, record->life,
+			     &record->last_exit, &err) == 1)
 		return;
 	record->last_exit = (struct record_exit){ .life = record->life,
 						  .code = CODE_MONITOR_DIED,
@@ -251,6 +256,7 @@ void slot_ended(struct slot *slot)
 	slot->is_deferred = is_going(slot) && !left_overs;
 	if (!slot->is_deferred)
 		slot_write_record(slot);
-	/* The pool lets volumes go and, after a monitor that died, clears what it left; then slot_settled. */
+	/* The pool lets volumes go and, after a monitor that died, clears what it left; then
+	 * slot_settled. */
 	slot_end_work(slot, left_overs);
 }

@@ -54,7 +54,8 @@ static void settled(struct slot *slot)
 
 	publish_names(slot->sv, NULL);
 	if (slot->state == SLOT_STOPPING) {
-		uv_timer_stop(&slot->timer); /* a stop that came after the end: nothing is left to kill */
+		uv_timer_stop(
+			&slot->timer); /* a stop that came after the end: nothing is left to kill */
 		slot->stop_wanted = false;
 		slot_set_state(slot, SLOT_EXITED);
 		slot_job_over(slot, &fine);

@@ -1,6 +1,8 @@
-/* orchestrator/slot_remove - a container made and taken away: its folder, its claims on image and volumes.
+/* orchestrator/slot_remove - a container made and taken away: its folder, its claims on image and
+ * volumes.
  *
- * Owns: containers/ID from the first mkdir to the last rmdir. May not touch: networks (network), running lives.
+ * Owns: containers/ID from the first mkdir to the last rmdir. May not touch: networks (network),
+ * running lives.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +53,8 @@ int slot_create_blocking(const struct supervisor *sv, struct record *record, con
 		return -1;
 	crash_point("create", "folders");
 	slot_fd = file_open_dir(sv->dirs->slots_fd, slot_name, true, err);
-	container_fd = slot_fd < 0 ? -1 : file_open_dir(sv->dirs->containers_fd, record->id, false, err);
+	container_fd =
+		slot_fd < 0 ? -1 : file_open_dir(sv->dirs->containers_fd, record->id, false, err);
 	if (container_fd < 0)
 		return -1;
 	if (image_cache_claim(sv->image_cache, image_id, record->id, &snapshot, err) < 0)
@@ -92,7 +95,8 @@ static void remove_in_pool(uv_work_t *work)
 	struct stat st;
 
 	if (record_write(job->sv->dirs->containers_fd, job->id, job->record_text, err) < 0)
-		log_error("record-not-written", KV_S("container", job->id), KV_S("error", err->msg));
+		log_error("record-not-written", KV_S("container", job->id),
+			  KV_S("error", err->msg));
 	*err = ERR_NONE;
 	crash_point("remove", "left-overs");
 	if (stat(root, &st) == 0)
@@ -105,7 +109,8 @@ static void remove_in_pool(uv_work_t *work)
 	volume_store_unuse_all(job->sv->volumes, job->id, err);
 	if (job->flags & SLOT_REMOVE_VOLUMES)
 		remove_anonymous(job);
-	/* First, so that a removal that is cut off leaves rubbish, and no container without its layer. */
+	/* First, so that a removal that is cut off leaves rubbish, and no container without its
+	 * layer. */
 	unlinkat(job->sv->dirs->containers_fd, record, 0);
 	crash_point("remove", "folder");
 	*err = ERR_NONE;
@@ -149,7 +154,8 @@ static void discard_in_pool(uv_work_t *work)
 
 	names_drop_slot(job->slot->sv->names, job->slot->name, &err);
 	if (job->slot->net && net_drop_slots(job->slot->sv->net, &job->slot->net, 1, &err) < 0)
-		log_warn("network-left-over", KV_S("slot", job->slot->name), KV_S("error", err.msg));
+		log_warn("network-left-over", KV_S("slot", job->slot->name),
+			 KV_S("error", err.msg));
 }
 
 static void discarded(uv_work_t *work, int status)

@@ -1,6 +1,8 @@
-/* orchestrator/slot_start - one life begun: from the record's intent to a running program. Read the table first.
+/* orchestrator/slot_start - one life begun: from the record's intent to a running program. Read the
+ * table first.
  *
- * Owns: the start of a container. May not touch: what an end means (slot, service), other slots' containers.
+ * Owns: the start of a container. May not touch: what an end means (slot, service), other slots'
+ * containers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,13 +18,13 @@
 #include "base/stamp.h"
 #include "netplug/hosts_files.h"
 #include "orchestrator/bundle.h"
+#include "orchestrator/exec.h"
 #include "orchestrator/health.h"
 #include "orchestrator/image_cache.h"
-#include "orchestrator/exec.h"
 #include "orchestrator/publish.h"
 #include "orchestrator/ready.h"
-#include "orchestrator/slot_end.h"
 #include "orchestrator/release_word.h"
+#include "orchestrator/slot_end.h"
 #include "orchestrator/slot_start_inner.h"
 
 /* ---- the stages ---- */
@@ -50,7 +52,8 @@ static void undo_record(struct start_job *job)
 						  .code = job->launch.code ? job->launch.code : 125,
 						  .started_at_us = stamp_now_us(),
 						  .finished_at_us = stamp_now_us() };
-	snprintf(record->last_exit.error, sizeof(record->last_exit.error), "%.199s", job->flow.err.msg);
+	snprintf(record->last_exit.error, sizeof(record->last_exit.error), "%.199s",
+		 job->flow.err.msg);
 	record_save(job->sv->dirs->containers_fd, record, &ignored);
 }
 
@@ -76,10 +79,12 @@ static int open_image(void *data, struct err *err)
 {
 	struct start_job *job = data;
 	const struct record *record = job->slot->record;
-	const struct image_facts *facts = image_cache_get(job->sv->image_cache, record->image_id,
-							  job->service->user, &job->service->group_add, err);
+	const struct image_facts *facts =
+		image_cache_get(job->sv->image_cache, record->image_id, job->service->user,
+				&job->service->group_add, err);
 
-	if (!facts || image_cache_mount(job->sv->image_cache, record->image_id, record->id, err) < 0)
+	if (!facts ||
+	    image_cache_mount(job->sv->image_cache, record->image_id, record->id, err) < 0)
 		return -1;
 	job->snapshot = facts->snapshot;
 	job->image = facts->config;
@@ -116,12 +121,13 @@ static int release_volumes(void *data, struct err *err)
 	if (!job->env.volumes)
 		return 0;
 	storage_settled(&job->env, &job->storage);
-	storage_release(job->sv->roots, job->sv->volumes, job->slot->record->id, job->storage.volumes,
-			job->storage.volume_count);
+	storage_release(job->sv->roots, job->sv->volumes, job->slot->record->id,
+			job->storage.volumes, job->storage.volume_count);
 	return 0;
 }
 
-/* The volumes that have no name in the file, and those that only the image declares, among the mounts. */
+/* The volumes that have no name in the file, and those that only the image declares, among the
+ * mounts. */
 static void note_volumes(struct json_object *info, const struct storage *storage)
 {
 	struct json_object *mounts = json_array_at(info, "mounts");
@@ -145,8 +151,8 @@ static void note_volumes(struct json_object *info, const struct storage *storage
 	}
 }
 
-/* What only image and volumes tell goes into the record: ps shows it, and a stop or the end of this life find it
- * without model and image. */
+/* What only image and volumes tell goes into the record: ps shows it, and a stop or the end of this
+ * life find it without model and image. */
 static void note_facts(struct start_job *job)
 {
 	struct bundle_spec spec = { .service = job->service, .image = job->image };
@@ -178,7 +184,8 @@ static int write_bundle(void *data, struct err *err)
 	job->release_word = release_word(job->arena, job->slot->net, err);
 	if (!job->release_word)
 		return -1;
-	return slot_files_write(&spec, &job->paths, &job->launch.config_fd, &job->launch.monitor_fd, err);
+	return slot_files_write(&spec, &job->paths, &job->launch.config_fd, &job->launch.monitor_fd,
+				err);
 }
 
 static int publish(void *data, struct err *err)
@@ -311,8 +318,8 @@ static void start_over(struct flow *flow, const struct err *err)
 		result = job->hook_err;
 	} else {
 		name_container(slot, &result);
-		log_warn("start-failed", KV_S("service", slot->service), KV_S("container", slot->record->id),
-			 KV_S("error", result.msg));
+		log_warn("start-failed", KV_S("service", slot->service),
+			 KV_S("container", slot->record->id), KV_S("error", result.msg));
 		slot_event(slot, "start-failed", result.msg);
 		publish_names(slot->sv, NULL);
 		slot_set_state(slot, SLOT_EXITED);
@@ -332,9 +339,11 @@ static bool lacks_sockets(const struct slot *slot)
 static int check_startable(const struct slot *slot, const struct service *service, struct err *err)
 {
 	if (!service || !slot->record)
-		return err_set(err, ERR_NOT_FOUND, "service %s is no longer in the file", slot->service);
+		return err_set(err, ERR_NOT_FOUND, "service %s is no longer in the file",
+			       slot->service);
 	if (slot->record->state == RECORD_CREATING || slot->record->state == RECORD_REMOVING)
-		return err_set(err, ERR_BUSY, "container %s: its %s was cut off; `up` makes it anew",
+		return err_set(err, ERR_BUSY,
+			       "container %s: its %s was cut off; `up` makes it anew",
 			       slot->record->name,
 			       slot->record->state == RECORD_CREATING ? "creation" : "removal");
 	return 0;
@@ -364,11 +373,15 @@ void slot_start(struct slot *slot, const char *reason, slot_done done, void *ctx
 	job->sv = slot->sv;
 	job->arena = arena_new();
 	job->slot_fd = -1;
-	job->verifies = slot->net && slot->net->netns && slot->net->link_count && slot->net->unverified;
+	job->verifies =
+		slot->net && slot->net->netns && slot->net->link_count && slot->net->unverified;
 	job->needs_names = lacks_sockets(slot) || job->verifies;
 	launch_init(&job->launch);
 	job->launch.nursery = nursery_ref(slot->sv->nursery);
-	job->flow = (struct flow){ .name = "start", .table = start_stages, .job = job, .done = start_over,
+	job->flow = (struct flow){ .name = "start",
+				   .table = start_stages,
+				   .job = job,
+				   .done = start_over,
 				   .trace_fd = slot->sv->trace_fd };
 	slot->starting = job;
 	slot_set_state(slot, SLOT_STARTING);

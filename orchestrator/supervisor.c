@@ -1,6 +1,7 @@
 /* orchestrator/supervisor - the process behind a project: its context, its loop, its life.
  *
- * Owns: the context, the flock that chooses one supervisor, signals, the end. May not touch: what requests mean (ops).
+ * Owns: the context, the flock that chooses one supervisor, signals, the end. May not touch: what
+ * requests mean (ops).
  */
 #include "orchestrator/supervisor.h"
 
@@ -41,8 +42,8 @@
 #include "orchestrator/transfer.h"
 #include "orchestrator/values.h"
 
-#define IDLE_MS      1500 /* nothing to do for so long: the end */
-#define EMPTY_IDLE_MS 20  /* the same when nothing is left at all */
+#define IDLE_MS              1500 /* nothing to do for so long: the end */
+#define EMPTY_IDLE_MS        20   /* the same when nothing is left at all */
 #define POOL_THREADS         "4"
 #define DESCRIPTORS_EXPECTED 1024
 
@@ -60,9 +61,10 @@ static bool is_idle(const struct supervisor *sv)
 	if (!TAILQ_EMPTY(&sv->changes) || control_clients(sv->control))
 		return false;
 	LIST_FOREACH(slot, &sv->slots, link)
-		if (slot->discarding || slot->idle ||
-		    (slot->state != SLOT_EXITED && slot->state != SLOT_CREATED && slot->state != SLOT_EMPTY))
-			return false;
+	if (slot->discarding || slot->idle ||
+	    (slot->state != SLOT_EXITED && slot->state != SLOT_CREATED &&
+	     slot->state != SLOT_EMPTY))
+		return false;
 	return !schedule_is_pending(sv) && !restore_is_pending(sv);
 }
 
@@ -72,8 +74,8 @@ static bool is_discarding(const struct supervisor *sv)
 	const struct slot *slot;
 
 	LIST_FOREACH(slot, &sv->slots, link)
-		if (slot->discarding)
-			return true;
+	if (slot->discarding)
+		return true;
 	return false;
 }
 
@@ -106,11 +108,13 @@ void supervisor_look_idle(struct supervisor *sv)
 	if (sv->ending || !sv->control)
 		return;
 	reload_look(sv);
-	/* The loop's time stands where it last waited: adoption may have taken longer than the whole wait. */
+	/* The loop's time stands where it last waited: adoption may have taken longer than the
+	 * whole wait. */
 	uv_update_time(sv->loop);
 	if (is_idle(sv))
 		uv_timer_start(&sv->idle_timer, idle_is_over,
-			       sv->had_change && LIST_EMPTY(&sv->slots) ? EMPTY_IDLE_MS : IDLE_MS, 0);
+			       sv->had_change && LIST_EMPTY(&sv->slots) ? EMPTY_IDLE_MS : IDLE_MS,
+			       0);
 	else
 		uv_timer_stop(&sv->idle_timer);
 }
@@ -122,7 +126,8 @@ static void have_signal(uv_signal_t *handle, int number)
 		supervisor_end(handle->data, false);
 }
 
-static int open_parts(struct process *process, const struct supervisor_options *options, struct err *err)
+static int open_parts(struct process *process, const struct supervisor_options *options,
+		      struct err *err)
 {
 	struct supervisor *sv = &process->sv;
 
@@ -138,16 +143,19 @@ static int open_parts(struct process *process, const struct supervisor_options *
 	if (process->lock_fd < 0)
 		return -1;
 	sv->lock_fd = process->lock_fd;
-	sv->log_fd = openat(sv->dirs->state_fd, "supervisor.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-			    0600);
+	sv->log_fd = openat(sv->dirs->state_fd, "supervisor.log",
+			    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (sv->log_fd < 0)
 		return err_sys(err, errno, "open supervisor.log");
 	sv->runtime_fd = spawn_view(options->runtime_path, err);
 	if (sv->runtime_fd < 0)
 		return -1;
 	sv->events = events_open(sv->dirs->state_fd, err);
-	sv->volumes = sv->events ? volume_store_open(options->roots->state, options->roots->run, err) : NULL;
-	sv->images = sv->volumes ? transfer_store_open(options->roots->state, options->roots->run, NULL, err)
+	sv->volumes = sv->events
+			      ? volume_store_open(options->roots->state, options->roots->run, err)
+			      : NULL;
+	sv->images = sv->volumes ? transfer_store_open(options->roots->state, options->roots->run,
+						       NULL, err)
 				 : NULL;
 	sv->image_cache = sv->images ? image_cache_new(sv->images) : NULL;
 	sv->net = sv->images ? net_open(options->roots, options->project, sv->settings, err) : NULL;
@@ -181,8 +189,8 @@ static int open_control(struct process *process, struct err *err)
 {
 	struct supervisor *sv = &process->sv;
 	struct control_handler handler = { ops_request, ops_gone, ops_left, sv };
-	int listen_fd = message_listen(sv->dirs->run_fd, "control.sock", SOCK_STREAM | SOCK_NONBLOCK, true,
-				       err);
+	int listen_fd = message_listen(sv->dirs->run_fd, "control.sock",
+				       SOCK_STREAM | SOCK_NONBLOCK, true, err);
 
 	if (listen_fd < 0)
 		return -1;
@@ -210,11 +218,12 @@ static void catch_up(struct supervisor *sv)
 			slot_ended(slot);
 		else if (slot->state == SLOT_BACKOFF)
 			slot_apply_policy(slot);
-		else if (slot->remove_after && (slot->state == SLOT_EXITED || slot->state == SLOT_CREATED))
+		else if (slot->remove_after &&
+			 (slot->state == SLOT_EXITED || slot->state == SLOT_CREATED))
 			slot_discard(slot, "run --rm"); /* its supervisor died before it could */
 	}
 	LIST_FOREACH(slot, &sv->slots, link)
-		idle_adopt(slot);
+	idle_adopt(slot);
 	publish_names(sv, NULL);
 	sv->repairer = repair_start(sv);
 	repair_watch_netd(sv);
@@ -233,11 +242,12 @@ static void leave(struct process *process)
 	const struct slot *slot;
 
 	LIST_FOREACH(slot, &sv->slots, link)
-		running |= slot_is_live(slot) || (slot->record && slot->record->asleep);
+	running |= slot_is_live(slot) || (slot->record && slot->record->asleep);
 	if (!running)
 		names_end(sv->names);
 	unlinkat(sv->dirs->run_fd, "control.sock", 0);
-	if (!empty || running || net_observe(sv->net, NULL, &networks, &network_count, &ignored) < 0)
+	if (!empty || running ||
+	    net_observe(sv->net, NULL, &networks, &network_count, &ignored) < 0)
 		return;
 	net_seen_free(networks, network_count);
 	if (network_count)
@@ -245,7 +255,8 @@ static void leave(struct process *process)
 	cgroup_folders_drop(sv->dirs->name);
 	unlinkat(sv->dirs->run_fd, "zone", 0);
 	values_forget(sv->dirs);
-	tree_remove(sv->dirs->run_fd, "slots", &ignored); /* of slots whose removal a crash cut off */
+	tree_remove(sv->dirs->run_fd, "slots",
+		    &ignored); /* of slots whose removal a crash cut off */
 	tree_remove(sv->roots->state_fd, sv->dirs->state + strlen(sv->roots->state) + 1, &ignored);
 	snapshot_sweep(sv->images, NULL, &ignored);
 	/* By name, the lock last: a successor may have begun to fill the folder again. */
@@ -253,8 +264,8 @@ static void leave(struct process *process)
 	unlinkat(sv->roots->run_fd, sv->dirs->run + strlen(sv->roots->run) + 1, AT_REMOVEDIR);
 }
 
-/* The kernel's table of our descriptors is made large while there is one thread: later each growth waits
- * for a grace period, and all threads with it. */
+/* The kernel's table of our descriptors is made large while there is one thread: later each growth
+ * waits for a grace period, and all threads with it. */
 static void grow_descriptors(void)
 {
 	AUTO(fd) int high = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, DESCRIPTORS_EXPECTED - 1);

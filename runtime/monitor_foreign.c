@@ -68,7 +68,8 @@ static void take_message(struct foreign *foreign, const char *verb, int status, 
 	if (message[0])
 		err_set(err, ERR_SYSTEM, "%s: %s", verb, message);
 	else if (status == 127)
-		err_set(err, ERR_NOT_FOUND, "%s: the runtime cannot be executed: is it installed?", verb);
+		err_set(err, ERR_NOT_FOUND, "%s: the runtime cannot be executed: is it installed?",
+			verb);
 	else
 		err_set(err, ERR_SYSTEM, "%s: the runtime ended with status %d", verb, status);
 }

@@ -19,7 +19,7 @@ struct settle_job {
 	bool rootless, setgroups_denied;
 	bool makes_cwd; /* a missing process.cwd is made: for the container's own process */
 	unsigned listen_fds;
-	const char *area; /* "create", "exec": for crash points */
+	const char *area;            /* "create", "exec": for crash points */
 	const struct debug_log *log; /* the child's */
 
 	/* Results. */

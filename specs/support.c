@@ -36,10 +36,12 @@ static int check_idle(const struct service *service, struct err *err)
 	if (service->stack->idle_after.us <= 0)
 		return refuse(err, "service", name, key, "after is a duration above 0");
 	if (!service->port_count)
-		return refuse(err, "service", name, key,
-			      "connections to published ports start the service again: give it ports");
+		return refuse(
+			err, "service", name, key,
+			"connections to published ports start the service again: give it ports");
 	if (service->stack->schedule)
-		return refuse(err, "service", name, key, "a job of x-stack.schedule ends by itself");
+		return refuse(err, "service", name, key,
+			      "a job of x-stack.schedule ends by itself");
 	if (service->network_mode && strcmp(service->network_mode, "bridge") != 0)
 		return refuse(err, "service", name, key,
 			      "ports are published with networks or network_mode: bridge alone");
@@ -78,8 +80,9 @@ static int check_service(const struct service *service, struct err *err)
 		return refuse(err, "service", name, "models", "there is no runner of models here");
 	if (service->userns_mode && *service->userns_mode &&
 	    strcmp(service->userns_mode, "host") != 0)
-		return refuse(err, "service", name, "userns_mode",
-			      "containers have the machine's users (host); see x-stack.idmap for files");
+		return refuse(
+			err, "service", name, "userns_mode",
+			"containers have the machine's users (host); see x-stack.idmap for files");
 	if (service->use_api_socket)
 		return refuse(err, "service", name, "use_api_socket",
 			      "there is no engine's socket to hand in");

@@ -52,7 +52,8 @@ static const char *words_of(const yaml_parser_t *parser)
 	if (!parser->problem)
 		return "not YAML";
 	return strcmp(parser->problem, no_token) == 0
-		       ? "no value starts with this character (lines are indented by blanks, not by a "
+		       ? "no value starts with this character (lines are indented by blanks, not "
+			 "by a "
 			 "tab; a text that begins with @ or ` stands in quotes)"
 		       : parser->problem;
 }

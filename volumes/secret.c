@@ -125,8 +125,8 @@ static int make_tmpfs(struct err *err)
 	return fd >= 0 ? fd : mount_new("tmpfs", "stack-secrets", options, 1, attrs, err);
 }
 
-/* Read-only from now on. Busy: a process that another thread spawns at this moment still has our closed files, until it
- * executes its program. */
+/* Read-only from now on. Busy: a process that another thread spawns at this moment still has our
+ * closed files, until it executes its program. */
 static int seal(int mount_fd, struct err *err)
 {
 	for (int i = 0;; i++) {

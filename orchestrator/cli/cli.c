@@ -32,9 +32,10 @@ static void export_config(const char *path)
 /* What belongs to the machine is root's; a store of one's own is asked for by name. */
 static int refuse_user(struct err *err)
 {
-	return err_set(err, ERR_DENIED,
-		       "stack needs root to run containers and to see them: use sudo (or --root and "
-		       "--runtime-root for images in folders of your own)");
+	return err_set(
+		err, ERR_DENIED,
+		"stack needs root to run containers and to see them: use sudo (or --root and "
+		"--runtime-root for images in folders of your own)");
 }
 
 int cli_roots(struct cli *cli, struct err *err)

@@ -19,9 +19,9 @@
 struct cli {
 	struct arena *arena; /* dies with the command */
 	const struct options *options;
-	struct options *settable; /* the same, for what a project's .env sets */
-	struct roots *roots;            /* cli_roots */
-	struct settings *settings;      /* cli_settings */
+	struct options *settable;              /* the same, for what a project's .env sets */
+	struct roots *roots;                   /* cli_roots */
+	struct settings *settings;             /* cli_settings */
 	char *program, *runtime, *netd, *init; /* paths of stack, stack-runtime, -netd, -init */
 	enum progress_form progress;
 	bool dry_run;     /* --dry-run: requests ask for the plan alone */

@@ -20,9 +20,9 @@ AUTO_TYPE(client, client_close);
 typedef void (*client_event)(void *ctx, struct json_object *event);
 
 /* Sends {"op":op,...members of message} and follows it to the end; message is taken over. *out (may
- * be NULL) gets the result, to be put. A request that no supervisor took (it was ending, or died first)
- * is sent again, to its successor, at most five times. The first INT or TERM sends `cancel`, the second ends at
- * once with ERR_CANCELLED. */
+ * be NULL) gets the result, to be put. A request that no supervisor took (it was ending, or died
+ * first) is sent again, to its successor, at most five times. The first INT or TERM sends `cancel`,
+ * the second ends at once with ERR_CANCELLED. */
 int client_request(struct client *client, const char *op, struct json_object *message,
 		   client_event on_event, void *ctx, struct json_object **out, struct err *err);
 /* As above, with the project's progress on stderr as --progress says. title: "Running", "Stopping"

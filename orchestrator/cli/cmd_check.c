@@ -1,4 +1,5 @@
-/* orchestrator/cli/cmd_check - system check: the machine, then records against kernel, one line each.
+/* orchestrator/cli/cmd_check - system check: the machine, then records against kernel, one line
+ * each.
  *
  * Owns: how a finding is printed. May not touch: what is looked for (orchestrator/check).
  */
@@ -17,8 +18,10 @@ const struct option_row check_options[] = {
 
 static void print_finding(void *ctx, enum check_result result, const char *line)
 {
-	static const char *const words[] = { [CHECK_GOOD] = "ok", [CHECK_NOTE] = "note",
-					     [CHECK_WRONG] = "WRONG", [CHECK_FIXED] = "fixed" };
+	static const char *const words[] = { [CHECK_GOOD] = "ok",
+					     [CHECK_NOTE] = "note",
+					     [CHECK_WRONG] = "WRONG",
+					     [CHECK_FIXED] = "fixed" };
 
 	(void)ctx;
 	printf("%-6s %s\n", words[result], line);
@@ -37,7 +40,8 @@ int check_command(struct cli *cli, const struct options *options, struct err *er
 				    options_text(options_globals(options), "config"), err);
 	if (!store)
 		return -1;
-	left = check_records(cli->roots, store, options_flag(options, "fix"), print_finding, NULL, err);
+	left = check_records(cli->roots, store, options_flag(options, "fix"), print_finding, NULL,
+			     err);
 	if (left < 0)
 		return -1;
 	if (!left)

@@ -112,10 +112,10 @@ int inspect_command(struct cli *cli, const struct options *options, struct err *
 	for (const char *const *name = options_arguments(options); *name; name++)
 		if (!find_any(cli, type, *name, array)) {
 			if (!type && options_argument_count(options) == 1)
-				return image_inspect_command(cli, options, err) == 0
-					       ? 0
+				return image_inspect_command(cli, options, err) == 0 ? 0
 				       : err->code == ERR_NOT_FOUND
-					       ? err_set(err, ERR_NOT_FOUND, "no such object: %s", *name)
+					       ? err_set(err, ERR_NOT_FOUND, "no such object: %s",
+							 *name)
 					       : -1;
 			return err_set(err, ERR_NOT_FOUND, "no such %s: %s", type ? type : "object",
 				       *name);

@@ -18,8 +18,8 @@
 #include "images/ref.h"
 #include "images/store.h"
 #include "orchestrator/cli/commands.h"
-#include "orchestrator/cli/image_filter.h"
 #include "orchestrator/cli/human.h"
+#include "orchestrator/cli/image_filter.h"
 #include "orchestrator/cli/output.h"
 #include "orchestrator/transfer.h"
 
@@ -103,8 +103,7 @@ static bool name_matches(const struct options *options, const char *name)
 		return true;
 	text = options_argument(options, 0);
 	tail = strrchr(text, '/'); /* a ':' before it is a port's */
-	if (!name || ref_parse(text, &wanted, &err) < 0 ||
-	    ref_parse(name, &have, &err) < 0)
+	if (!name || ref_parse(text, &wanted, &err) < 0 || ref_parse(name, &have, &err) < 0)
 		return false;
 	return strcmp(wanted.path, have.path) == 0 && strcmp(wanted.domain, have.domain) == 0 &&
 	       (!strchr(tail ? tail : text, ':') || strcmp(wanted.tag, have.tag) == 0);
@@ -137,8 +136,7 @@ int image_ls_command(struct cli *cli, const struct options *options, struct err 
 			}
 		if (!images[i]->name_count &&
 		    (options_flag(options, "all") || image_filter_wants_nameless(&filter)) &&
-		    name_matches(options, NULL) &&
-		    image_filter_passes(&filter, images[i], NULL)) {
+		    name_matches(options, NULL) && image_filter_passes(&filter, images[i], NULL)) {
 			shown = true;
 			add_image(rows, images[i], NULL, no_trunc);
 		}

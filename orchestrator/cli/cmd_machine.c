@@ -161,9 +161,9 @@ static const struct {
 	const char *type;
 	int (*measure)(struct cli *cli, struct use *use, struct err *err);
 } kinds[] = {
-	{"Images",         measure_images    },
-	{ "Containers",    measure_containers},
-	{ "Local Volumes", measure_volumes   },
+	{"Images",         measure_images     },
+	{ "Containers",    measure_containers },
+	{ "Local Volumes", measure_volumes    },
 	{ "Build Cache",   measure_build_cache},
 };
 

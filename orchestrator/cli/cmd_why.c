@@ -243,8 +243,8 @@ struct tally {
 
 static int rank(const char *state)
 {
-	static const char *const order[] = { "running",	 "asleep", "created", "paused",
-					     "removing", "exited",  "restarting" };
+	static const char *const order[] = { "running",  "asleep", "created",   "paused",
+					     "removing", "exited", "restarting" };
 
 	for (int i = 0; i < (int)(sizeof(order) / sizeof(*order)); i++)
 		if (strcmp(order[i], state) == 0)
@@ -274,8 +274,8 @@ static void tally_container(struct cli *cli, const struct view *view, struct tal
 					    *tally->ports ? ", " : "", ports);
 }
 
-static struct json_object *status_row(struct cli *cli, const struct view *view, const struct wish *wish,
-				      const char *name)
+static struct json_object *status_row(struct cli *cli, const struct view *view,
+				      const struct wish *wish, const char *name)
 {
 	const struct service *service = service_of(view, name);
 	struct tally tally = { .state = "", .health = "", .ports = "" };

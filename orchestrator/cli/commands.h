@@ -1,10 +1,14 @@
-/* orchestrator/cli/commands - the functions behind the command table of main, one row there each. All are
- * command_run: the exit status, or -1 with *err. */
+/* orchestrator/cli/commands - the functions behind the command table of main, one row there each.
+ * All are command_run: the exit status, or -1 with *err. */
 #pragma once
 #include "orchestrator/cli/cli.h"
 
 /* Rows of examples in the tables: command line, what it does, ... */
-#define EXAMPLES(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define EXAMPLES(...)                                                                              \
+	(const char *const[])                                                                      \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
 
 /* cmd_project: what changes a project */
 extern const struct option_row up_options[], down_options[], create_options[], stop_options[],
@@ -63,15 +67,13 @@ extern const struct command export_commands[];
 
 /* cmd_system */
 extern const struct option_row supervisor_stop_options[];
-command_run supervisor_status_command, supervisor_stop_command, supervisor_logs_command, complete_command,
-	completion_command,
-	manual_command;
+command_run supervisor_status_command, supervisor_stop_command, supervisor_logs_command,
+	complete_command, completion_command, manual_command;
 
 /* cmd_boot: over reboots */
 extern const struct option_row supervisor_run_options[];
 command_run rollback_command, restore_command, enable_command, disable_command,
-	supervisor_run_command,
-	supervisor_reload_command;
+	supervisor_run_command, supervisor_reload_command;
 
 /* cmd_why: what explains */
 extern const struct option_row why_options[], status_options[];
@@ -91,8 +93,9 @@ extern const struct command container_commands[];
 command_run wait_command, stats_command, cp_command, export_command;
 
 /* cmd_maintenance: images looked after; cmd_machine: system df, prune, info */
-extern const struct option_row image_prune_options[], image_history_options[], image_verify_options[],
-	image_import_options[], image_export_options[], df_options[], system_prune_options[], info_options[];
+extern const struct option_row image_prune_options[], image_history_options[],
+	image_verify_options[], image_import_options[], image_export_options[], df_options[],
+	system_prune_options[], info_options[];
 command_run image_prune_command, image_history_command, image_verify_command, image_import_command,
 	image_export_command, df_command, system_prune_command, info_command;
 

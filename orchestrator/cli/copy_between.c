@@ -60,8 +60,7 @@ static int missing(const struct copy_end *end, struct err *err)
 {
 	if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
 		return err_set(err, ERR_NOT_FOUND, "%s does not exist %s %s", end->path,
-			       strcmp(end->where, "this machine") == 0 ? "on" : "in",
-			       end->where);
+			       strcmp(end->where, "this machine") == 0 ? "on" : "in", end->where);
 	return err_sys(err, errno, "%s in %s", end->path, end->where);
 }
 

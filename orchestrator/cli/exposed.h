@@ -1,4 +1,5 @@
-/* orchestrator/cli/exposed - what a plan opens: to other machines, and of this machine to containers. */
+/* orchestrator/cli/exposed - what a plan opens: to other machines, and of this machine to
+ * containers. */
 #pragma once
 #include <json-c/json.h>
 #include <stdio.h>

@@ -264,8 +264,8 @@ static const char *environment(void *ctx, const char *name)
 
 static int usage_error(const struct options *options, const struct err *err)
 {
-	const char *why = err->code == ERR_NOT_FOUND ? refusal_of_command(options_unknown(options))
-						      : NULL;
+	const char *why =
+		err->code == ERR_NOT_FOUND ? refusal_of_command(options_unknown(options)) : NULL;
 
 	if (err->code == ERR_NOT_FOUND && !why)
 		help_print(stdout, options);

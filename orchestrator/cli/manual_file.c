@@ -74,7 +74,8 @@ void manual_file_print(FILE *out, const char *version)
 	fprintf(out,
 		".TH STACK\\-FILE 5 \"\" \"stack %s\" \"File formats\"\n"
 		".SH NAME\nstack\\-file \\- what stack reads: the Compose file\n"
-		".ad l\n.SH DESCRIPTION\nA stack file is a Compose file. These are its keys, with their "
+		".ad l\n.SH DESCRIPTION\nA stack file is a Compose file. These are its keys, with "
+		"their "
 		"form and what becomes of them.\nAny key that begins with x\\- is accepted at "
 		"every "
 		"level and carried along.\n",

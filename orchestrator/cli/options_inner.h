@@ -29,7 +29,7 @@ struct options {
 	const char **arguments;
 	size_t argument_count;
 	bool wants_help;
-	const char *unknown; /* the word that is no command */
+	const char *unknown;     /* the word that is no command */
 	struct options *globals; /* the root's level alone; the values are shared */
 };
 

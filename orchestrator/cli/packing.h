@@ -16,7 +16,8 @@ bool packing_is_asked(const char *path);
 /* To out_fd (stays the caller's), packed as the ending of `path` says (packing_is_asked). NULL with
  * *err. */
 struct packing *packing_write(int out_fd, const char *path, struct err *err);
-/* From in_fd (stays the caller's): what its first bytes say, gzip, zstd or plain. NULL with *err. */
+/* From in_fd (stays the caller's): what its first bytes say, gzip, zstd or plain. NULL with *err.
+ */
 struct packing *packing_read(int in_fd, struct err *err);
 /* The plain end; the packing's. */
 int packing_fd(const struct packing *packing);

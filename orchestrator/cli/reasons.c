@@ -172,8 +172,9 @@ char *reason_outlook(const struct observed_container *container, const struct se
 	if (!service)
 		return xstrdup("the file no longer has this service, so nothing starts it");
 	if (observed_is_asleep(container))
-		return xstrdup("nobody was connected for x-stack.idle.after: the next connection to a "
-			       "published port starts it");
+		return xstrdup(
+			"nobody was connected for x-stack.idle.after: the next connection to a "
+			"published port starts it");
 	rule = service_restart(service);
 	if (strcmp(container->status, "restarting") == 0)
 		return xformat("its restart policy starts it again (%u so far)", record->restarts);

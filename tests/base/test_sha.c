@@ -61,9 +61,9 @@ static void keyed_hashes_are_those_of_the_specification(void **state)
 		const char *key, *text, *wanted;
 	} cases[] = {
 		{"\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b"
-                 "\x0b",     "Hi There",                     "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
-		{ "Jefe", "what do ya want for nothing?",
-                 "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+		  "\x0b", "Hi There",                     "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+		{ "Jefe",                  "what do ya want for nothing?",
+                 "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"                                                          },
 	};
 
 	(void)state;

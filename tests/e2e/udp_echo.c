@@ -10,14 +10,16 @@
 
 static int ask(int fd, const char *address, const char *port)
 {
-	struct sockaddr_in there = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
+	struct sockaddr_in there = { .sin_family = AF_INET,
+				     .sin_port = htons((uint16_t)atoi(port)) };
 	struct timeval limit = { .tv_sec = 20 };
 	char text[1500];
 	ssize_t n;
 
 	if (inet_pton(AF_INET, address, &there.sin_addr) != 1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 ||
-	    connect(fd, (struct sockaddr *)&there, sizeof(there)) < 0 || send(fd, "hello", 5, 0) != 5)
+	    connect(fd, (struct sockaddr *)&there, sizeof(there)) < 0 ||
+	    send(fd, "hello", 5, 0) != 5)
 		return 1;
 	n = recv(fd, text, sizeof(text), 0);
 	return n < 0 || printf("%.*s\n", (int)n, text) < 0;

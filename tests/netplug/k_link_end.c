@@ -1,4 +1,5 @@
-/* tests/netplug/k_link_end - links that go: nothing of them is there when it is said so; needs root. */
+/* tests/netplug/k_link_end - links that go: nothing of them is there when it is said so; needs
+ * root. */
 #include "tests/netplug/sandbox.h"
 
 #include "netplug/link.h"

@@ -362,10 +362,10 @@ static void addresses_that_another_may_have_had_are_marked(void **state)
 	struct books *b = *state;
 	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 9 };
 	struct lease_want rows[] = {
-		{ .network = "lap", .slot = "shop/web/1" },
-		{ .network = "lap", .slot = "shop/web/2" },
-		{ .network = "lap", .slot = "shop/web/3", .mac = mac },
-		{ .network = "lap", .slot = "shop/db/1", .v4 = sandbox_address("10.65.0.6") },
+		{.network = "lap",                    .slot = "shop/web/1"},
+		{                 .network = "lap",               .slot = "shop/web/2"                   },
+		{  .network = "lap",                         .slot = "shop/web/3",                                            .mac = mac },
+		{ .network = "lap", .slot = "shop/db/1",                    .v4 = sandbox_address("10.65.0.6") },
 	};
 	struct lease_want last = { .network = "lap", .slot = "shop/web/2b" };
 	struct lease_want next = { .network = "lap", .slot = "shop/web/4" };
@@ -583,12 +583,12 @@ static void rows_that_a_slot_no_longer_wants_are_struck_alone(void **state)
                  .first = 8085,
                  .last = 8085,
                  .protocol = IPPROTO_TCP},
-		{.slot = "shop/web/1",
+		{ .slot = "shop/web/1",
                  .families = PORTS_V4,
                  .first = 8086,
                  .last = 8086,
                  .protocol = IPPROTO_TCP},
-		{.slot = "shop/web/2",
+		{ .slot = "shop/web/2",
                  .families = PORTS_V4,
                  .first = 8087,
                  .last = 8087,

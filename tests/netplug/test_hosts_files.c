@@ -180,13 +180,13 @@ static void lines_come_and_go_and_others_stay(void **state)
 	static const struct {
 		const char *now, *from, *to, *wanted;
 	} cases[] = {
-		{"a\nb\n",        "a\nb\n", "a\nc\n", "a\nc\n"     },
-		{ "a\nb\nown\n",  "a\nb\n", "a\nc\n", "a\nown\nc\n"},
-		{ "own\n",        "a\nb\n", "a\nb\n", "own\na\nb\n"},
-		{ "a\nb\nc\n",    "a\nb\n", "a\nc\n", "a\nc\n"     },
-		{ "a\nb",         "a\n",    "",       "b\n"        },
-		{ "",             "a\n",    "a\n",    "a\n"        },
-		{ "ab\n",         "a\n",    "b\n",    "ab\nb\n"    },
+		{"a\nb\n",       "a\nb\n", "a\nc\n", "a\nc\n"     },
+		{ "a\nb\nown\n", "a\nb\n", "a\nc\n", "a\nown\nc\n"},
+		{ "own\n",       "a\nb\n", "a\nb\n", "own\na\nb\n"},
+		{ "a\nb\nc\n",   "a\nb\n", "a\nc\n", "a\nc\n"     },
+		{ "a\nb",        "a\n",    "",       "b\n"        },
+		{ "",            "a\n",    "a\n",    "a\n"        },
+		{ "ab\n",        "a\n",    "b\n",    "ab\nb\n"    },
 	};
 
 	(void)state;

@@ -1,5 +1,5 @@
-/* tests/orchestrator/test_condition - mirrors orchestrator/condition: replicas in their states, and whether a condition
- * of depends_on holds. */
+/* tests/orchestrator/test_condition - mirrors orchestrator/condition: replicas in their states, and
+ * whether a condition of depends_on holds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,15 +21,42 @@ struct replica {
 	int code;
 };
 
-#define UP       { SLOT_RUNNING, HEALTH_NONE, 1, 0 }
-#define WELL     { SLOT_RUNNING, HEALTH_GOOD, 1, 0 }
-#define ILL      { SLOT_RUNNING, HEALTH_BAD, 1, 0 }
-#define SOON     { SLOT_RUNNING, HEALTH_STARTING, 1, 0 }
-#define BEGINS   { SLOT_STARTING, HEALTH_NONE, 1, 0 }
-#define MADE     { SLOT_CREATED, HEALTH_NONE, 0, 0 }
-#define DONE     { SLOT_EXITED, HEALTH_NONE, 1, 0 }
-#define FAILED   { SLOT_EXITED, HEALTH_NONE, 1, 3 }
-#define RESTARTS { SLOT_BACKOFF, HEALTH_NONE, 4, 1 }
+#define UP                                                                                         \
+	{                                                                                          \
+		SLOT_RUNNING, HEALTH_NONE, 1, 0                                                    \
+	}
+#define WELL                                                                                       \
+	{                                                                                          \
+		SLOT_RUNNING, HEALTH_GOOD, 1, 0                                                    \
+	}
+#define ILL                                                                                        \
+	{                                                                                          \
+		SLOT_RUNNING, HEALTH_BAD, 1, 0                                                     \
+	}
+#define SOON                                                                                       \
+	{                                                                                          \
+		SLOT_RUNNING, HEALTH_STARTING, 1, 0                                                \
+	}
+#define BEGINS                                                                                     \
+	{                                                                                          \
+		SLOT_STARTING, HEALTH_NONE, 1, 0                                                   \
+	}
+#define MADE                                                                                       \
+	{                                                                                          \
+		SLOT_CREATED, HEALTH_NONE, 0, 0                                                    \
+	}
+#define DONE                                                                                       \
+	{                                                                                          \
+		SLOT_EXITED, HEALTH_NONE, 1, 0                                                     \
+	}
+#define FAILED                                                                                     \
+	{                                                                                          \
+		SLOT_EXITED, HEALTH_NONE, 1, 3                                                     \
+	}
+#define RESTARTS                                                                                   \
+	{                                                                                          \
+		SLOT_BACKOFF, HEALTH_NONE, 4, 1                                                    \
+	}
 
 static const struct {
 	const char *condition;
@@ -39,33 +66,33 @@ static const struct {
 	int wanted;
 	const char *text; /* of the error, for -1 */
 } rows[] = {
-	{ "service_started", true, 1, { UP }, 1, NULL },
-	{ "service_started", true, 1, { SOON }, 1, NULL },
-	{ "service_started", true, 1, { BEGINS }, 0, NULL },
-	{ "service_started", true, 1, { MADE }, 0, NULL },
-	{ "service_started", true, 1, { DONE }, 1, NULL },
-	{ "service_started", true, 2, { UP, BEGINS }, 0, NULL },
-	{ "service_started", true, 0, { UP }, 0, NULL },
-	{ "service_started", false, 0, { UP }, 1, NULL },
-	{ NULL, true, 1, { UP }, 1, NULL },
-	{ "service_healthy", true, 1, { WELL }, 1, NULL },
-	{ "service_healthy", true, 1, { SOON }, 0, NULL },
-	{ "service_healthy", true, 1, { BEGINS }, 0, NULL },
-	{ "service_healthy", true, 1, { RESTARTS }, 0, NULL },
-	{ "service_healthy", true, 1, { ILL }, -1, "is unhealthy" },
-	{ "service_healthy", false, 1, { ILL }, 1, NULL },
-	{ "service_healthy", true, 1, { UP }, -1, "has no healthcheck" },
-	{ "service_healthy", true, 1, { FAILED }, -1, "exited (3)" },
-	{ "service_healthy", true, 1, { MADE }, 0, NULL },
-	{ "service_healthy", true, 3, { WELL, WELL, SOON }, 0, NULL },
-	{ "service_healthy", true, 3, { WELL, WELL, WELL }, 1, NULL },
-	{ "service_completed_successfully", true, 1, { DONE }, 1, NULL },
-	{ "service_completed_successfully", true, 1, { UP }, 0, NULL },
-	{ "service_completed_successfully", true, 1, { MADE }, 0, NULL },
-	{ "service_completed_successfully", true, 1, { RESTARTS }, 0, NULL },
-	{ "service_completed_successfully", true, 1, { FAILED }, -1, "exit 3" },
-	{ "service_completed_successfully", false, 1, { FAILED }, 1, NULL },
-	{ "service_completed_successfully", true, 2, { DONE, UP }, 0, NULL },
+	{"service_started",                 true,  1, { UP },               1,  NULL                },
+	{ "service_started",                true,  1, { SOON },             1,  NULL                },
+	{ "service_started",                true,  1, { BEGINS },           0,  NULL                },
+	{ "service_started",                true,  1, { MADE },             0,  NULL                },
+	{ "service_started",                true,  1, { DONE },             1,  NULL                },
+	{ "service_started",                true,  2, { UP, BEGINS },       0,  NULL                },
+	{ "service_started",                true,  0, { UP },               0,  NULL                },
+	{ "service_started",                false, 0, { UP },               1,  NULL                },
+	{ NULL,			     true,  1, { UP },               1,  NULL                },
+	{ "service_healthy",                true,  1, { WELL },             1,  NULL                },
+	{ "service_healthy",                true,  1, { SOON },             0,  NULL                },
+	{ "service_healthy",                true,  1, { BEGINS },           0,  NULL                },
+	{ "service_healthy",                true,  1, { RESTARTS },         0,  NULL                },
+	{ "service_healthy",                true,  1, { ILL },              -1, "is unhealthy"      },
+	{ "service_healthy",                false, 1, { ILL },              1,  NULL                },
+	{ "service_healthy",                true,  1, { UP },               -1, "has no healthcheck"},
+	{ "service_healthy",                true,  1, { FAILED },           -1, "exited (3)"        },
+	{ "service_healthy",                true,  1, { MADE },             0,  NULL                },
+	{ "service_healthy",                true,  3, { WELL, WELL, SOON }, 0,  NULL                },
+	{ "service_healthy",                true,  3, { WELL, WELL, WELL }, 1,  NULL                },
+	{ "service_completed_successfully", true,  1, { DONE },             1,  NULL                },
+	{ "service_completed_successfully", true,  1, { UP },               0,  NULL                },
+	{ "service_completed_successfully", true,  1, { MADE },             0,  NULL                },
+	{ "service_completed_successfully", true,  1, { RESTARTS },         0,  NULL                },
+	{ "service_completed_successfully", true,  1, { FAILED },           -1, "exit 3"            },
+	{ "service_completed_successfully", false, 1, { FAILED },           1,  NULL                },
+	{ "service_completed_successfully", true,  2, { DONE, UP },         0,  NULL                },
 };
 
 static void conditions_hold_for_all_replicas_or_say_why(void **state)
@@ -83,13 +110,16 @@ static void conditions_hold_for_all_replicas_or_say_why(void **state)
 
 		LIST_INIT(&sv.slots);
 		for (size_t k = 0; k <= rows[i].count; k++) {
-			bool own = k < rows[i].count; /* the last one is of another service, and broken */
+			bool own =
+				k <
+				rows[i].count; /* the last one is of another service, and broken */
 
-			records[k] = (struct record){ .name = name,
-						      .health = own ? rows[i].replicas[k].health
-								    : HEALTH_BAD,
-						      .life = own ? rows[i].replicas[k].life : 1,
-						      .last_exit = { .code = rows[i].replicas[k % REPLICAS_MAX].code } };
+			records[k] = (struct record){
+				.name = name,
+				.health = own ? rows[i].replicas[k].health : HEALTH_BAD,
+				.life = own ? rows[i].replicas[k].life : 1,
+				.last_exit = { .code = rows[i].replicas[k % REPLICAS_MAX].code }
+			};
 			slots[k] = (struct slot){ .sv = &sv,
 						  .service = own ? service : other,
 						  .record = &records[k],
@@ -99,7 +129,8 @@ static void conditions_hold_for_all_replicas_or_say_why(void **state)
 		}
 		got = apply_condition(&sv, &wait, &err);
 		if (got != rows[i].wanted)
-			fail_msg("row %zu: wanted %d, got %d (%s)", i, rows[i].wanted, got, err.msg);
+			fail_msg("row %zu: wanted %d, got %d (%s)", i, rows[i].wanted, got,
+				 err.msg);
 		if (rows[i].text && !strstr(err.msg, rows[i].text))
 			fail_msg("row %zu: \"%s\" lacks \"%s\"", i, err.msg, rows[i].text);
 	}
@@ -110,7 +141,10 @@ static void one_off_containers_and_empty_slots_do_not_count(void **state)
 	char service[] = "db", hex[] = "0123456789ab", name[] = "shop-db-run";
 	struct record record = { .name = name, .life = 1 };
 	struct supervisor sv = { 0 };
-	struct slot oneoff = { .service = service, .oneoff = hex, .record = &record, .state = SLOT_RUNNING },
+	struct slot oneoff = { .service = service,
+			       .oneoff = hex,
+			       .record = &record,
+			       .state = SLOT_RUNNING },
 		    empty = { .service = service, .state = SLOT_EMPTY };
 	struct plan_wait wait = { service, "service_started", true };
 	struct err err = ERR_NONE;

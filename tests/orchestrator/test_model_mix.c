@@ -70,7 +70,8 @@ static void a_service_goes_back_with_what_its_configs_said(void **state)
 {
 	static const char *const web[] = { "web" };
 	static const char page[] =
-		"\"web\":{\"image\":\"web:1\",\"configs\":[{\"source\":\"page\"},{\"source\":\"both\"}]},"
+		"\"web\":{\"image\":\"web:1\",\"configs\":[{\"source\":\"page\"},{\"source\":"
+		"\"both\"}]},"
 		"\"db\":{\"image\":\"db:1\",\"configs\":[{\"source\":\"both\"}]}";
 	struct model *now = make(page,
 				 "\"configs\":{\"page\":{\"name\":\"p\",\"content\":\"two\"},"

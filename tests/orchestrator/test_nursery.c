@@ -1,4 +1,5 @@
-/* tests/orchestrator/test_nursery - a nursery that does not work: its callers learn of it at once. */
+/* tests/orchestrator/test_nursery - a nursery that does not work: its callers learn of it at once.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,11 +1,12 @@
 /* tests/orchestrator/test_plan - mirrors orchestrator/plan: situations as rows of small texts.
  *
- * file:  "db web<db:h app*2<web" services; *N replicas, <NAME:CONDITION+... dependencies (s h c; r: restart true;
- *        o: not required), /NETWORK networks, @VOLUME volumes, !N container_name, %update_config: s start-first,
- *        a digit its parallelism.
- * there: "web.1=r" containers; state c created, r running, e exited, x broken, b restarting; then ~h another hash,
- *        ~i another image, ~c other contents, ~l other limits, ~u a newcomer that has not taken over. "run:web.5=r" is a one-off one.
- * wanted: "create web.1 start web.1" in the plan's order; "kept N" and "orphans N" at the end where not 0.
+ * file:  "db web<db:h app*2<web" services; *N replicas, <NAME:CONDITION+... dependencies (s h c; r:
+ * restart true; o: not required), /NETWORK networks, @VOLUME volumes, !N container_name,
+ * %update_config: s start-first, a digit its parallelism. there: "web.1=r" containers; state c
+ * created, r running, e exited, x broken, b restarting; then ~h another hash, ~i another image, ~c
+ * other contents, ~l other limits, ~u a newcomer that has not taken over. "run:web.5=r" is a
+ * one-off one. wanted: "create web.1 start web.1" in the plan's order; "kept N" and "orphans N" at
+ * the end where not 0.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,14 +73,15 @@ static void add_dependencies(struct arena *arena, struct service *service, char 
 
 static void add_network(struct world *w, struct service *service, const char *key)
 {
-	struct attachment *attachment = arena_grow(w->arena, &service->networks, &service->network_count,
-						   sizeof(*attachment));
+	struct attachment *attachment = arena_grow(w->arena, &service->networks,
+						   &service->network_count, sizeof(*attachment));
 	struct network *network;
 
 	attachment->network = arena_strdup(w->arena, key);
 	if (project_find_network(&w->project, key))
 		return;
-	network = arena_grow(w->arena, &w->project.networks, &w->project.network_count, sizeof(*network));
+	network = arena_grow(w->arena, &w->project.networks, &w->project.network_count,
+			     sizeof(*network));
 	network->key = attachment->network;
 	network->name = arena_format(w->arena, "p_%s", key);
 	network->external = key[0] == 'x';
@@ -96,7 +98,8 @@ static void add_volume(struct world *w, struct service *service, const char *key
 	mount->target = "/data";
 	if (project_find_volume(&w->project, key))
 		return;
-	volume = arena_grow(w->arena, &w->project.volumes, &w->project.volume_count, sizeof(*volume));
+	volume = arena_grow(w->arena, &w->project.volumes, &w->project.volume_count,
+			    sizeof(*volume));
 	volume->key = mount->source;
 	volume->name = arena_format(w->arena, "p_%s", key);
 	volume->external = key[0] == 'x';
@@ -120,8 +123,8 @@ static void add_update(struct arena *arena, struct service *service, const char 
 static void add_service(struct world *w, char *word)
 {
 	static const char marks[] = "*</@!%";
-	struct service *service = arena_grow(w->arena, &w->project.services, &w->project.service_count,
-					     sizeof(*service));
+	struct service *service = arena_grow(w->arena, &w->project.services,
+					     &w->project.service_count, sizeof(*service));
 	size_t len = strcspn(word, marks);
 	char *at = word + len;
 
@@ -146,9 +149,9 @@ static void add_service(struct world *w, char *word)
 		else
 			service->container_name = text;
 	}
-	w->wanted[w->project.service_count - 1] = (struct plan_wanted){
-		.config_hash = "hash", .fixed_hash = "fixed", .image_id = "image"
-	};
+	w->wanted[w->project.service_count - 1] = (struct plan_wanted){ .config_hash = "hash",
+									.fixed_hash = "fixed",
+									.image_id = "image" };
 }
 
 static int by_name(const void *a, const void *b)
@@ -245,12 +248,14 @@ static void build(struct world *w, const char *file, const char *there)
 	w->project.name = "p";
 	each_word(w, file, add_service);
 	if (w->project.service_count)
-		qsort(w->project.services, w->project.service_count, sizeof(struct service), by_name);
+		qsort(w->project.services, w->project.service_count, sizeof(struct service),
+		      by_name);
 	if (w->project.network_count)
 		qsort(w->project.networks, w->project.network_count, sizeof(struct network),
 		      network_by_key);
 	if (w->project.volume_count)
-		qsort(w->project.volumes, w->project.volume_count, sizeof(struct volume), volume_by_key);
+		qsort(w->project.volumes, w->project.volume_count, sizeof(struct volume),
+		      volume_by_key);
 	w->seen.containers = w->containers;
 	w->seen.networks = w->networks;
 	w->seen.volumes = w->volumes;
@@ -268,7 +273,8 @@ static void describe(const struct world *w, const struct plan *plan, char *out, 
 
 		if (action->service)
 			len += (size_t)snprintf(out + len, size - len, "%s%s %s.%u", len ? " " : "",
-						action_kind_name(action->kind), action->service, action->slot);
+						action_kind_name(action->kind), action->service,
+						action->slot);
 		else
 			len += (size_t)snprintf(out + len, size - len, "%s%s %s", len ? " " : "",
 						action_kind_name(action->kind), action->name);
@@ -277,7 +283,8 @@ static void describe(const struct world *w, const struct plan *plan, char *out, 
 		len += (size_t)snprintf(out + len, size - len, "%skept %zu", len ? " " : "",
 					plan->kept_count);
 	if (plan->orphan_count)
-		snprintf(out + len, size - len, "%sorphans %zu", len ? " " : "", plan->orphan_count);
+		snprintf(out + len, size - len, "%sorphans %zu", len ? " " : "",
+			 plan->orphan_count);
 	(void)w;
 }
 
@@ -559,8 +566,10 @@ static void situations(void **state)
 		else
 			describe(&w, &plan, got, sizeof(got));
 		if (strcmp(got, rows[i].wanted) != 0)
-			print_error("row %zu: op %d file \"%s\" there \"%s\":\n wanted %s\n got    %s\n", i,
-				    rows[i].op, rows[i].file, rows[i].there, rows[i].wanted, got);
+			print_error("row %zu: op %d file \"%s\" there \"%s\":\n wanted %s\n got    "
+				    "%s\n",
+				    i, rows[i].op, rows[i].file, rows[i].there, rows[i].wanted,
+				    got);
 		wrong += strcmp(got, rows[i].wanted) != 0;
 		arena_free(w.arena);
 	}
@@ -575,7 +584,8 @@ static void refuses(const char *file, struct plan_options options, const char *t
 	struct plan plan;
 
 	build(&w, file, "");
-	assert_int_equal(plan_make(w.arena, &w.project, w.wanted, &w.seen, &options, &plan, &err), -1);
+	assert_int_equal(plan_make(w.arena, &w.project, w.wanted, &w.seen, &options, &plan, &err),
+			 -1);
 	assert_non_null(strstr(err.msg, text));
 	arena_free(w.arena);
 }
@@ -588,7 +598,8 @@ static void what_cannot_be_is_refused_by_name(void **state)
 	(void)state;
 	refuses("web", (struct plan_options){ .op = PLAN_UP, .services = nope, .service_count = 1 },
 		"no such service: nope");
-	refuses("web", (struct plan_options){ .op = PLAN_DOWN, .services = nope, .service_count = 1 },
+	refuses("web",
+		(struct plan_options){ .op = PLAN_DOWN, .services = nope, .service_count = 1 },
 		"no such service: nope");
 	refuses("web", (struct plan_options){ .op = PLAN_UP, .scale = &nobody, .scale_count = 1 },
 		"no such service: nope");
@@ -640,7 +651,9 @@ static void starts_wait_for_what_they_need(void **state)
 
 static void stops_go_the_other_way(void **state)
 {
-	struct row row = { .op = PLAN_DOWN, .file = "db web<db", .there = "db.1=r web.1=r net:default" };
+	struct row row = { .op = PLAN_DOWN,
+			   .file = "db web<db",
+			   .there = "db.1=r web.1=r net:default" };
 	struct err err = ERR_NONE;
 	struct world w;
 	struct plan plan;
@@ -648,8 +661,10 @@ static void stops_go_the_other_way(void **state)
 	(void)state;
 	build(&w, row.file, row.there);
 	assert_int_equal(make(&w, &row, &plan, &err), 0);
-	assert_true(waits(&plan, index_of(&plan, ACTION_STOP, "db"), index_of(&plan, ACTION_STOP, "web")));
-	assert_true(waits(&plan, index_of(&plan, ACTION_REMOVE, "db"), index_of(&plan, ACTION_STOP, "db")));
+	assert_true(waits(&plan, index_of(&plan, ACTION_STOP, "db"),
+			  index_of(&plan, ACTION_STOP, "web")));
+	assert_true(waits(&plan, index_of(&plan, ACTION_REMOVE, "db"),
+			  index_of(&plan, ACTION_STOP, "db")));
 	assert_int_equal(plan.actions[plan.count - 1].kind, ACTION_REMOVE_NETWORK);
 	assert_true(waits(&plan, plan.count - 1, index_of(&plan, ACTION_STOP, "db")));
 	assert_false(waits(&plan, plan.count - 1, index_of(&plan, ACTION_REMOVE, "db")));
@@ -693,8 +708,10 @@ static void reasons_are_in_words(void **state)
 	(void)state;
 	build(&w, row.file, row.there);
 	assert_int_equal(make(&w, &row, &plan, &err), 0);
-	assert_string_equal(plan.actions[index_of(&plan, ACTION_CREATE, "a")].reason, "not there yet");
-	assert_non_null(strstr(plan.actions[index_of(&plan, ACTION_CREATE, "b")].reason, "another image"));
+	assert_string_equal(plan.actions[index_of(&plan, ACTION_CREATE, "a")].reason,
+			    "not there yet");
+	assert_non_null(
+		strstr(plan.actions[index_of(&plan, ACTION_CREATE, "b")].reason, "another image"));
 	assert_true(plan.actions[index_of(&plan, ACTION_CREATE, "b")].replaces);
 	arena_free(w.arena);
 }

@@ -142,8 +142,8 @@ static size_t rules_of(struct json_object *seccomp, const char *name)
 static struct json_object *printed(cap_set caps)
 {
 	AUTO(json) struct json_object *seccomp = profile_seccomp(caps);
-	const char *text = json_object_to_json_string_ext(seccomp, JSON_C_TO_STRING_PLAIN |
-								   JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *text = json_object_to_json_string_ext(
+		seccomp, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	struct err err = ERR_NONE;
 	struct json_object *again = json_parse("seccomp", text, strlen(text), &err);
 
@@ -154,7 +154,8 @@ static struct json_object *printed(cap_set caps)
 static void without_any_group_the_list_is_an_array_still(void **state)
 {
 	AUTO(json) struct json_object *seccomp = printed(0);
-	struct json_object *first = json_object_array_get_idx(json_array_at(seccomp, "syscalls"), 0);
+	struct json_object *first =
+		json_object_array_get_idx(json_array_at(seccomp, "syscalls"), 0);
 
 	(void)state;
 	assert_true(json_array_count(json_array_at(first, "names")) > 100);

@@ -24,7 +24,8 @@ static struct settings *load(const char *text, struct err *err)
 	folder_make(&folder);
 	path = xformat("%s/config.json", folder.path);
 	if (text)
-		assert_int_equal(file_replace(folder.fd, "config.json", text, strlen(text), err), 0);
+		assert_int_equal(file_replace(folder.fd, "config.json", text, strlen(text), err),
+				 0);
 	settings = settings_load(path, err);
 	folder_drop(&folder);
 	return settings;

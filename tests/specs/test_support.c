@@ -78,9 +78,16 @@ static void every_row_has_a_meaning_and_a_field_in_its_struct(void **state)
 
 static void what_cannot_work_is_refused_by_name(void **state)
 {
-	struct service_stack idle = { .idle_after = { 1, true } };
-	struct service_stack never = { .idle_after = { 0, true } };
-	struct service_stack job = { .idle_after = { 1, true }, .schedule = "@daily" };
+	struct service_stack idle = {
+		.idle_after = {1, true}
+	};
+	struct service_stack never = {
+		.idle_after = {0, true}
+	};
+	struct service_stack job = {
+		.idle_after = {1, true},
+                  .schedule = "@daily"
+	};
 	struct port port = { .protocol = "tcp" }, sctp = { .protocol = "sctp" };
 	struct hook hook = { .privileged = true };
 	struct provider provider = { .type = "x" };

@@ -35,8 +35,8 @@ static void events_become_sentences(void **state)
 		{ "{\"event\":\"health_status: unhealthy\",\"reason\":\"no answer\"}",
                  "became unhealthy: no answer"								},
 		{ "{\"event\":\"not-ready\",\"reason\":\"HTTP status 404\"}",
-		  "did not become ready: HTTP status 404" },
-		{ "{\"event\":\"die\",\"reason\":\"two\\nlines\\n\"}", "ended: two lines" },
+                 "did not become ready: HTTP status 404"                                                      },
+		{ "{\"event\":\"die\",\"reason\":\"two\\nlines\\n\"}",                 "ended: two lines"     },
 		{ "{\"event\":\"something new\"}",                                     "something new"        },
 		{ "{}",								"?"                    },
 	};

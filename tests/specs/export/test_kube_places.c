@@ -1,12 +1,12 @@
-/* tests/specs/export/test_kube_places - volumes, files, networks and names in the documents of a cluster, and what the
- * report says. */
+/* tests/specs/export/test_kube_places - volumes, files, networks and names in the documents of a
+ * cluster, and what the report says. */
 #include "tests/specs/export/export_case.h"
 
-#define A(keys)	   "name: shop\nservices:\n  a:\n    image: x\n" keys
-#define POD	   "spec/template/spec/"
+#define A(keys)    "name: shop\nservices:\n  a:\n    image: x\n" keys
+#define POD        "spec/template/spec/"
 #define CONTAINER  POD "containers/0/"
 #define DEPLOYMENT "a-deployment.yaml"
-#define SERVICE	   "a-service.yaml"
+#define SERVICE    "a-service.yaml"
 
 /* clang-format off */
 static const struct value_row volume_rows[] = {
@@ -133,15 +133,14 @@ static void options_choose_size_class_namespace_and_ports(void **state)
 						       .namespace_name = "prod",
 						       .publish = EXPORT_NODE_PORT };
 	static const struct value_row rows[] = {
-		{ A("    volumes: ['v:/v']\nvolumes: { v: }\n"), "a-statefulset.yaml",
-		  "spec/volumeClaimTemplates/0/spec",
-		  "{\"accessModes\":[\"ReadWriteOnce\"],\"storageClassName\":\"fast\","
-		  "\"resources\":{\"requests\":{\"storage\":\"5Gi\"}}}" },
-		{ A(""), DEPLOYMENT, "metadata/namespace", "\"prod\"" },
-		{ A("    ports: ['30080:80']\n"), "a-published-service.yaml",
-		  "spec/ports/0/nodePort", "30080" },
-		{ A("    ports: ['80:80']\n"), "a-published-service.yaml", "spec/ports/0/nodePort",
-		  "absent" },
+		{A("    volumes: ['v:/v']\nvolumes: { v: }\n"), "a-statefulset.yaml",
+                 "spec/volumeClaimTemplates/0/spec",								 "{\"accessModes\":[\"ReadWriteOnce\"],\"storageClassName\":\"fast\","
+		  "\"resources\":{\"requests\":{\"storage\":\"5Gi\"}}}"    },
+		{ A(""),					DEPLOYMENT,                 "metadata/namespace",    "\"prod\""},
+		{ A("    ports: ['30080:80']\n"),               "a-published-service.yaml",
+                 "spec/ports/0/nodePort",									    "30080"   },
+		{ A("    ports: ['80:80']\n"),                  "a-published-service.yaml", "spec/ports/0/nodePort",
+                 "absent"												      },
 	};
 
 	(void)state;
@@ -173,8 +172,8 @@ static void values_of_secrets_leave_only_when_asked_for(void **state)
 
 static void a_refused_service_has_no_documents(void **state)
 {
-	struct export_case c = case_of(
-		export_kubernetes, A("    network_mode: service:b\n  b: { image: x }\n"), NULL);
+	struct export_case c = case_of(export_kubernetes,
+				       A("    network_mode: service:b\n  b: { image: x }\n"), NULL);
 
 	(void)state;
 	assert_int_equal(c.result.counts[EXPORT_REFUSED], 1);

@@ -1,11 +1,11 @@
 /* tests/specs/export/test_kubernetes - what stands in the documents of a cluster, key by key. */
 #include "tests/specs/export/export_case.h"
 
-#define A(keys)	     "name: shop\nservices:\n  a:\n    image: x\n" keys
-#define POD	     "spec/template/spec/"
+#define A(keys)      "name: shop\nservices:\n  a:\n    image: x\n" keys
+#define POD          "spec/template/spec/"
 #define CONTAINER    POD "containers/0/"
 #define DEPLOYMENT   "a-deployment.yaml"
-#define JOB	     "a-job.yaml"
+#define JOB          "a-job.yaml"
 #define CRON_JOB     "a-cronjob.yaml"
 #define STATEFUL_SET "a-statefulset.yaml"
 
@@ -161,15 +161,17 @@ static void waiting_is_an_init_container_when_asked_for(void **state)
 {
 	static const struct export_options options = { .wait_image = "busybox" };
 	static const struct value_row rows[] = {
-		{ A("    depends_on: [b, c]\n  b: { image: x, ports: ['5:5'] }\n  c: { image: x }\n"),
-		  DEPLOYMENT, POD "initContainers/0/command/2",
-		  "\"until nc -z -w 2 b 5; do sleep 1; done\"" },
-		{ A("    depends_on: [b, c]\n  b: { image: x, ports: ['5:5'] }\n  c: { image: x }\n"),
-		  DEPLOYMENT, POD "initContainers/1/command/2",
-		  "\"until nslookup c >/dev/null; do sleep 1; done\"" },
+		{A("    depends_on: [b, c]\n  b: { image: x, ports: ['5:5'] }\n  c: { image: x "
+		    "}\n"),
+                 DEPLOYMENT, POD "initContainers/0/command/2",
+                 "\"until nc -z -w 2 b 5; do sleep 1; done\""          },
+		{ A("    depends_on: [b, c]\n  b: { image: x, ports: ['5:5'] }\n  c: { image: x "
+		    "}\n"),
+                 DEPLOYMENT, POD "initContainers/1/command/2",
+                 "\"until nslookup c >/dev/null; do sleep 1; done\""   },
 		{ A("    depends_on: { b: { condition: service_completed_successfully } }\n"
 		    "  b: { image: x }\n"),
-		  DEPLOYMENT, POD "initContainers", "absent" },
+                 DEPLOYMENT, POD "initContainers",             "absent"},
 	};
 
 	(void)state;
@@ -178,8 +180,8 @@ static void waiting_is_an_init_container_when_asked_for(void **state)
 
 static void the_same_model_gives_the_same_bytes(void **state)
 {
-	static const char text[] =
-		A("    ports: ['80:80']\n    volumes: ['v:/d', './web.conf:/c']\nvolumes: { v: }\n");
+	static const char text[] = A(
+		"    ports: ['80:80']\n    volumes: ['v:/d', './web.conf:/c']\nvolumes: { v: }\n");
 	struct export_case one = case_of(export_kubernetes, text, NULL);
 	struct export_case two = case_of(export_kubernetes, text, NULL);
 
@@ -195,9 +197,9 @@ static void the_same_model_gives_the_same_bytes(void **state)
 
 static void what_others_need_comes_first(void **state)
 {
-	struct export_case c = case_of(export_kubernetes,
-				       A("    ports: ['80:80']\n    volumes: ['./web.conf:/c']\n"),
-				       NULL);
+	struct export_case c =
+		case_of(export_kubernetes,
+			A("    ports: ['80:80']\n    volumes: ['./web.conf:/c']\n"), NULL);
 
 	(void)state;
 	assert_string_equal(c.result.documents[0].file, "a-web-conf-configmap.yaml");

@@ -3,8 +3,8 @@
 
 #define A(keys) "name: shop\nservices:\n  a:\n    image: x\n" keys
 
-#define STACK_FILE	"stack.yaml"
-#define OWN	"services/a/"
+#define STACK_FILE "stack.yaml"
+#define OWN        "services/a/"
 
 /* clang-format off */
 static const struct value_row rows[] = {
@@ -75,8 +75,8 @@ static void content_is_a_file_beside_it_in_a_folder(void **state)
 {
 	static const struct export_options options = { .has_folder = true };
 	struct export_case c =
-		case_of(export_swarm,
-			A("    configs: [c]\nconfigs: { c: { content: 'text' } }\n"), &options);
+		case_of(export_swarm, A("    configs: [c]\nconfigs: { c: { content: 'text' } }\n"),
+			&options);
 
 	(void)state;
 	assert_int_equal(c.result.document_count, 2);
