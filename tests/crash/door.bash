@@ -22,8 +22,7 @@ stopped_within() { # SECONDS
 
 # Waits in the socket's queue, before the loop looks.
 is_queued() { # CLIENT
-	local tries
-	for tries in {1..250}; do
+	for _ in {1..250}; do
 		grep -q "control.sock$" /proc/net/unix && [ "$(awk '/control.sock$/ { n++ } END { print n + 0 }' /proc/net/unix)" -gt 1 ] && return 0
 		kill -0 "$1" 2>/dev/null || return 0
 		sleep 0.02
@@ -59,8 +58,7 @@ door_untaken() {
 }
 
 door_lives() {
-	local tries
-	for tries in {1..250}; do
+	for _ in {1..250}; do
 		[ ! -S "$STACK_RUNTIME_ROOT/projects/crash/control.sock" ] || return 0
 		sleep 0.02
 	done
@@ -118,8 +116,7 @@ renew_at() { # POINT
 }
 
 renew_is_over() {
-	local tries
-	for tries in {1..200}; do
+	for _ in {1..200}; do
 		[ "$(pgrep -xc stack-netd)" = 1 ] &&
 			[ "$(readlink "/proc/$(pgrep -x stack-netd)/exe")" = "$PWD/bin/stack-netd" ] && return 0
 		sleep 0.05

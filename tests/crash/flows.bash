@@ -1,5 +1,5 @@
 # tests/crash/flows - what is disturbed: the commands, what is there before each, and what the end is compared by.
-# shellcheck shell=bash disable=SC2154 # variables of tests/crash/run
+# shellcheck shell=bash disable=SC2154,SC2034,SC2016 # variables of tests/crash/run; templates
 
 flows="up recreate update scale down stop start restart rm rollback run connect disconnect restore"
 

@@ -29,8 +29,7 @@ reboot_is_over() {
 }
 
 reboot_wait() { # CONDITION
-	local tries
-	for tries in {1..600}; do
+	for _ in {1..600}; do
 		"$1" && return 0
 		sleep 0.05
 	done
