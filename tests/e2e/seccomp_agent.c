@@ -3,8 +3,10 @@
  * Takes one listener, writes the state that came with it into STATE, and answers every call that is
  * notified with EXDEV until the container is gone.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -47,12 +49,16 @@ int main(int argc, char **argv)
 		return 1;
 	listener = receive(accept4(fd, NULL, NULL, SOCK_CLOEXEC), argv[2]);
 	for (;;) {
+		struct pollfd ready = { .fd = listener, .events = POLLIN };
 		struct seccomp_notif call;
 		struct seccomp_notif_resp answer;
 
+		/* Before Linux 6.11 the receiving call itself does not end with the container. */
+		if (poll(&ready, 1, -1) < 0 || ready.revents & (POLLHUP | POLLERR | POLLNVAL))
+			return 0;
 		memset(&call, 0, sizeof(call));
 		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) {
-			if (errno == EINTR)
+			if (errno == EINTR || errno == ENOENT)
 				continue;
 			return 0;
 		}
