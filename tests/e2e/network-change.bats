@@ -68,6 +68,7 @@ netd_pid() {
 	up
 	busybox nc -l -p 8081 >/dev/null 2>&1 &
 	CLEANUP="kill $! || true"
+	eventually 10 grep -q ':1F91 .* 0A ' /proc/net/tcp /proc/net/tcp6 # it listens
 	sed -i 's/8080:80"/8080:80", "127.0.0.1:8082:80", "127.0.0.1:8081:80"/' app.yml
 	run up
 	[ "$status" -ne 0 ]
