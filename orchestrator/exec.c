@@ -64,8 +64,8 @@ int exec_run(const struct supervisor *sv, const struct exec_request *request,
 	return status;
 }
 
-static int user_numbers(struct arena *arena, const struct record *record, const char *user,
-			const char **out, struct err *err)
+int exec_user_numbers(struct arena *arena, const struct record *record, const char *user,
+		      const char **out, struct err *err)
 {
 	AUTO(free) char *path = xformat("/proc/%d/root", (int)record->init.pid);
 	AUTO(fd) int root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -90,7 +90,7 @@ static int run_hook(const struct supervisor *sv, const struct record *record,
 					.environment = &hook->environment };
 	struct arena *arena = arena_new();
 	int status = hook->user && *hook->user
-			     ? user_numbers(arena, record, hook->user, &request.user, err)
+			     ? exec_user_numbers(arena, record, hook->user, &request.user, err)
 			     : 0;
 
 	if (status == 0)

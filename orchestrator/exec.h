@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "orchestrator/records.h"
 #include "orchestrator/spawn.h"
@@ -24,6 +25,11 @@ struct exec_request {
 };
 int exec_run(const struct supervisor *sv, const struct exec_request *request,
 	     struct spawn_result *out, struct err *err);
+
+/* A user's or group's name as "UID:GID", looked up in the running container's own passwd. *out is
+ * in the arena. Errors: user_resolve (images/user); SYSTEM when the container has ended. */
+int exec_user_numbers(struct arena *arena, const struct record *record, const char *user,
+		      const char **out, struct err *err);
 
 /* Lifecycle hooks in order; a failing one is logged and ends the row: -1, *err says which and why.
  * `what`: "post_start". Names of users are looked up in the container's own passwd. */

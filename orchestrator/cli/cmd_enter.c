@@ -14,10 +14,10 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "images/user.h"
 #include "orchestrator/cli/attach.h"
 #include "orchestrator/cli/cmd_enter.h"
 #include "orchestrator/cli/commands.h"
+#include "orchestrator/exec.h"
 #include "orchestrator/observe.h"
 #include "orchestrator/profile.h"
 #include "orchestrator/spawn.h"
@@ -94,22 +94,6 @@ static void add(struct words *words, const char *text)
 	*(const char **)xgrow(&words->items, &words->count, sizeof(char *)) = text;
 }
 
-/* Names are looked up in the container's own passwd. */
-static int user_numbers(struct cli *cli, const struct record *record, const char *user,
-			const char **out, struct err *err)
-{
-	AUTO(free) char *path = xformat("/proc/%d/root", (int)record->init.pid);
-	AUTO(fd) int root_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct image_user found;
-
-	if (root_fd < 0)
-		return err_sys(err, errno, "open the container's root");
-	if (user_resolve(root_fd, user, NULL, 0, &found, err) < 0)
-		return -1;
-	*out = arena_format(cli->arena, "%u:%u", found.uid, found.gid);
-	return 0;
-}
-
 /* What --privileged gives: every capability that has a name. */
 static void add_capabilities(struct words *words)
 {
@@ -145,7 +129,7 @@ static int exec_words(struct cli *cli, const struct options *options, const stru
 	if (user) {
 		const char *numbers;
 
-		if (user_numbers(cli, record, user, &numbers, err) < 0)
+		if (exec_user_numbers(cli->arena, record, user, &numbers, err) < 0)
 			return -1;
 		add(words, "--user");
 		add(words, numbers);
